@@ -1,0 +1,74 @@
+using System.Buffers;
+
+namespace IoT.Cep.Extensibility;
+
+/// <summary>One message as a transport hands it over. Valid only during the call.</summary>
+/// <param name="bytes">The message's body.</param>
+/// <param name="topic">The topic or path.</param>
+/// <param name="receivedTicks">When it was received: 100 ns ticks since 1970-01-01 UTC; 0 lets the engine take its clock.</param>
+public readonly struct Payload(ReadOnlySequence<byte> bytes, string topic, long receivedTicks = 0)
+{
+    /// <summary>The message's body.</summary>
+    public ReadOnlySequence<byte> Bytes => bytes;
+
+    /// <summary>The topic or path.</summary>
+    public string Topic => topic;
+
+    /// <summary>When it was received: 100 ns ticks since 1970-01-01 UTC.</summary>
+    public long ReceivedTicks => receivedTicks;
+}
+
+/// <summary>
+/// Where a transport puts its messages. One message after the other: a transport awaits the returned task before it
+/// hands over the next message, and that is how backpressure reaches the protocol.
+/// </summary>
+public interface IPayloadReceiver
+{
+    /// <summary>Takes one message: decodes it at once, so the payload may be reused when this returns its task.</summary>
+    /// <param name="payload">The message.</param>
+    /// <param name="acknowledger">
+    /// Told when the effect that the query's guarantee names is in place; null where the protocol has no acknowledgement (QoS 0).
+    /// </param>
+    /// <param name="delivery">Handed back to the acknowledger.</param>
+    /// <returns>Complete when the next message may be handed over.</returns>
+    ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? delivery = null);
+
+    /// <summary>Counts a message that the protocol delivered again and that was already taken; it is not decoded.</summary>
+    void CountDuplicate();
+
+    /// <summary>Tells that the connection came up or went down: idle time counts only while it is up.</summary>
+    /// <param name="connected">Whether the connection is up.</param>
+    /// <param name="detail">Why it went down; no secrets.</param>
+    void ConnectionChanged(bool connected, string? detail = null);
+}
+
+/// <summary>Acknowledges a message to its sender. Called once for each message, in the order of delivery, on any thread.</summary>
+public interface IAcknowledger
+{
+    /// <summary>The message's effect is where the guarantee says it must be. Must not block and must not throw.</summary>
+    /// <param name="delivery">What was given to <see cref="IPayloadReceiver.ReceiveAsync"/>.</param>
+    void Acknowledge(object delivery);
+}
+
+/// <summary>Bytes in: connects, hands over each message, reconnects for itself with backoff until it is stopped.</summary>
+public interface ITransport
+{
+    /// <summary>What it is, for metrics and messages: <c>mqtt city/+/+</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Runs until it is stopped, or until a bounded input ends. A lost connection is not an error: it reconnects.</summary>
+    /// <param name="receiver">Where messages go.</param>
+    /// <param name="context">Clock, connections and log.</param>
+    /// <param name="stop">Stops it.</param>
+    Task RunAsync(IPayloadReceiver receiver, ConnectionContext context, CancellationToken stop);
+}
+
+/// <summary>Turns payloads into events. One instance serves one source; it is called by one thread at a time.</summary>
+/// <typeparam name="T">The event's type.</typeparam>
+public abstract class Decoder<T>
+{
+    /// <summary>Decodes one payload into as many events as it holds, or rejects it whole by <see cref="EventBuffer{T}.Reject"/>.</summary>
+    /// <param name="payload">The payload.</param>
+    /// <param name="output">Where the events go.</param>
+    public abstract void Decode(in Payload payload, EventBuffer<T> output);
+}

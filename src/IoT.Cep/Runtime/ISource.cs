@@ -1,0 +1,76 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace IoT.Cep.Extensibility;
+
+/// <summary>Where events come from. Made by a transport with a decoder (<see cref="Source.FromTransport"/>), or from memory.</summary>
+/// <typeparam name="T">The event's type.</typeparam>
+public interface ISource<T>
+{
+    /// <summary>What it is, for metrics and messages.</summary>
+    string Name { get; }
+
+    /// <summary>Whether it ends by itself: a bounded source is never idle and has no far future.</summary>
+    bool IsBounded { get; }
+
+    /// <summary>Runs until it is stopped or ends.</summary>
+    /// <param name="writer">Where events go.</param>
+    /// <param name="context">Clock, connections and log.</param>
+    /// <param name="stop">Stops it.</param>
+    Task RunAsync(SourceWriter<T> writer, ConnectionContext context, CancellationToken stop);
+}
+
+/// <summary>Where a source puts its events; implemented by the engine.</summary>
+/// <typeparam name="T">The event's type.</typeparam>
+public abstract class SourceWriter<T>
+{
+    private protected SourceWriter()
+    {
+    }
+
+    /// <summary>
+    /// Pushes events through the queries, on the caller's thread where the engine has one shard. The memory is free when the
+    /// returned task completes, and that is also when the next call is allowed.
+    /// </summary>
+    /// <param name="events">The events.</param>
+    /// <param name="ticks">Their times (100 ns ticks since 1970-01-01 UTC), or empty: the query's selector gives them.</param>
+    public abstract ValueTask WriteAsync(ReadOnlyMemory<T> events, ReadOnlyMemory<long> ticks);
+
+    /// <summary>Takes messages instead of events: each is decoded into the current batch.</summary>
+    /// <param name="decoder">The decoder.</param>
+    public abstract IPayloadReceiver Decode(Decoder<T> decoder);
+}
+
+/// <summary>What a transport, source or sink may use of the engine that runs it.</summary>
+/// <param name="TimeProvider">The clock.</param>
+/// <param name="Connections">Named connection options.</param>
+/// <param name="Logger">The log; never write what a device sent without <see cref="SafeText"/>.</param>
+public sealed record ConnectionContext(TimeProvider TimeProvider, Connections Connections, ILogger Logger);
+
+/// <summary>Named connection options: <c>cep.Mqtt(o =&gt; ...)</c> puts them in, transports and stores take them out when they start.</summary>
+/// <param name="configuration">The host's configuration, section <c>IoT.Cep</c>; null without a host.</param>
+public sealed class Connections(IConfiguration? configuration = null)
+{
+    private readonly Dictionary<(Type Type, string Name), object> _options = [];
+
+    /// <summary>The name of the connection that is meant where none is named.</summary>
+    public const string Default = "default";
+
+    /// <summary>Sets a connection's options.</summary>
+    /// <typeparam name="TOptions">The kind of connection.</typeparam>
+    /// <param name="options">The options.</param>
+    /// <param name="name">The connection's name.</param>
+    public void Set<TOptions>(TOptions options, string name = Default)
+        where TOptions : class => _options[(typeof(TOptions), name)] = options;
+
+    /// <summary>A connection's options, or null where none of this name were set.</summary>
+    /// <typeparam name="TOptions">The kind of connection.</typeparam>
+    /// <param name="name">The connection's name.</param>
+    public TOptions? Find<TOptions>(string name = Default)
+        where TOptions : class => _options.GetValueOrDefault((typeof(TOptions), name)) as TOptions;
+
+    /// <summary>The host's configuration of one connection (<c>IoT.Cep:Mqtt:default</c>), or null without a host.</summary>
+    /// <param name="kind">The kind of connection: <c>Mqtt</c>.</param>
+    /// <param name="name">The connection's name.</param>
+    public IConfigurationSection? Section(string kind, string name = Default) => configuration?.GetSection(kind).GetSection(name);
+}

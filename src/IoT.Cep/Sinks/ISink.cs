@@ -1,0 +1,88 @@
+namespace IoT.Cep.Extensibility;
+
+/// <summary>Where a query's results go: either an <see cref="IInlineSink{T}"/> or an <see cref="IAsyncSink{T}"/>.</summary>
+/// <typeparam name="T">The result's type.</typeparam>
+public interface ISink<T>
+{
+    /// <summary>What it is, for metrics and messages; also the default name of the query that ends here: <c>sqlite summaries</c>.</summary>
+    string Name { get; }
+}
+
+/// <summary>A sink that is called on the shard's thread, batch by batch. It must not block.</summary>
+/// <typeparam name="T">The result's type.</typeparam>
+public interface IInlineSink<T> : ISink<T>
+{
+    /// <summary>Takes a batch of results; copy what must be kept.</summary>
+    /// <param name="batch">The results.</param>
+    void Write(in Batch<T> batch);
+
+    /// <summary>No result before this time is expected any more.</summary>
+    /// <param name="ticks">100 ns ticks since 1970-01-01 UTC.</param>
+    void Advance(long ticks)
+    {
+    }
+
+    /// <summary>There are no more results.</summary>
+    void Complete()
+    {
+    }
+}
+
+/// <summary>
+/// A sink that writes elsewhere: the engine gives it a bounded queue and a loop of its own, gathers results into batches,
+/// tries again when it throws, and acknowledges messages when it returns.
+/// </summary>
+/// <typeparam name="T">The result's type.</typeparam>
+public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
+{
+    /// <summary>Whether what <see cref="WriteAsync"/> wrote survives a crash: messages that reach only such sinks are acknowledged by them.</summary>
+    bool IsDurable { get; }
+
+    /// <summary>Whether results should carry their identity.</summary>
+    bool UsesIdentity { get; }
+
+    /// <summary>Connects. Throwing means: try again later, with backoff.</summary>
+    /// <param name="context">Clock, connections and log.</param>
+    /// <param name="stop">Gives up.</param>
+    ValueTask OpenAsync(ConnectionContext context, CancellationToken stop);
+
+    /// <summary>
+    /// Writes a batch as a whole: when it returns, all of it is in place. Throws <see cref="SinkRejectedException"/> for a row
+    /// that can never be written (it becomes a dead letter, the others are tried again); any other exception means: try the
+    /// whole batch again later, so the sink must leave nothing half done.
+    /// </summary>
+    /// <param name="batch">The results.</param>
+    /// <param name="stop">Gives up.</param>
+    ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop);
+}
+
+/// <summary>Results on their way to an <see cref="IAsyncSink{T}"/>: columns of equal length.</summary>
+/// <typeparam name="T">The result's type.</typeparam>
+public sealed class SinkBatch<T>
+{
+    /// <summary>The results.</summary>
+    public ReadOnlyMemory<T> Events { get; init; }
+
+    /// <summary>Their times: 100 ns ticks since 1970-01-01 UTC.</summary>
+    public ReadOnlyMemory<long> Ticks { get; init; }
+
+    /// <summary>Their identities; empty where they have none or the sink does not use them.</summary>
+    public ReadOnlyMemory<ResultId> Ids { get; init; }
+
+    /// <summary>How many results.</summary>
+    public int Length => Events.Length;
+}
+
+/// <summary>A row that a sink can never write.</summary>
+public sealed class SinkRejectedException : Exception
+{
+    /// <summary>Rejects a row.</summary>
+    /// <param name="row">The row's index in the batch.</param>
+    /// <param name="message">What is wrong with it.</param>
+    /// <param name="inner">The store's own error.</param>
+    public SinkRejectedException(int row, string message, Exception? inner = null)
+        : base(message, inner) => Row = row;
+
+    /// <summary>The row's index in the batch.</summary>
+    public int Row { get; }
+}
