@@ -45,7 +45,7 @@ public enum DeadLetterReason
 /// <param name="Source">The source, query or sink that gave up on it.</param>
 /// <param name="Topic">The topic or path it came by, with control characters escaped; empty where there is none.</param>
 /// <param name="Detail">What exactly was wrong, with control characters escaped.</param>
-/// <param name="Prefix">The payload's first bytes, at most <see cref="DeadLetters.PrefixBytes"/>, with control characters escaped.</param>
+/// <param name="Prefix">The payload's first bytes, at most 64, with control characters escaped.</param>
 /// <param name="Time">When it was given up.</param>
 public sealed record DeadLetter(
     DeadLetterReason Reason, string Source, string Topic, string Detail, string Prefix, DateTimeOffset Time);

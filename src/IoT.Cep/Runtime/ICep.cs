@@ -2,7 +2,7 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Where queries are declared: inside <c>services.AddCep(cep =&gt; ...)</c>, or on a <see cref="CepEngine"/> of one's own.</summary>
+/// <summary>Where queries are declared: inside <c>services.AddCep(cep =&gt; ...)</c>, or on a <c>CepEngine</c> of one's own.</summary>
 public interface ICep
 {
     /// <summary>Begins a stream at a source. One source is one connection, however many queries read the stream.</summary>

@@ -74,7 +74,9 @@ public sealed class SinkBatch<T>
 }
 
 /// <summary>A row that a sink can never write.</summary>
+#pragma warning disable CA1032 // the row is what it is for
 public sealed class SinkRejectedException : Exception
+#pragma warning restore CA1032
 {
     /// <summary>Rejects a row.</summary>
     /// <param name="row">The row's index in the batch.</param>

@@ -41,10 +41,10 @@ internal static class StableHash
             return OfBytes(MemoryMarshal.AsBytes(text.AsSpan()));
         }
 
-        // Types without references hash by value in every process; others (records that hold text) by their printed form.
-        return RuntimeHelpers.IsReferenceOrContainsReferences<TKey>()
-            ? OfBytes(MemoryMarshal.AsBytes((key.ToString() ?? "").AsSpan()))
-            : Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1);
+        // Primitive values hash alike in every process; tuples and records may mix a seed in, so their printed form is hashed.
+        return typeof(TKey).IsPrimitive || typeof(TKey).IsEnum
+            ? Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1)
+            : OfBytes(MemoryMarshal.AsBytes((key.ToString() ?? "").AsSpan()));
     }
 
     private static ulong OfBytes(ReadOnlySpan<byte> bytes)
