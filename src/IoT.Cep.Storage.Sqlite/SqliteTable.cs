@@ -1,0 +1,181 @@
+using IoT.Cep.Extensibility;
+using Microsoft.Data.Sqlite;
+
+namespace IoT.Cep;
+
+/// <summary>Writes batches into one table: each batch is one transaction, so it is in the file as a whole or not at all.</summary>
+internal sealed class SqliteTable<T> : IAsyncSink<T>
+{
+    // SQLite's codes for what no second attempt can heal: a constraint, a datatype mismatch, a value beyond its size limit.
+    private const int Constraint = 19, Mismatch = 20, TooBig = 18;
+
+    // A stop is looked for this often: some ten microseconds of work apart.
+    private const int RowsPerStopCheck = 64;
+
+    private readonly string _table;
+    private readonly SqliteColumn<T>[] _columns;
+    private readonly string _connection;
+    private SqliteDatabase? _database;
+    private SqliteStatement? _insert;
+    private bool _keyed;
+
+    public SqliteTable(string table, SqliteColumn<T>[] columns, string connection)
+    {
+        SqliteSchema.CheckNames(table, columns);
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        _table = table;
+        _columns = columns;
+        _connection = connection;
+        Name = "sqlite " + SafeText.Escape(table);
+    }
+
+    public string Name { get; }
+
+    public bool IsDurable => true;
+
+    public bool UsesIdentity => true;
+
+    public async ValueTask OpenAsync(ConnectionContext context, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        if (_database is not null)
+        {
+            return;
+        }
+
+        var database = await SqliteDatabase.OpenAsync(SqliteOptions.Of(context.Connections, _connection), context.Logger, stop).ConfigureAwait(false);
+        try
+        {
+            // A table that does not fit is told now, not at the first result, which may come in a week.
+            using (await database.LockAsync(stop).ConfigureAwait(false))
+            {
+                SqliteSchema.Check(database, _table, _columns.Select(c => (c.Name, c.Type)));
+            }
+        }
+        catch
+        {
+            await database.LeaveAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        _database = database;
+    }
+
+    public async ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Length == 0)
+        {
+            return;
+        }
+
+        var database = _database ?? throw new InvalidOperationException($"{Name} is not open.");
+        using (await database.LockAsync(stop).ConfigureAwait(false))
+        {
+            try
+            {
+                database.Execute("BEGIN IMMEDIATE");
+                Insert(database, batch, stop);
+                database.Execute("COMMIT");
+            }
+            catch (SqliteException error)
+            {
+                RollBack(database);
+                throw new SqliteException(
+                    $"{Name}: {batch.Length} rows were not written to {database.File}: {SafeText.Escape(error.Message)} (SQLite error {error.SqliteExtendedErrorCode}).",
+                    error.SqliteErrorCode, error.SqliteExtendedErrorCode);
+            }
+            catch
+            {
+                RollBack(database);
+                throw;
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _database, null) is { } database)
+        {
+            using (await database.LockAsync(CancellationToken.None).ConfigureAwait(false))
+            {
+                Forget();
+            }
+
+            await database.LeaveAsync().ConfigureAwait(false);
+        }
+    }
+
+    private void Insert(SqliteDatabase database, SinkBatch<T> batch, CancellationToken stop)
+    {
+        var rows = batch.Events.Span;
+        var ids = batch.Ids.Span;
+        var insert = Prepared(database, keyed: !ids.IsEmpty);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            if (i % RowsPerStopCheck == 0)
+            {
+                stop.ThrowIfCancellationRequested();
+            }
+
+            try
+            {
+                for (int c = 0; c < _columns.Length; c++)
+                {
+                    _columns[c].Bind(insert, c + 1, in rows[i]);
+                }
+
+                if (!ids.IsEmpty)
+                {
+                    Bind(insert, _columns.Length, ids[i]);
+                }
+
+                insert.Run();
+            }
+            catch (SqliteException error) when (error.SqliteErrorCode is Constraint or Mismatch or TooBig)
+            {
+                throw new SinkRejectedException(i, $"{Name}: {SafeText.Escape(error.Message)}", error);
+            }
+            catch (Exception error) when (error is not (SqliteException or OutOfMemoryException))
+            {
+                // The user's property or selector failed, or a value has no place in SQLite: it would fail again.
+                var cause = (error as System.Reflection.TargetInvocationException)?.InnerException ?? error;
+                throw new SinkRejectedException(i, $"{Name}: {SafeText.Escape(cause.Message)}", cause);
+            }
+        }
+    }
+
+    private static void Bind(SqliteStatement insert, int parameter, in ResultId id)
+    {
+        insert.Text(parameter + 1, SqliteKey.Of(id.Key));
+        insert.Integer(parameter + 2, id.Start);
+        insert.Integer(parameter + 3, id.End);
+        insert.Integer(parameter + 4, id.Ordinal);
+    }
+
+    private SqliteStatement Prepared(SqliteDatabase database, bool keyed)
+    {
+        if (_insert is null || _keyed != keyed)
+        {
+            Forget();
+            SqliteSchema.Ensure(database, _table, _columns, keyed);
+            _insert = SqliteSchema.Prepare(database, _table, _columns, keyed);
+            _keyed = keyed;
+        }
+
+        return _insert;
+    }
+
+    // The rollback may take a new table with it, and another process may have changed an old one: the next attempt looks again.
+    private void RollBack(SqliteDatabase database)
+    {
+        Forget();
+        database.RollBack();
+    }
+
+    private void Forget()
+    {
+        _insert?.Dispose();
+        _insert = null;
+    }
+}
