@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Microsoft.Data.Sqlite;
@@ -12,9 +13,11 @@ namespace IoT.Cep;
 /// </summary>
 internal sealed class SqliteStatement : IDisposable
 {
+    private const int BufferBytes = 1024;
+
     private readonly sqlite3 _database;
     private readonly sqlite3_stmt _statement;
-    private readonly byte[] _buffer = new byte[1024];
+    private byte[]? _buffer;
 
     public SqliteStatement(sqlite3 database, string sql)
     {
@@ -24,6 +27,9 @@ internal sealed class SqliteStatement : IDisposable
             throw Failure();
         }
     }
+
+    // Holds a short value's UTF-8 on its way; BEGIN and COMMIT never need it.
+    private byte[] Buffer => _buffer ??= new byte[BufferBytes];
 
     public void Null(int parameter) => Check(raw.sqlite3_bind_null(_statement, parameter));
 
@@ -41,9 +47,9 @@ internal sealed class SqliteStatement : IDisposable
         }
 
         // UTF-8 needs at most three bytes for each char. A lone surrogate, which UTF-8 can't hold, becomes U+FFFD.
-        if (value.Length <= _buffer.Length / 3)
+        if (value.Length <= BufferBytes / 3)
         {
-            Utf8(parameter, _buffer.AsSpan(0, Encoding.UTF8.GetBytes(value, _buffer)));
+            Utf8(parameter, Buffer.AsSpan(0, Encoding.UTF8.GetBytes(value, Buffer)));
             return;
         }
 
@@ -62,9 +68,9 @@ internal sealed class SqliteStatement : IDisposable
     public void Formatted<TValue>(int parameter, TValue value, ReadOnlySpan<char> format)
         where TValue : IUtf8SpanFormattable
     {
-        bool fits = value.TryFormat(_buffer, out int length, format, CultureInfo.InvariantCulture);
-        System.Diagnostics.Debug.Assert(fits, "A number, a date or a Guid fits 1,024 bytes.");
-        Utf8(parameter, _buffer.AsSpan(0, length));
+        bool fits = value.TryFormat(Buffer, out int length, format, CultureInfo.InvariantCulture);
+        Debug.Assert(fits, "A number, a date or a Guid fits the buffer.");
+        Utf8(parameter, Buffer.AsSpan(0, length));
     }
 
     public void Blob(int parameter, byte[]? value)

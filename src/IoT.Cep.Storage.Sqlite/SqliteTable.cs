@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Reflection;
 using IoT.Cep.Extensibility;
 using Microsoft.Data.Sqlite;
 
@@ -82,7 +84,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
             {
                 RollBack(database);
                 throw new SqliteException(
-                    $"{Name}: {batch.Length} rows were not written to {database.File}: {SafeText.Escape(error.Message)} (SQLite error {error.SqliteExtendedErrorCode}).",
+                    $"{Name}: a batch of {batch.Length} was not written to {database.File}: {SafeText.Escape(error.Message)} (SQLite error {error.SqliteExtendedErrorCode}).",
                     error.SqliteErrorCode, error.SqliteExtendedErrorCode);
             }
             catch
@@ -110,6 +112,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     {
         var rows = batch.Events.Span;
         var ids = batch.Ids.Span;
+        Debug.Assert(ids.IsEmpty || ids.Length == rows.Length, "All results of a batch have an identity or none has.");
         var insert = Prepared(database, keyed: !ids.IsEmpty);
         for (int i = 0; i < rows.Length; i++)
         {
@@ -139,7 +142,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
             catch (Exception error) when (error is not (SqliteException or OutOfMemoryException))
             {
                 // The user's property or selector failed, or a value has no place in SQLite: it would fail again.
-                var cause = (error as System.Reflection.TargetInvocationException)?.InnerException ?? error;
+                var cause = (error as TargetInvocationException)?.InnerException ?? error;
                 throw new SinkRejectedException(i, $"{Name}: {SafeText.Escape(cause.Message)}", cause);
             }
         }

@@ -1,5 +1,6 @@
 using IoT.Cep.Extensibility;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace IoT.Cep.Tests;
 
@@ -103,6 +104,25 @@ public sealed class ConnectionTests : IDisposable
 
         var other = await Assert.ThrowsAsync<InvalidOperationException>(() => _file.OpenAsync(Sqlite.Table<Sum>("sums")));
         Assert.Contains("is already open in this process with other options", other.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, 2)]
+    [InlineData(SqliteSynchronous.Normal, 1)]
+    public async Task A_batch_is_on_the_disk_before_it_is_acknowledged_unless_told_otherwise(SqliteSynchronous? mode, long pragma)
+    {
+        using var file = new SqliteFile(o => o.Synchronous = mode ?? o.Synchronous);
+        await using var table = await file.OpenAsync(Sqlite.Table<Sum>("sums"));
+        Assert.True(table.IsDurable);
+
+        var database = await SqliteDatabase.OpenAsync(file.Connections.Find<SqliteOptions>()!, NullLogger.Instance, default);
+        using (var statement = database.Prepare("PRAGMA synchronous"))
+        {
+            Assert.True(statement.Read());
+            Assert.Equal(pragma, statement.IntegerAt(0));
+        }
+
+        await database.LeaveAsync();
     }
 
     [Fact]

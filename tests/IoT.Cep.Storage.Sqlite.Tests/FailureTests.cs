@@ -20,7 +20,7 @@ public sealed class FailureTests : IDisposable
 
         var error = await Assert.ThrowsAsync<SqliteException>(() => table.WriteAsync(batch, default).AsTask());
         Assert.Equal(5, error.SqliteErrorCode);
-        Assert.Contains("sqlite sums: 1 rows were not written to ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("sqlite sums: a batch of 1 was not written to ", error.Message, StringComparison.Ordinal);
 
         SqliteFile.Execute(other, "ROLLBACK");
         await table.WriteAsync(batch, default);
