@@ -12,12 +12,14 @@ public static class Sqlite
     /// match's) replace the row of the same identity; others are appended.
     /// </summary>
     /// <typeparam name="T">
-    /// The result's type. Its properties are numbers, <see cref="bool"/>, <see cref="char"/>, <see cref="string"/>, dates and times, <see cref="TimeSpan"/>
-    /// (stored as seconds), <see cref="Guid"/>, enums (by name), byte arrays, or the nullable forms of these.
+    /// The result's type. Its properties are numbers, <see cref="bool"/>, <see cref="char"/>, <see cref="string"/>, dates and times,
+    /// <see cref="TimeSpan"/> (stored as seconds), <see cref="Guid"/>, enums (by name), byte arrays, or the nullable forms of these.
     /// </typeparam>
     /// <param name="table">The table's name. Any text but one that begins with <c>sqlite_</c>; it is quoted.</param>
     /// <param name="connection">The connection's name, as given to <c>cep.Sqlite</c>.</param>
-    /// <exception cref="ArgumentException">A name can't be used, or a property's type can't be stored; the message names it and the remedy.</exception>
+    /// <exception cref="ArgumentException">
+    /// A name can't be used, or a property's type can't be stored; the message names it and the remedy.
+    /// </exception>
     public static ISink<T> Table<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] T>(
         string table, string connection = Connections.Default) => new SqliteTable<T>(table, PropertyColumns.Of<T>(), connection);
 

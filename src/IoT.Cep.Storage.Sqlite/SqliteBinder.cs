@@ -52,9 +52,17 @@ internal static class SqliteBinder
     /// <summary>An enum that was boxed.</summary>
     public static SqliteBinder<object?> OfBoxedEnum() => new(Text, (s, i, value) => s.Text(i, value?.ToString()));
 
-    public static string NameOf(Type type) => Nullable.GetUnderlyingType(type) is { } inner ? inner.Name + "?"
-        : type.IsGenericType ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>"
-        : type.Name;
+    /// <summary>A type's name as C# writes it, for messages.</summary>
+    public static string NameOf(Type type)
+    {
+        if (Nullable.GetUnderlyingType(type) is { } inner)
+        {
+            return NameOf(inner) + "?";
+        }
+
+        int arity = type.Name.IndexOf('`', StringComparison.Ordinal);
+        return arity < 0 ? type.Name : $"{type.Name[..arity]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>";
+    }
 
     private static void BindEnum<TValue>(SqliteStatement statement, int parameter, TValue value) =>
         statement.Text(parameter, value?.ToString());

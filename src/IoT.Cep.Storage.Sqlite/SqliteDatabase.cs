@@ -23,6 +23,8 @@ internal sealed partial class SqliteDatabase : IDisposable
 
     public string File => _options.File;
 
+    private SQLitePCL.sqlite3 Handle => (_connection ?? throw new ObjectDisposedException(File)).Handle!;
+
     /// <summary>Takes part in the file's connection; opens it where this is the first to ask.</summary>
     public static async ValueTask<SqliteDatabase> OpenAsync(SqliteOptions options, ILogger logger, CancellationToken stop)
     {
@@ -44,11 +46,7 @@ internal sealed partial class SqliteDatabase : IDisposable
     }
 
     /// <summary>Waits for the right to use the connection.</summary>
-    public async ValueTask<Hold> LockAsync(CancellationToken stop)
-    {
-        await _lock.WaitAsync(stop).ConfigureAwait(false);
-        return new Hold(_lock);
-    }
+    public ValueTask<Hold> LockAsync(CancellationToken stop) => Hold.TakeAsync(_lock, stop);
 
     /// <summary>Leaves the connection; the last one closes it, which also empties the write-ahead log into the file.</summary>
     public async ValueTask LeaveAsync()
@@ -66,19 +64,17 @@ internal sealed partial class SqliteDatabase : IDisposable
         using (await LockAsync(CancellationToken.None).ConfigureAwait(false))
         {
             _connection?.Dispose();
+            _connection = null;
         }
 
+        // Nobody waits for the lock: who does is a user.
         Dispose();
     }
 
-    public void Dispose()
-    {
-        _connection?.Dispose();
-        _lock.Dispose();
-    }
+    public void Dispose() => _lock.Dispose();
 
     /// <summary>Prepares a statement. The caller holds the lock.</summary>
-    public SqliteStatement Prepare(string sql) => new(_connection!.Handle!, sql);
+    public SqliteStatement Prepare(string sql) => new(Handle, sql);
 
     /// <summary>Runs a statement that returns no rows. The caller holds the lock.</summary>
     public void Execute(string sql)
@@ -90,7 +86,7 @@ internal sealed partial class SqliteDatabase : IDisposable
     /// <summary>Takes back what an unfinished transaction wrote; after some errors SQLite has already done so.</summary>
     public void RollBack()
     {
-        if (SQLitePCL.raw.sqlite3_get_autocommit(_connection!.Handle!) == 0)
+        if (_connection is not null && SQLitePCL.raw.sqlite3_get_autocommit(Handle) == 0)
         {
             Execute("ROLLBACK");
         }
@@ -106,7 +102,8 @@ internal sealed partial class SqliteDatabase : IDisposable
             }
             else if (database._options != options)
             {
-                throw new InvalidOperationException($"{options.File} is already open in this process with other options; give it the same options everywhere.");
+                throw new InvalidOperationException(
+                    $"{options.File} is already open in this process with other options; give it the same options everywhere.");
             }
 
             database._users++;
@@ -119,7 +116,9 @@ internal sealed partial class SqliteDatabase : IDisposable
         string folder = Path.GetDirectoryName(File) ?? "";
         if (!Directory.Exists(folder))
         {
-            throw new DirectoryNotFoundException($"The folder {folder} of the SQLite file {Path.GetFileName(File)} does not exist. Create it, or name another file in cep.Sqlite(file).");
+            throw new DirectoryNotFoundException(
+                $"The folder {folder} of the SQLite file {Path.GetFileName(File)} does not exist. "
+                + "Create it, or name another file in cep.Sqlite(file).");
         }
 
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = File, Pooling = false }.ToString());
@@ -164,12 +163,24 @@ internal sealed partial class SqliteDatabase : IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{File} can't have a write-ahead log and uses the journal mode {Mode}: batches are slower and wait for readers.")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{File} can't have a write-ahead log and uses the journal mode {Mode}: batches are slower and wait for readers.")]
     private static partial void LogNoWriteAheadLog(ILogger logger, string file, string mode);
+}
 
-    /// <summary>The right to use the connection, until it is disposed.</summary>
-    public readonly struct Hold(SemaphoreSlim taken) : IDisposable
+/// <summary>Holds a semaphore until it is disposed.</summary>
+internal readonly struct Hold : IDisposable
+{
+    private readonly SemaphoreSlim _taken;
+
+    private Hold(SemaphoreSlim taken) => _taken = taken;
+
+    public static async ValueTask<Hold> TakeAsync(SemaphoreSlim semaphore, CancellationToken stop)
     {
-        public void Dispose() => taken.Release();
+        await semaphore.WaitAsync(stop).ConfigureAwait(false);
+        return new Hold(semaphore);
     }
+
+    public void Dispose() => _taken.Release();
 }

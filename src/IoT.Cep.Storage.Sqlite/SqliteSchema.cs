@@ -21,7 +21,9 @@ internal static class SqliteSchema
         ArgumentException.ThrowIfNullOrWhiteSpace(table);
         if (table.Contains('\0', StringComparison.Ordinal) || table.StartsWith("sqlite_", StringComparison.OrdinalIgnoreCase))
         {
-            throw new ArgumentException($"'{table.Replace('\0', '?')}' can't be a table's name: SQLite keeps names that begin with sqlite_ for itself, and a name has no NUL.", nameof(table));
+            throw new ArgumentException(
+                $"'{table.Replace('\0', '?')}' can't be a table's name: "
+                + "SQLite keeps names that begin with sqlite_ for itself, and a name has no NUL.", nameof(table));
         }
 
         var seen = new HashSet<string>(Identity, StringComparer.OrdinalIgnoreCase);
@@ -35,7 +37,8 @@ internal static class SqliteSchema
             if (!seen.Add(column.Name))
             {
                 throw new ArgumentException(
-                    $"The table '{table}' would have the column '{column.Name}' twice: SQLite takes upper and lower case for the same, and {string.Join(", ", Identity)} belong to the results' identity. "
+                    $"The table '{table}' would have the column '{column.Name}' twice: "
+                    + $"SQLite takes upper and lower case for the same, and {string.Join(", ", Identity)} belong to the results' identity. "
                     + "List the columns under other names: Sqlite.Table(table, columns => columns.Add(...)).", nameof(columns));
             }
         }
@@ -67,7 +70,8 @@ internal static class SqliteSchema
     /// <summary>Makes sure that rows of these columns can be written. The caller holds the lock and has begun a transaction.</summary>
     public static void Ensure<T>(SqliteDatabase database, string table, SqliteColumn<T>[] columns, bool keyed)
     {
-        if (!Check(database, table, keyed ? columns.Select(c => (c.Name, c.Type)).Concat(Identity.Zip(_identityTypes)) : columns.Select(c => (c.Name, c.Type))))
+        var all = columns.Select(c => (c.Name, c.Type)).Concat(keyed ? Identity.Zip(_identityTypes) : []);
+        if (!Check(database, table, all))
         {
             string values = string.Join(", ", columns.Select(c => $"{Quote(c.Name)} {c.Type}"));
             string identity = keyed
@@ -102,7 +106,8 @@ internal static class SqliteSchema
         try
         {
             return database.Prepare(
-                $"{insert} ON CONFLICT ({Unique}) DO UPDATE SET {string.Join(", ", columns.Select(c => $"{Quote(c.Name)} = excluded.{Quote(c.Name)}"))}");
+                $"{insert} ON CONFLICT ({Unique}) DO UPDATE SET "
+                + string.Join(", ", columns.Select(c => $"{Quote(c.Name)} = excluded.{Quote(c.Name)}")));
         }
         catch (SqliteException error) when (error.Message.Contains("ON CONFLICT clause", StringComparison.Ordinal))
         {

@@ -17,7 +17,12 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     private readonly string _table;
     private readonly SqliteColumn<T>[] _columns;
     private readonly string _connection;
+    private readonly SemaphoreSlim _gate = new(1, 1);
+
+    // The gate guards what follows.
+    private ConnectionContext? _context;
     private SqliteDatabase? _database;
+
     private SqliteStatement? _insert;
     private bool _keyed;
 
@@ -40,27 +45,11 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     public async ValueTask OpenAsync(ConnectionContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);
-        if (_database is not null)
+        using (await Hold.TakeAsync(_gate, stop).ConfigureAwait(false))
         {
-            return;
+            _context = context;
+            _database ??= await ConnectAsync(context, stop).ConfigureAwait(false);
         }
-
-        var database = await SqliteDatabase.OpenAsync(SqliteOptions.Of(context.Connections, _connection), context.Logger, stop).ConfigureAwait(false);
-        try
-        {
-            // A table that does not fit is told now, not at the first result, which may come in a week.
-            using (await database.LockAsync(stop).ConfigureAwait(false))
-            {
-                SqliteSchema.Check(database, _table, _columns.Select(c => (c.Name, c.Type)));
-            }
-        }
-        catch
-        {
-            await database.LeaveAsync().ConfigureAwait(false);
-            throw;
-        }
-
-        _database = database;
     }
 
     public async ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop)
@@ -71,40 +60,76 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
             return;
         }
 
-        var database = _database ?? throw new InvalidOperationException($"{Name} is not open.");
-        using (await database.LockAsync(stop).ConfigureAwait(false))
+        using (await Hold.TakeAsync(_gate, stop).ConfigureAwait(false))
         {
-            try
+            // Two queries may end in one sink: the first that stops closes it, and the other one's next batch opens it again.
+            var context = _context ?? throw new InvalidOperationException($"{Name} was not opened.");
+            _database ??= await ConnectAsync(context, stop).ConfigureAwait(false);
+            using (await _database.LockAsync(stop).ConfigureAwait(false))
             {
-                database.Execute("BEGIN IMMEDIATE");
-                Insert(database, batch, stop);
-                database.Execute("COMMIT");
-            }
-            catch (SqliteException error)
-            {
-                RollBack(database);
-                throw new SqliteException(
-                    $"{Name}: a batch of {batch.Length} was not written to {database.File}: {SafeText.Escape(error.Message)} (SQLite error {error.SqliteExtendedErrorCode}).",
-                    error.SqliteErrorCode, error.SqliteExtendedErrorCode);
-            }
-            catch
-            {
-                RollBack(database);
-                throw;
+                Write(_database, batch, stop);
             }
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _database, null) is { } database)
+        using (await Hold.TakeAsync(_gate, CancellationToken.None).ConfigureAwait(false))
         {
-            using (await database.LockAsync(CancellationToken.None).ConfigureAwait(false))
+            if (_database is { } database)
             {
-                Forget();
+                _database = null;
+                using (await database.LockAsync(CancellationToken.None).ConfigureAwait(false))
+                {
+                    Forget();
+                }
+
+                await database.LeaveAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async ValueTask<SqliteDatabase> ConnectAsync(ConnectionContext context, CancellationToken stop)
+    {
+        var options = SqliteOptions.Of(context.Connections, _connection);
+        var database = await SqliteDatabase.OpenAsync(options, context.Logger, stop).ConfigureAwait(false);
+        try
+        {
+            // A table that does not fit is told now, not at the first result, which may come in a week.
+            using (await database.LockAsync(stop).ConfigureAwait(false))
+            {
+                SqliteSchema.Check(database, _table, _columns.Select(c => (c.Name, c.Type)));
             }
 
+            return database;
+        }
+        catch
+        {
             await database.LeaveAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private void Write(SqliteDatabase database, SinkBatch<T> batch, CancellationToken stop)
+    {
+        try
+        {
+            database.Execute("BEGIN IMMEDIATE");
+            Insert(database, batch, stop);
+            database.Execute("COMMIT");
+        }
+        catch (SqliteException error)
+        {
+            RollBack(database);
+            throw new SqliteException(
+                $"{Name}: a batch of {batch.Length} was not written to {database.File}: {SafeText.Escape(error.Message)} "
+                + $"(SQLite error {error.SqliteExtendedErrorCode}).",
+                error.SqliteErrorCode, error.SqliteExtendedErrorCode);
+        }
+        catch
+        {
+            RollBack(database);
+            throw;
         }
     }
 

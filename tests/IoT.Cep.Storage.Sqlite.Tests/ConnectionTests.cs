@@ -54,6 +54,43 @@ public sealed class ConnectionTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_queries_may_end_in_one_sink_and_stop_one_after_the_other()
+    {
+        var sink = Sqlite.Table<Sum>("sums");
+        var opened = await Task.WhenAll(_file.OpenAsync(sink), _file.OpenAsync(sink));
+        await opened[0].WriteAsync(SqliteFile.Batch(new Sum("a", 1)), default);
+        await opened[0].DisposeAsync();
+        await opened[1].WriteAsync(SqliteFile.Batch(new Sum("b", 1)), default);
+        await opened[1].DisposeAsync();
+        Assert.Equal(2L, _file.Scalar("SELECT count(*) FROM sums"));
+        Assert.False(File.Exists(_file.Path + "-wal"));
+    }
+
+    [Fact]
+    public async Task Opening_closing_and_writing_at_the_same_time_loses_no_batch()
+    {
+        var sink = (IAsyncSink<Sum>)Sqlite.Table<Sum>("sums");
+        await _file.OpenAsync(sink);
+        var writers = Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
+        {
+            for (int i = 0; i < 50; i++)
+            {
+                await sink.WriteAsync(SqliteFile.Batch(new Sum("a", i), new Sum("b", i)), default);
+            }
+        })).ToArray();
+        for (int i = 0; i < 20; i++)
+        {
+            await sink.DisposeAsync();
+            await Task.Yield();
+        }
+
+        await Task.WhenAll(writers);
+        await sink.DisposeAsync();
+        Assert.Equal(300L, _file.Scalar("SELECT count(*) FROM sums"));
+        Assert.False(File.Exists(_file.Path + "-wal"));
+    }
+
+    [Fact]
     public async Task A_missing_folder_is_named()
     {
         string file = Path.Combine(Path.GetDirectoryName(_file.Path)!, "missing", "x.db");
