@@ -1,0 +1,171 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Operations;
+
+namespace IoT.Cep.Generators;
+
+/// <summary>Goes through a projection in the order in which it runs and notes which aggregates are asked for in every run.</summary>
+internal sealed class ProjectionWalker : OperationWalker
+{
+    private readonly HashSet<string> _always = new(StringComparer.Ordinal);
+    private readonly List<(string Selector, IInvocationOperation Call)> _sometimes = [];
+
+    // How many conditions stand around the current operation, and whether a run may have returned before it.
+    private int _conditions;
+    private bool _mayHaveReturned;
+
+    private ProjectionWalker()
+    {
+    }
+
+    internal static IEnumerable<IInvocationOperation> ConditionalAggregates(IAnonymousFunctionOperation projection)
+    {
+        var walker = new ProjectionWalker();
+        walker.Visit(projection.Body);
+        return walker._sometimes.Where(s => !walker._always.Contains(s.Selector)).Select(static s => s.Call);
+    }
+
+    public override void VisitInvocation(IInvocationOperation operation)
+    {
+        if (Selector(operation) is { } selector)
+        {
+            if (_conditions > 0 || _mayHaveReturned)
+            {
+                _sometimes.Add((selector, operation));
+            }
+            else
+            {
+                _always.Add(selector);
+            }
+        }
+
+        base.VisitInvocation(operation);
+    }
+
+    public override void VisitConditional(IConditionalOperation operation)
+    {
+        Visit(operation.Condition);
+        Conditionally(operation.WhenTrue);
+        Conditionally(operation.WhenFalse);
+    }
+
+    public override void VisitBinaryOperator(IBinaryOperation operation)
+    {
+        Visit(operation.LeftOperand);
+        if (operation.OperatorKind is BinaryOperatorKind.ConditionalAnd or BinaryOperatorKind.ConditionalOr)
+        {
+            Conditionally(operation.RightOperand);
+        }
+        else
+        {
+            Visit(operation.RightOperand);
+        }
+    }
+
+    public override void VisitCoalesce(ICoalesceOperation operation)
+    {
+        Visit(operation.Value);
+        Conditionally(operation.WhenNull);
+    }
+
+    public override void VisitCoalesceAssignment(ICoalesceAssignmentOperation operation)
+    {
+        Visit(operation.Target);
+        Conditionally(operation.Value);
+    }
+
+    public override void VisitConditionalAccess(IConditionalAccessOperation operation)
+    {
+        Visit(operation.Operation);
+        Conditionally(operation.WhenNotNull);
+    }
+
+    public override void VisitSwitch(ISwitchOperation operation)
+    {
+        Visit(operation.Value);
+        Conditionally([.. operation.Cases]);
+    }
+
+    public override void VisitSwitchExpression(ISwitchExpressionOperation operation)
+    {
+        Visit(operation.Value);
+        Conditionally([.. operation.Arms]);
+    }
+
+    public override void VisitWhileLoop(IWhileLoopOperation operation)
+    {
+        // The condition is asked at least once where it stands before the body.
+        if (operation.ConditionIsTop)
+        {
+            Visit(operation.Condition);
+        }
+
+        Conditionally(operation.Body, operation.ConditionIsTop ? null : operation.Condition);
+    }
+
+    public override void VisitForLoop(IForLoopOperation operation)
+    {
+        foreach (var start in operation.Before)
+        {
+            Visit(start);
+        }
+
+        Visit(operation.Condition);
+        Conditionally([operation.Body, .. operation.AtLoopBottom]);
+    }
+
+    public override void VisitForEachLoop(IForEachLoopOperation operation)
+    {
+        Visit(operation.Collection);
+        Conditionally(operation.Body);
+    }
+
+    public override void VisitCatchClause(ICatchClauseOperation operation) => Conditionally(operation.Handler);
+
+    public override void VisitReturn(IReturnOperation operation)
+    {
+        base.VisitReturn(operation);
+        _mayHaveReturned |= _conditions > 0;
+    }
+
+    // A nested lambda or local function can't use the window, and its return isn't the projection's.
+    public override void VisitAnonymousFunction(IAnonymousFunctionOperation operation)
+    {
+    }
+
+    public override void VisitLocalFunction(ILocalFunctionOperation operation)
+    {
+    }
+
+    private void Conditionally(params IOperation?[] operations)
+    {
+        _conditions++;
+        foreach (var operation in operations)
+        {
+            Visit(operation);
+        }
+
+        _conditions--;
+    }
+
+    /// <summary>
+    /// What is shared between aggregates: the selector's source text. Sum, average, minimum and maximum of a number are one state, so
+    /// asking for one of them is asking for all; every other aggregate has its own.
+    /// </summary>
+    private static string? Selector(IInvocationOperation call)
+    {
+        var arguments = call.Arguments.Where(static a => a.ArgumentKind == ArgumentKind.Explicit).ToList();
+        bool isMember = call.Instance is { } instance && instance.Type.IsCep(KnownNames.WindowGroup);
+        bool isExtension = call.TargetMethod.IsExtensionMethod && arguments.Count > 0 && arguments[0].Parameter?.Type.IsCep(KnownNames.WindowGroup) == true;
+        var selector = arguments.FirstOrDefault(static a => a.Parameter?.Type is { TypeKind: TypeKind.Delegate } type && !type.IsCep(KnownNames.WindowGroup));
+        if ((!isMember && !isExtension) || selector is null)
+        {
+            return null;
+        }
+
+        string text = selector.Value.Syntax.ToString();
+        bool isMoment = isMember && selector.Parameter!.Type is INamedTypeSymbol { DelegateInvokeMethod.ReturnType.SpecialType: SpecialType.System_Double };
+        return isMoment
+            ? text
+            : call.TargetMethod.Name + " " + string.Join(", ", arguments.Skip(isExtension ? 1 : 0).Select(static a => a.Value.Syntax.ToString()));
+    }
+}
