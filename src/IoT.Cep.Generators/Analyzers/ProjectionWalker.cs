@@ -6,8 +6,10 @@ namespace IoT.Cep.Generators;
 /// <summary>Goes through a projection in the order in which it runs and notes which aggregates are asked for in every run.</summary>
 internal sealed class ProjectionWalker : OperationWalker
 {
-    private readonly HashSet<string> _always = new(StringComparer.Ordinal);
-    private readonly List<(string Selector, IInvocationOperation Call)> _sometimes = [];
+    private readonly List<(string Selector, IInvocationOperation Call)> _calls = [];
+
+    // What every run of the part that is being visited asks for.
+    private HashSet<string> _always = new(StringComparer.Ordinal);
 
     // How many conditions stand around the current operation, and whether a run may have returned before it.
     private int _conditions;
@@ -21,18 +23,15 @@ internal sealed class ProjectionWalker : OperationWalker
     {
         var walker = new ProjectionWalker();
         walker.Visit(projection.Body);
-        return walker._sometimes.Where(s => !walker._always.Contains(s.Selector)).Select(static s => s.Call);
+        return walker._calls.Where(c => !walker._always.Contains(c.Selector)).Select(static c => c.Call);
     }
 
     public override void VisitInvocation(IInvocationOperation operation)
     {
         if (Selector(operation) is { } selector)
         {
-            if (_conditions > 0 || _mayHaveReturned)
-            {
-                _sometimes.Add((selector, operation));
-            }
-            else
+            _calls.Add((selector, operation));
+            if (!_mayHaveReturned)
             {
                 _always.Add(selector);
             }
@@ -44,8 +43,15 @@ internal sealed class ProjectionWalker : OperationWalker
     public override void VisitConditional(IConditionalOperation operation)
     {
         Visit(operation.Condition);
-        Conditionally(operation.WhenTrue);
-        Conditionally(operation.WhenFalse);
+        bool hadReturned = _mayHaveReturned;
+        var whenTrue = Conditionally(operation.WhenTrue);
+        bool mayReturn = _mayHaveReturned;
+        _mayHaveReturned = hadReturned;
+        var whenFalse = Conditionally(operation.WhenFalse);
+        _mayHaveReturned |= mayReturn;
+
+        // What both branches ask for is asked for in every run.
+        _always.UnionWith(whenTrue.Intersect(whenFalse, StringComparer.Ordinal));
     }
 
     public override void VisitBinaryOperator(IBinaryOperation operation)
@@ -136,8 +142,10 @@ internal sealed class ProjectionWalker : OperationWalker
     {
     }
 
-    private void Conditionally(params IOperation?[] operations)
+    private HashSet<string> Conditionally(params IOperation?[] operations)
     {
+        var always = _always;
+        _always = new HashSet<string>(StringComparer.Ordinal);
         _conditions++;
         foreach (var operation in operations)
         {
@@ -145,6 +153,9 @@ internal sealed class ProjectionWalker : OperationWalker
         }
 
         _conditions--;
+        var asked = _always;
+        _always = always;
+        return asked;
     }
 
     /// <summary>
@@ -163,7 +174,7 @@ internal sealed class ProjectionWalker : OperationWalker
         }
 
         string text = selector.Value.Syntax.ToString();
-        bool isMoment = isMember && selector.Parameter!.Type is INamedTypeSymbol { DelegateInvokeMethod.ReturnType.SpecialType: SpecialType.System_Double };
+        bool isMoment = isMember && selector.Parameter!.OriginalDefinition.Type is INamedTypeSymbol { DelegateInvokeMethod.ReturnType.SpecialType: SpecialType.System_Double };
         return isMoment
             ? text
             : call.TargetMethod.Name + " " + string.Join(", ", arguments.Skip(isExtension ? 1 : 0).Select(static a => a.Value.Syntax.ToString()));
