@@ -37,6 +37,12 @@ internal static class Diagnostics
         "Event type can't be built or read back",
         "{0}");
 
+    internal static readonly DiagnosticDescriptor CapturingSelector = Error(
+        "CEP007",
+        "Selector captures a variable of its own projection",
+        "The selector captures '{0}', which is declared inside the projection, so it is another selector for every window. "
+            + "Declare the variable outside of the projection, or put the decision into the selector.");
+
     private static DiagnosticDescriptor Error(string id, string title, string message) => new(
         id,
         title,

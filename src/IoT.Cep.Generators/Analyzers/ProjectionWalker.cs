@@ -8,6 +8,8 @@ internal sealed class ProjectionWalker : OperationWalker
 {
     private readonly List<(string Selector, IInvocationOperation Call)> _calls = [];
 
+    private readonly HashSet<ISymbol> _locals = new(SymbolEqualityComparer.Default);
+
     // What every run of the part that is being visited asks for.
     private HashSet<string> _always = new(StringComparer.Ordinal);
 
@@ -19,12 +21,22 @@ internal sealed class ProjectionWalker : OperationWalker
     {
     }
 
-    internal static IEnumerable<IInvocationOperation> ConditionalAggregates(IAnonymousFunctionOperation projection)
+    internal static ProjectionWalker Walk(IAnonymousFunctionOperation projection)
     {
         var walker = new ProjectionWalker();
         walker.Visit(projection.Body);
-        return walker._calls.Where(c => !walker._always.Contains(c.Selector)).Select(static c => c.Call);
+        return walker;
     }
+
+    /// <summary>The aggregates that some runs don't ask for.</summary>
+    internal IEnumerable<IInvocationOperation> Conditional => _calls.Where(c => !_always.Contains(c.Selector)).Select(static c => c.Call);
+
+    /// <summary>The first use, in each selector, of a variable that the projection declares.</summary>
+    internal IEnumerable<ILocalReferenceOperation> Captured => _calls
+        .SelectMany(static c => c.Call.Arguments)
+        .SelectMany(static a => a.Value.Descendants().OfType<IAnonymousFunctionOperation>())
+        .Select(lambda => lambda.Descendants().OfType<ILocalReferenceOperation>().FirstOrDefault(l => _locals.Contains(l.Local)))
+        .Where(static local => local is not null)!;
 
     public override void VisitInvocation(IInvocationOperation operation)
     {
@@ -38,6 +50,12 @@ internal sealed class ProjectionWalker : OperationWalker
         }
 
         base.VisitInvocation(operation);
+    }
+
+    public override void VisitBlock(IBlockOperation operation)
+    {
+        _locals.UnionWith(operation.Locals);
+        base.VisitBlock(operation);
     }
 
     public override void VisitConditional(IConditionalOperation operation)

@@ -6,14 +6,14 @@ using Microsoft.CodeAnalysis.Operations;
 namespace IoT.Cep.Generators;
 
 /// <summary>
-/// CEP001: an aggregate that a window's projection asks for only under a condition. Which aggregates a projection needs is found by running
-/// it once; one that wasn't asked for then was never computed, and asking for it later throws.
+/// CEP001, an aggregate that a window's projection asks for only under a condition, and CEP007, a selector that is another one in every run. Which
+/// aggregates a projection needs is found by running it once; one that wasn't asked for then was never computed, and asking for it later throws.
 /// </summary>
 [DiagnosticAnalyzer(LanguageNames.CSharp)]
-public sealed class ConditionalAggregateAnalyzer : DiagnosticAnalyzer
+public sealed class ProjectionAnalyzer : DiagnosticAnalyzer
 {
     /// <inheritdoc/>
-    public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } = [Diagnostics.ConditionalAggregate];
+    public override ImmutableArray<DiagnosticDescriptor> SupportedDiagnostics { get; } = [Diagnostics.ConditionalAggregate, Diagnostics.CapturingSelector];
 
     /// <inheritdoc/>
     public override void Initialize(AnalysisContext context)
@@ -23,12 +23,20 @@ public sealed class ConditionalAggregateAnalyzer : DiagnosticAnalyzer
         context.RegisterOperationAction(static found =>
         {
             var lambda = (IAnonymousFunctionOperation)found.Operation;
-            if (IsProjection(lambda))
+            if (!IsProjection(lambda))
             {
-                foreach (var call in ProjectionWalker.ConditionalAggregates(lambda))
-                {
-                    found.ReportDiagnostic(Diagnostic.Create(Diagnostics.ConditionalAggregate, call.Syntax.GetLocation(), call.Syntax.ToString()));
-                }
+                return;
+            }
+
+            var aggregates = ProjectionWalker.Walk(lambda);
+            foreach (var call in aggregates.Conditional)
+            {
+                found.ReportDiagnostic(Diagnostic.Create(Diagnostics.ConditionalAggregate, call.Syntax.GetLocation(), call.Syntax.ToString()));
+            }
+
+            foreach (var local in aggregates.Captured)
+            {
+                found.ReportDiagnostic(Diagnostic.Create(Diagnostics.CapturingSelector, local.Syntax.GetLocation(), local.Local.Name));
             }
         }, OperationKind.AnonymousFunction);
     }

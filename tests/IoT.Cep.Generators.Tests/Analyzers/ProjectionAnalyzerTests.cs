@@ -1,6 +1,6 @@
 namespace IoT.Cep.Generators.Tests;
 
-public sealed class ConditionalAggregateAnalyzerTests
+public sealed class ProjectionAnalyzerTests
 {
     [Theory]
     [InlineData("w => w.Count() > 3 ? w.Max(r => r.Celsius) : 0", "w.Max(r => r.Celsius)")]
@@ -53,6 +53,20 @@ public sealed class ConditionalAggregateAnalyzerTests
         Assert.Single(await Messages("var q = from g in w select g.Count() > 3 ? g.Max(r => r.Celsius) : 0;"));
         Assert.Empty(await Messages("var q = from g in w select g.Max(r => r.Celsius);"));
     }
+
+    [Fact]
+    public async Task A_selector_may_not_capture_a_variable_of_its_projection() =>
+        Assert.Equal(
+            ["(1,75): error CEP007: The selector captures 'limit', which is declared inside the projection, so it is another selector for every window. "
+                + "Declare the variable outside of the projection, or put the decision into the selector."],
+            await Messages("w.Select(w => { var limit = w.Count(); return w.Max(r => r.Celsius > 1 && limit > r.Celsius && limit > 3 ? 1 : 0); });"));
+
+    [Theory]
+    [InlineData("var limit = 3.0; w.Select(w => w.Max(r => r.Celsius > limit ? 1 : 0));")]
+    [InlineData("w.Select(w => w.Max(r => { var twice = 2 * r.Celsius; return twice; }));")]
+    [InlineData("w.Select(w => { var max = w.Max(r => r.Celsius); return max + 1; });")]
+    public async Task A_selector_may_use_variables_of_elsewhere(string statement) =>
+        Assert.Empty(await Messages(statement));
 
     [Fact]
     public async Task A_projection_of_something_else_is_left_alone() =>
