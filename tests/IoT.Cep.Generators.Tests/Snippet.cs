@@ -22,7 +22,8 @@ internal static class Snippet
         "Snippet",
         sources.Select(static (source, i) => CSharpSyntaxTree.ParseText(source, _parseOptions, $"{i}.cs")),
         _references,
-        new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
+        new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable)
+            .WithSpecificDiagnosticOptions([new("CS1701", ReportDiagnostic.Suppress)])); // as the SDK does
 
     internal static GeneratorDriver Driver() => CSharpGeneratorDriver.Create(
         [new EventTypeGenerator().AsSourceGenerator()],
