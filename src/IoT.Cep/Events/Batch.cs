@@ -24,6 +24,9 @@ public readonly ref struct Batch<T>(ReadOnlySpan<T> events, ReadOnlySpan<long> t
     /// <summary>Whether each event is new or corrects an earlier one; empty where all are new.</summary>
     public ReadOnlySpan<EventKind> Kinds { get; init; }
 
+    /// <summary>Each event's key group, where a keyed operator made the batch: results of several shards are put in order by it.</summary>
+    internal ReadOnlySpan<byte> Groups { get; init; }
+
     /// <summary>How many events there are.</summary>
     public int Length => Events.Length;
 
@@ -34,6 +37,7 @@ public readonly ref struct Batch<T>(ReadOnlySpan<T> events, ReadOnlySpan<long> t
     {
         Ids = Ids.IsEmpty ? default : Ids.Slice(start, length),
         Kinds = Kinds.IsEmpty ? default : Kinds.Slice(start, length),
+        Groups = Groups.IsEmpty ? default : Groups.Slice(start, length),
     };
 }
 

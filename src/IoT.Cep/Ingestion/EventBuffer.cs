@@ -69,6 +69,13 @@ public sealed class EventBuffer<T>(StringPool strings, int capacity = EventBuffe
         ReceivedTicks = receivedTicks;
     }
 
+    internal void RemoveFirst(int count)
+    {
+        _events.AsSpan(count, _count - count).CopyTo(_events);
+        _messageStart = Math.Max(0, _messageStart - count);
+        Truncate(_count - count);
+    }
+
     /// <summary>Forgets all events.</summary>
     public void Clear()
     {

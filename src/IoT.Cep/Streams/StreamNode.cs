@@ -3,7 +3,55 @@ namespace IoT.Cep;
 /// <summary>An immutable description of one operator, as the fluent verbs make it and the plan compiler reads it.</summary>
 internal abstract record StreamNode<T>
 {
+    /// <summary>The name that <c>.Named("...")</c> gave; saved state is found by it.</summary>
+    internal string? Name { get; init; }
+
+    /// <summary>The line that <c>Explain</c> prints.</summary>
+    internal abstract string Text { get; }
+
+    /// <summary>The engine at whose source the stream begins; null in place.</summary>
+    internal abstract CepEngine? Engine { get; }
+
+    /// <summary>How many exchanges between shards lie upstream.</summary>
+    internal virtual int Depth => 0;
+
+    /// <summary>Whether each event comes in order of its time, with none late.</summary>
+    internal virtual bool IsOrdered => false;
+
+    /// <summary>Whether no operator with state lies upstream: what reaches a durable sink then acknowledges its message.</summary>
+    internal virtual bool IsStateless => true;
+
+    /// <summary>Whether a later result may correct an earlier one.</summary>
+    internal virtual bool IsUpdating => false;
+
+    /// <summary>Refuses a stream with corrections in front of an operator that can't take them.</summary>
+    internal void RequireAppendOnly(string verb)
+    {
+        if (IsUpdating)
+        {
+            throw new ArgumentException(
+                $"{verb} can't take corrections, and '{Text}' may correct its results (AllowLate). Leave AllowLate out, or store the results by identity with To(...).");
+        }
+    }
+
+    /// <summary>Builds this operator in front of <paramref name="next"/>, and what lies upstream in front of it.</summary>
+    internal abstract void Build(Plan plan, Operator<T> next);
 }
 
-internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text)
+/// <summary>A node with one input, whose properties it passes on.</summary>
+internal abstract record StreamNode<TIn, TOut>(StreamNode<TIn> Input) : StreamNode<TOut>
+{
+    internal override CepEngine? Engine => Input.Engine;
+
+    internal override int Depth => Input.Depth;
+
+    internal override bool IsOrdered => Input.IsOrdered;
+
+    internal override bool IsStateless => Input.IsStateless;
+
+    internal override bool IsUpdating => Input.IsUpdating;
+}
+
+/// <summary>How a stream's key is found, and how many keys an operator may hold at a time.</summary>
+internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text, int MaxKeys)
     where TKey : notnull;

@@ -1,0 +1,38 @@
+using System.Diagnostics.Metrics;
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>The engine's meters, named <c>IoT.Cep</c>: read when somebody listens, so they cost nothing on the hot path.</summary>
+internal sealed class CepMeters : IDisposable
+{
+    private readonly Meter _meter = new("IoT.Cep");
+
+    internal CepMeters(CepEngine engine)
+    {
+        Source(engine, "iot_cep.source.received", "{message}", "Messages delivered, redeliveries included", s => s.Received);
+        Source(engine, "iot_cep.source.events", "{event}", "Events decoded", s => s.Events);
+        Source(engine, "iot_cep.source.duplicates", "{message}", "Messages delivered again", s => s.Duplicates);
+        Source(engine, "iot_cep.source.dropped", "{event}", "Events dropped by the backpressure mode", s => s.Dropped);
+        Source(engine, "iot_cep.source.late", "{event}", "Events behind the watermark", s => s.Late);
+        _meter.CreateObservableCounter(
+            "iot_cep.dead_letters",
+            () => Enum.GetValues<DeadLetterReason>().Select(r => new Measurement<long>(engine.DeadLetters.CountOf(r), new KeyValuePair<string, object?>("reason", r.ToString()))),
+            "{letter}", "Dead letters by reason");
+        _meter.CreateObservableCounter(
+            "iot_cep.sink.written", () => Sinks(engine, s => s.Written), "{result}", "Results written");
+        _meter.CreateObservableGauge(
+            "iot_cep.sink.waiting", () => Sinks(engine, s => s.Waiting), "{result}", "Results that wait to be written");
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    private static IEnumerable<Measurement<long>> Sinks(CepEngine engine, Func<SinkStatistics, long> value) =>
+        from query in engine.Queries
+        where query.Sink is not null
+        select new Measurement<long>(value(query.Sink!), new KeyValuePair<string, object?>("query", query.Name));
+
+    private void Source(CepEngine engine, string name, string unit, string description, Func<SourceStatistics, long> value) =>
+        _meter.CreateObservableCounter(
+            name, () => engine.Sources.Select(s => new Measurement<long>(value(s), new KeyValuePair<string, object?>("source", s.Name))), unit, description);
+}

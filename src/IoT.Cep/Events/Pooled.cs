@@ -1,0 +1,45 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+
+namespace IoT.Cep;
+
+/// <summary>Buffers out of the shared pool, counted: tests assert that all came back.</summary>
+internal static class Pooled
+{
+    private static long _outstanding;
+
+    /// <summary>How many buffers are out.</summary>
+    internal static long Outstanding => Volatile.Read(ref _outstanding);
+
+    internal static T[] Rent<T>(int length)
+    {
+        Interlocked.Increment(ref _outstanding);
+        return ArrayPool<T>.Shared.Rent(length);
+    }
+
+    /// <summary>Gives a buffer back; references are cleared first, so that the pool keeps no event alive.</summary>
+    internal static void Return<T>(ref T[] buffer, int used)
+    {
+        if (buffer.Length == 0)
+        {
+            return;
+        }
+
+        if (RuntimeHelpers.IsReferenceOrContainsReferences<T>())
+        {
+            buffer.AsSpan(0, Math.Min(used, buffer.Length)).Clear();
+        }
+
+        ArrayPool<T>.Shared.Return(buffer);
+        buffer = [];
+        Interlocked.Decrement(ref _outstanding);
+    }
+
+    internal static void Grow<T>(ref T[] buffer, int used, int needed)
+    {
+        var larger = Rent<T>(Math.Max(needed, buffer.Length * 2));
+        buffer.AsSpan(0, used).CopyTo(larger);
+        Return(ref buffer, used);
+        buffer = larger;
+    }
+}

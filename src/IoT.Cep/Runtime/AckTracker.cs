@@ -1,0 +1,136 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>
+/// Holds the acknowledgements of a source's messages, in order, until every durable sink that they reach without an operator with state has
+/// committed them. Without such a sink they are accepted when they have been processed.
+/// </summary>
+internal sealed class AckTracker
+{
+    private readonly Lock _gate = new();
+    private readonly Queue<(long Number, IAcknowledger Acknowledger, object Delivery)> _waiting = new();
+    private readonly List<Sink> _sinks = [];
+    private long _processed;
+    private long _newest;
+    private bool _releasing;
+
+    /// <summary>How many messages wait for a commit.</summary>
+    internal int Waiting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _waiting.Count;
+            }
+        }
+    }
+
+    /// <summary>A durable sink that has to commit first.</summary>
+    internal Sink AddSink(Action<Sink, long> mark)
+    {
+        var sink = new Sink(this, mark);
+        lock (_gate)
+        {
+            sink.Committed = _processed;
+            _sinks.Add(sink);
+        }
+
+        return sink;
+    }
+
+    internal void RemoveSink(Sink sink)
+    {
+        lock (_gate)
+        {
+            _sinks.Remove(sink);
+        }
+
+        Release();
+    }
+
+    internal void Add(IAcknowledger acknowledger, object delivery)
+    {
+        lock (_gate)
+        {
+            _waiting.Enqueue((++_newest, acknowledger, delivery));
+        }
+    }
+
+    /// <summary>All messages so far have been through the queries; each sink is told how far that is, behind what it was given.</summary>
+    internal void OnProcessed()
+    {
+        Sink[] sinks;
+        lock (_gate)
+        {
+            if (_newest == _processed)
+            {
+                return;
+            }
+
+            _processed = _newest;
+            sinks = [.. _sinks];
+        }
+
+        foreach (var sink in sinks)
+        {
+            sink.Mark(_processed);
+        }
+
+        Release();
+    }
+
+    private void Release()
+    {
+        while (true)
+        {
+            (long Number, IAcknowledger Acknowledger, object Delivery) next;
+            lock (_gate)
+            {
+                // One thread at a time, so that acknowledgements go out in order.
+                if (_releasing || _waiting.Count == 0 || _waiting.Peek().Number > Committed())
+                {
+                    return;
+                }
+
+                _releasing = true;
+                next = _waiting.Dequeue();
+            }
+
+            next.Acknowledger.Acknowledge(next.Delivery);
+            lock (_gate)
+            {
+                _releasing = false;
+            }
+        }
+    }
+
+    private long Committed()
+    {
+        long committed = _processed;
+        foreach (var sink in _sinks)
+        {
+            committed = Math.Min(committed, sink.Committed);
+        }
+
+        return committed;
+    }
+
+    internal sealed class Sink(AckTracker tracker, Action<Sink, long> mark)
+    {
+        internal long Committed { get; set; }
+
+        internal void Mark(long number) => mark(this, number);
+
+        internal void Commit(long number)
+        {
+            lock (tracker._gate)
+            {
+                Committed = Math.Max(Committed, number);
+            }
+
+            tracker.Release();
+        }
+    }
+}

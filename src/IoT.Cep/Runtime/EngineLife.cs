@@ -1,0 +1,291 @@
+namespace IoT.Cep;
+
+/// <summary>Starting, pausing and stopping an engine: sources first, then stage by stage the way data flows, then sinks.</summary>
+internal sealed class EngineLife : IDisposable
+{
+    private static readonly TimeSpan _tick = TimeSpan.FromMilliseconds(100);
+
+    private readonly CepEngine _engine;
+    private readonly CepEngineOptions _options;
+    private readonly CancellationTokenSource _stopSources = new();
+    private readonly CancellationTokenSource _stopLetters = new();
+    private readonly CancellationTokenSource _abandon = new();
+    private readonly SemaphoreSlim _changing = new(1, 1);
+    private readonly List<Task> _sources = [];
+    private readonly List<Task> _letters = [];
+    private readonly Dictionary<Stage, Task> _stages = [];
+    private readonly Dictionary<Query, Task> _sinks = [];
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
+    private ITimer? _ticker;
+    private TaskCompletionSource? _paused;
+    private bool _started;
+    private bool _stopped;
+
+    internal EngineLife(CepEngine engine, CepEngineOptions options)
+    {
+        _engine = engine;
+        _options = options;
+        engine.Stages.OnAdded = stage =>
+        {
+            if (_started)
+            {
+                Run(stage);
+            }
+        };
+    }
+
+    internal bool IsPaused => _paused is not null;
+
+    internal Task SourcesEnded => _ended.Task;
+
+    /// <summary>Cancelled when even waiting for sinks is given up.</summary>
+    internal CancellationToken Abandoned => _abandon.Token;
+
+    internal async Task StartAsync()
+    {
+        await _changing.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (_stopped)
+            {
+                throw new InvalidOperationException("The engine was stopped; make a new one.");
+            }
+
+            if (_started)
+            {
+                return;
+            }
+
+            _started = true;
+            foreach (var stage in _engine.Stages.Loops)
+            {
+                Run(stage);
+            }
+
+            foreach (var query in _engine.Queries)
+            {
+                Run(query);
+            }
+
+            foreach (var (ingress, isDeadLetters) in _engine.Ingresses)
+            {
+                Run(ingress, isDeadLetters);
+            }
+
+            _ticker = _options.TimeProvider.CreateTimer(_ => Tick(), null, _tick, _tick);
+            Log.Started(_engine.Logger, _engine.Ingresses.Count, _engine.Queries.Count, _options.Shards);
+            WatchEnd();
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    internal void OnSourceAdded(IIngress ingress, bool isDeadLetters)
+    {
+        if (_started)
+        {
+            Run(ingress, isDeadLetters);
+        }
+    }
+
+    internal void OnQueryAdded(Query query)
+    {
+        if (_started)
+        {
+            Run(query);
+        }
+    }
+
+    internal void Pause()
+    {
+        lock (_gate)
+        {
+            _paused ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    internal void Resume()
+    {
+        TaskCompletionSource? paused;
+        lock (_gate)
+        {
+            paused = _paused;
+            _paused = null;
+        }
+
+        paused?.SetResult();
+    }
+
+    internal Task WaitWhilePausedAsync(CancellationToken stop) => _paused?.Task.WaitAsync(stop) ?? Task.CompletedTask;
+
+    /// <summary>Stops; every step waits for the one before, so nothing that was accepted is lost on the way.</summary>
+    internal async Task StopAsync(bool complete, CancellationToken giveUp)
+    {
+        await _changing.WaitAsync(CancellationToken.None).ConfigureAwait(false);
+        try
+        {
+            if (_stopped || !_started)
+            {
+                _stopped = true;
+                return;
+            }
+
+            _stopped = true;
+            Resume();
+            using var limit = new CancellationTokenSource(_options.DrainTimeout, _options.TimeProvider);
+            using var outer = giveUp.Register(static state => ((CancellationTokenSource)state!).Cancel(), limit);
+            using var abandon = limit.Token.Register(_abandon.Cancel);
+            await _stopSources.CancelAsync().ConfigureAwait(false);
+            await Quiet(_sources).ConfigureAwait(false);
+            End(complete, isDeadLetters: false);
+            await FinishStagesAsync(complete).ConfigureAwait(false);
+            await FinishSinksAsync(complete).ConfigureAwait(false);
+            if (_ticker is not null)
+            {
+                await _ticker.DisposeAsync().ConfigureAwait(false);
+            }
+
+            Log.Stopped(_engine.Logger);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _ticker?.Dispose();
+        _stopSources.Dispose();
+        _stopLetters.Dispose();
+        _abandon.Dispose();
+        _changing.Dispose();
+    }
+
+    private static Task Quiet(IEnumerable<Task> tasks) => Task.WhenAll(tasks.ToArray().Select(async task =>
+        await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)));
+
+    private void Run(IIngress ingress, bool isDeadLetters) =>
+        (isDeadLetters ? _letters : _sources).Add(Task.Run(() => RunSourceAsync(ingress, isDeadLetters ? _stopLetters.Token : _stopSources.Token)));
+
+    private async Task RunSourceAsync(IIngress ingress, CancellationToken stop)
+    {
+        try
+        {
+            await ingress.RunAsync(stop).ConfigureAwait(false);
+            ingress.Complete();
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested || _abandon.IsCancellationRequested)
+        {
+            // Stopped; whether its queries complete is for the one who stops to say.
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Log.SourceFailed(_engine.Logger, error, ingress.Name);
+            ingress.Fail(error);
+            throw;
+        }
+    }
+
+    private void Run(Stage stage)
+    {
+        lock (_gate)
+        {
+            _stages.TryAdd(stage, Task.Run(() => RunStageAsync(stage)));
+        }
+    }
+
+    private async Task RunStageAsync(Stage stage)
+    {
+        try
+        {
+            await stage.RunAsync(_abandon.Token).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            Log.StageFailed(_engine.Logger, error, stage.Name);
+            throw;
+        }
+    }
+
+    private void Run(Query query)
+    {
+        if (query.Worker is { } worker)
+        {
+            lock (_gate)
+            {
+                _sinks.TryAdd(query, Task.Run(() => worker.RunAsync(_abandon.Token)));
+            }
+        }
+    }
+
+    private void WatchEnd() => _ = Task.WhenAll(_sources).ContinueWith(
+        all =>
+        {
+            if (all.IsFaulted)
+            {
+                _ended.TrySetException(all.Exception.InnerExceptions);
+            }
+            else
+            {
+                _ended.TrySetResult();
+            }
+        },
+        CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    private void End(bool complete, bool isDeadLetters)
+    {
+        foreach (var (ingress, letters) in _engine.Ingresses)
+        {
+            if (complete && letters == isDeadLetters)
+            {
+                ingress.Complete();
+            }
+        }
+    }
+
+    private async Task FinishStagesAsync(bool complete)
+    {
+        foreach (var stage in _engine.Stages.Loops)
+        {
+            stage.Complete();
+            await Quiet([_stages[stage]]).ConfigureAwait(false);
+        }
+
+        // What the sinks refuse becomes a dead letter, so the queries over dead letters end last.
+        var letterQueries = _engine.Queries.Where(q => q.IsOverDeadLetters).ToList();
+        await FinishSinksAsync(_engine.Queries.Except(letterQueries)).ConfigureAwait(false);
+        _engine.DeadLetters.Complete();
+        await Quiet(_letters).ConfigureAwait(false);
+        End(complete, isDeadLetters: true);
+    }
+
+    private Task FinishSinksAsync(bool complete) => FinishSinksAsync(_engine.Queries);
+
+    private async Task FinishSinksAsync(IEnumerable<Query> queries)
+    {
+        foreach (var query in queries)
+        {
+            query.Worker?.Complete();
+            if (_sinks.TryGetValue(query, out var loop))
+            {
+                await Quiet([loop]).ConfigureAwait(false);
+                if (query.Sink is { Waiting: > 0 } sink)
+                {
+                    Log.SinkAbandoned(_engine.Logger, sink.Name, sink.Waiting);
+                }
+            }
+        }
+    }
+
+    private void Tick()
+    {
+        foreach (var (ingress, _) in _engine.Ingresses)
+        {
+            ingress.Tick();
+        }
+    }
+}

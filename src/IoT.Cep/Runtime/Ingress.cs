@@ -1,0 +1,542 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>What the engine does with a source, whatever its event type.</summary>
+internal interface IIngress
+{
+    string Name { get; }
+
+    AckTracker Acknowledgements { get; }
+
+    SourceStatistics Statistics { get; }
+
+    /// <summary>Runs the source until it ends or is stopped; then what it left waiting has been pushed.</summary>
+    Task RunAsync(CancellationToken stop);
+
+    /// <summary>Lets time go on where the source is idle.</summary>
+    void Tick();
+
+    /// <summary>Ends the input: windows fire, queries complete.</summary>
+    void Complete();
+
+    void Fail(Exception error);
+}
+
+/// <summary>
+/// A source's way into the engine: decodes messages into the current batch, pushes it through the queries when it is full or old enough,
+/// and makes the transport wait while they do not keep up.
+/// </summary>
+internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, IDisposable
+{
+    private readonly ISource<T> _source;
+    private readonly SourceOptions _options;
+    private readonly CepEngine _engine;
+    private readonly Stage _stage;
+    private readonly List<Timeline<T>> _timelines = [];
+    private readonly EventBuffer<T> _buffer;
+    private readonly ITimer _batchTimer;
+    private readonly RunningClock _running;
+    private Decoder<T>? _decoder;
+    private CancellationToken _stop;
+    private long[] _arrival = [];
+    private bool _timerIsSet;
+    private bool _hasAcknowledged;
+    private bool _completed;
+    private long _received;
+    private long _events;
+    private long _duplicates;
+    private long _deadLetters;
+    private long _dropped;
+
+    internal Ingress(CepEngine engine, ISource<T> source, SourceOptions options)
+    {
+        _engine = engine;
+        _source = source;
+        _options = options;
+        _stage = engine.Stages.Ingress;
+        _buffer = new EventBuffer<T>(new StringPool(options.PooledStrings));
+        _running = new RunningClock(engine.Clock, source.IsBounded);
+        _batchTimer = engine.Clock.CreateTimer(static state => ((Ingress<T>)state!).FlushDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public string Name => _source.Name;
+
+    public AckTracker Acknowledgements { get; } = new();
+
+    public SourceStatistics Statistics
+    {
+        get
+        {
+            lock (_stage.Gate)
+            {
+                long latest = _timelines.Count == 0 ? long.MinValue : _timelines.Max(t => t.Operator.Latest);
+                long farFuture = _timelines.Count == 0 ? 0 : _timelines.Max(t => t.Operator.FarFuture);
+                return new SourceStatistics(
+                    Name, _running.IsConnected, _received, _events, _duplicates, _deadLetters + farFuture, _dropped,
+                    _timelines.Count == 0 ? 0 : _timelines.Max(t => t.Operator.Late), Acknowledgements.Waiting,
+                    latest == long.MinValue ? null : Ticks.ToTime(latest));
+            }
+        }
+    }
+
+    /// <summary>Hangs a query on the source; queries with the same timing share one assignment of times.</summary>
+    internal IDisposable Attach(EventTimeSpec<T> time, QueryEntry<T> query)
+    {
+        lock (_stage.Gate)
+        {
+            var timeline = _timelines.Find(t => t.Time == time);
+            if (timeline is null)
+            {
+                timeline = MakeTimeline(time);
+                _timelines.Add(timeline);
+            }
+
+            timeline.Queries.Add(query);
+            return new Detach(() => timeline.Queries.Remove(query), _stage);
+        }
+    }
+
+    public override IPayloadReceiver Decode(Decoder<T> decoder)
+    {
+        _decoder = decoder;
+        return this;
+    }
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        _stop = stop;
+        if (_source.IsBounded)
+        {
+            _running.SetConnected(true);
+        }
+
+        try
+        {
+            await _source.RunAsync(this, _engine.Context, stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            await FlushAllAsync().ConfigureAwait(false);
+        }
+    }
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<T> events, ReadOnlyMemory<long> ticks)
+    {
+        if (!_stage.OutputsHaveRoom || _engine.IsPaused)
+        {
+            return WriteLaterAsync(events, ticks);
+        }
+
+        Write(events.Span, ticks.Span);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? delivery = null)
+    {
+        lock (_stage.Gate)
+        {
+            _received++;
+            if (!_running.IsConnected)
+            {
+                _running.SetConnected(true);
+            }
+
+            Decode(in payload, acknowledger is not null);
+            if (acknowledger is not null)
+            {
+                Acknowledgements.Add(acknowledger, delivery!);
+                _hasAcknowledged = true;
+            }
+
+            if (_buffer.Count >= EventBuffer<T>.DefaultCapacity || (_buffer.Count == 0 && _hasAcknowledged) || _options.MaxBatchDelay == TimeSpan.Zero)
+            {
+                TryFlush();
+            }
+            else if (!_timerIsSet)
+            {
+                _timerIsSet = true;
+                _batchTimer.Change(_options.MaxBatchDelay, Timeout.InfiniteTimeSpan);
+            }
+
+            return _buffer.Count < _options.CapacityEvents && (_buffer.Count < EventBuffer<T>.DefaultCapacity || _options.Backpressure != BackpressureMode.Wait)
+                ? ValueTask.CompletedTask
+                : new ValueTask(WaitUntilFlushedAsync());
+        }
+    }
+
+    public void CountDuplicate()
+    {
+        lock (_stage.Gate)
+        {
+            _received++;
+            _duplicates++;
+        }
+    }
+
+    public void ConnectionChanged(bool connected, string? detail = null)
+    {
+        lock (_stage.Gate)
+        {
+            _running.SetConnected(connected);
+        }
+
+        Log.ConnectionChanged(_engine.Logger, Name, connected, SafeText.Escape(detail));
+    }
+
+    public void Tick()
+    {
+        lock (_stage.Gate)
+        {
+            bool held = _engine.IsPaused || !_stage.OutputsHaveRoom || _buffer.Count > 0;
+            var silentFor = _running.SinceLastEvent(held);
+            if (_source.IsBounded || held || _completed)
+            {
+                return;
+            }
+
+            foreach (var timeline in _timelines)
+            {
+                timeline.Operator.AdvanceIdle(silentFor);
+            }
+        }
+    }
+
+    public void Complete()
+    {
+        lock (_stage.Gate)
+        {
+            if (_completed)
+            {
+                return;
+            }
+
+            _completed = true;
+            foreach (var timeline in _timelines)
+            {
+                timeline.Operator.OnCompleted();
+            }
+        }
+    }
+
+    public void Fail(Exception error)
+    {
+        lock (_stage.Gate)
+        {
+            _completed = true;
+            foreach (var timeline in _timelines)
+            {
+                timeline.Operator.OnError(error);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _batchTimer.Dispose();
+        lock (_stage.Gate)
+        {
+            _buffer.Dispose();
+            Pooled.Return(ref _arrival, 0);
+            foreach (var timeline in _timelines)
+            {
+                timeline.Operator.Dispose();
+            }
+        }
+    }
+
+    private Timeline<T> MakeTimeline(EventTimeSpec<T> time)
+    {
+        var context = new QueryContext($"source {Name}", ErrorPolicy.Skip, _engine.AddDeadLetter);
+        var queries = new FanOut<T>();
+        bool isSorted = time.Select is null && _source is ISortedSource { IsSorted: true };
+        return new Timeline<T>(time, queries, new EventTimeOperator<T>(queries, context, time, _engine.Clock, !_source.IsBounded, isSorted)
+        {
+            OnFarFuture = (value, ticks) => _engine.AddDeadLetter(
+                DeadLetterReason.FarFuture, Name, $"Its time {Ticks.ToTime(ticks):O} is more than {time.MaxFuture} ahead of the clock.", value),
+        });
+    }
+
+    private void Write(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks)
+    {
+        lock (_stage.Gate)
+        {
+            _received += events.Length;
+            _events += events.Length;
+            Push(events, ticks);
+        }
+    }
+
+    private async ValueTask WriteLaterAsync(ReadOnlyMemory<T> events, ReadOnlyMemory<long> ticks)
+    {
+        while (!_stage.OutputsHaveRoom || _engine.IsPaused)
+        {
+            await WaitForRoomAsync(_stop).ConfigureAwait(false);
+        }
+
+        Write(events.Span, ticks.Span);
+    }
+
+    private void Decode(in Payload payload, bool mustNotLose)
+    {
+        long now = payload.ReceivedTicks != 0 ? payload.ReceivedTicks : Ticks.From(_engine.Clock.GetUtcNow());
+        _buffer.BeginMessage(now);
+        try
+        {
+            _decoder!.Decode(in payload, _buffer);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            _buffer.Reject(DeadLetterReason.Malformed, $"The decoder threw {error.GetType().Name}: {error.Message}");
+        }
+
+        if (_buffer.Rejection is { } reason)
+        {
+            _deadLetters++;
+            _engine.AddDeadLetter(reason, Name, payload.Topic, _buffer.RejectionDetail, payload.Bytes);
+            return;
+        }
+
+        _events += _buffer.MessageCount;
+        if (_buffer.Count > _options.CapacityEvents && _options.Backpressure != BackpressureMode.Wait)
+        {
+            Overflow(in payload, mustNotLose);
+        }
+    }
+
+    private void Overflow(in Payload payload, bool mustNotLose)
+    {
+        if (TryFlush())
+        {
+            return;
+        }
+
+        switch (_options.Backpressure)
+        {
+            case BackpressureMode.DropNewest:
+                int count = _buffer.MessageCount;
+                _buffer.Reject(DeadLetterReason.Overflow, "");
+                if (mustNotLose)
+                {
+                    _deadLetters++;
+                    _engine.AddDeadLetter(DeadLetterReason.Overflow, Name, payload.Topic, "The queries did not keep up.", payload.Bytes);
+                    return;
+                }
+
+                _dropped += count;
+                return;
+            case BackpressureMode.DropOldest:
+                int excess = _buffer.Count - _options.CapacityEvents;
+                foreach (ref readonly var value in _buffer.Events[..excess])
+                {
+                    if (_hasAcknowledged)
+                    {
+                        _deadLetters++;
+                        _engine.AddDeadLetter(DeadLetterReason.Overflow, Name, "The queries did not keep up.", value);
+                    }
+                    else
+                    {
+                        _dropped++;
+                    }
+                }
+
+                _buffer.RemoveFirst(excess);
+                return;
+            default:
+                throw new InvalidOperationException(
+                    $"Source '{Name}' has {_options.CapacityEvents:N0} events waiting and its backpressure mode is Fail. Use Wait or a dropping mode, or make the queries or sinks faster.");
+        }
+    }
+
+    /// <summary>Pushes the current batch through the queries, if they have room.</summary>
+    private bool TryFlush()
+    {
+        if (_engine.IsPaused || !_stage.OutputsHaveRoom)
+        {
+            return false;
+        }
+
+        if (_buffer.Count > 0)
+        {
+            Push(_buffer.Events, default);
+            _buffer.Clear();
+        }
+
+        if (_hasAcknowledged)
+        {
+            _hasAcknowledged = false;
+            Acknowledgements.OnProcessed();
+        }
+
+        return true;
+    }
+
+    private void Push(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks)
+    {
+        if (ticks.IsEmpty && !events.IsEmpty)
+        {
+            ticks = Arrival(events.Length);
+        }
+
+        _running.OnEvent();
+        foreach (var timeline in _timelines)
+        {
+            timeline.Operator.OnEvents(new Batch<T>(events, ticks));
+        }
+
+    }
+
+    private ReadOnlySpan<long> Arrival(int length)
+    {
+        if (_arrival.Length < length)
+        {
+            Pooled.Grow(ref _arrival, 0, Math.Max(length, EventBuffer<T>.DefaultCapacity));
+        }
+
+        var ticks = _arrival.AsSpan(0, length);
+        ticks.Fill(Ticks.From(_engine.Clock.GetUtcNow()));
+        return ticks;
+    }
+
+    private void FlushDue()
+    {
+        lock (_stage.Gate)
+        {
+            _timerIsSet = false;
+            if (!TryFlush() && !_completed)
+            {
+                // Looked at again soon; whoever waits for room looks as well.
+                _timerIsSet = true;
+                _batchTimer.Change(TimeSpan.FromMilliseconds(5), Timeout.InfiniteTimeSpan);
+            }
+        }
+    }
+
+    private async Task WaitUntilFlushedAsync()
+    {
+        while (true)
+        {
+            lock (_stage.Gate)
+            {
+                if (_buffer.Count < EventBuffer<T>.DefaultCapacity || TryFlush())
+                {
+                    return;
+                }
+            }
+
+            await WaitForRoomAsync(_stop).ConfigureAwait(false);
+        }
+    }
+
+    private async Task FlushAllAsync()
+    {
+        while (true)
+        {
+            lock (_stage.Gate)
+            {
+                if (TryFlush())
+                {
+                    return;
+                }
+            }
+
+            await WaitForRoomAsync(_engine.Abandoned).ConfigureAwait(false);
+        }
+    }
+
+    private async Task WaitForRoomAsync(CancellationToken stop)
+    {
+        await _engine.WaitWhilePausedAsync(stop).ConfigureAwait(false);
+        await _stage.WaitForOutputsAsync(stop).ConfigureAwait(false);
+    }
+
+    private sealed class Detach(Action remove, Stage stage) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (stage.Gate)
+            {
+                remove();
+            }
+        }
+    }
+}
+
+/// <summary>One way of timing a source's events, and the queries that use it.</summary>
+internal sealed record Timeline<T>(EventTimeSpec<T> Time, FanOut<T> Queries, EventTimeOperator<T> Operator);
+
+/// <summary>Hands everything to each of several queries.</summary>
+internal sealed class FanOut<T> : Operator<T>
+{
+    private QueryEntry<T>[] _queries = [];
+
+    internal void Add(QueryEntry<T> query) => _queries = [.. _queries, query];
+
+    internal void Remove(QueryEntry<T> query) => _queries = [.. _queries.Where(q => q != query)];
+
+    internal override void OnEvents(in Batch<T> batch)
+    {
+        foreach (var query in _queries)
+        {
+            query.OnEvents(in batch);
+        }
+    }
+
+    internal override void OnWatermark(long watermark)
+    {
+        foreach (var query in _queries)
+        {
+            query.OnWatermark(watermark);
+        }
+    }
+
+    internal override void OnCompleted()
+    {
+        foreach (var query in _queries)
+        {
+            query.OnCompleted();
+        }
+    }
+
+    internal override void OnError(Exception error)
+    {
+        foreach (var query in _queries)
+        {
+            query.OnError(error);
+        }
+    }
+}
+
+/// <summary>Time while a source is connected and not held back: only that counts as silence.</summary>
+internal sealed class RunningClock(TimeProvider clock, bool isConnected)
+{
+    private TimeSpan _silentFor;
+    private long _lastLook = clock.GetTimestamp();
+
+    internal bool IsConnected { get; private set; } = isConnected;
+
+    internal void SetConnected(bool connected)
+    {
+        Look(wasRunning: IsConnected);
+        IsConnected = connected;
+    }
+
+    internal void OnEvent()
+    {
+        _silentFor = TimeSpan.Zero;
+        _lastLook = clock.GetTimestamp();
+    }
+
+    internal TimeSpan SinceLastEvent(bool held)
+    {
+        Look(IsConnected && !held);
+        return _silentFor;
+    }
+
+    private void Look(bool wasRunning)
+    {
+        long now = clock.GetTimestamp();
+        _silentFor += wasRunning ? clock.GetElapsedTime(_lastLook, now) : TimeSpan.Zero;
+        _lastLook = now;
+    }
+}

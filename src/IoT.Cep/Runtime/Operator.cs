@@ -1,0 +1,172 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>What <c>Explain</c> prints of an operator, and the name its saved state goes by.</summary>
+internal sealed record OperatorInfo(int Id, string Name, string Text, string Stage, IReadOnlyList<int> Next);
+
+/// <summary>A running operator. A shard owns it on one thread at a time, so it needs no lock.</summary>
+internal abstract class Operator : IDisposable
+{
+    internal OperatorInfo? Info { get; set; }
+
+    /// <summary>Whether it has state that checkpoints save.</summary>
+    internal virtual bool IsStateful => false;
+
+    internal virtual void Save(StateWriter writer)
+    {
+    }
+
+    internal virtual void Load(StateReader reader)
+    {
+    }
+
+    public void Dispose() => Release();
+
+    /// <summary>Gives pooled buffers back.</summary>
+    protected virtual void Release()
+    {
+    }
+}
+
+/// <summary>Takes what runs through a chain: events, watermarks, completion and error, and nothing else.</summary>
+internal abstract class Operator<T> : Operator
+{
+    internal abstract void OnEvents(in Batch<T> batch);
+
+    /// <summary>No event before this time is expected any more; one that comes all the same is late.</summary>
+    internal abstract void OnWatermark(long watermark);
+
+    internal abstract void OnCompleted();
+
+    internal abstract void OnError(Exception error);
+}
+
+/// <summary>An operator that runs user code: errors are caught here and nowhere else, and end in the query's policy.</summary>
+internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext query) : Operator<TIn>
+{
+    /// <summary>The event at which user code runs; a stateful operator sets it before each call.</summary>
+    protected int Position;
+
+    protected Operator<TOut> Next => next;
+
+    protected QueryContext Query => query;
+
+    /// <summary>
+    /// Whether a batch has no effect until all of it was processed. Such an operator is re-entered event by event after an error;
+    /// any other has applied what stands before <see cref="Position"/> and is re-entered behind it.
+    /// </summary>
+    protected virtual bool IsAtomic => false;
+
+    internal sealed override void OnEvents(in Batch<TIn> batch)
+    {
+        try
+        {
+            Process(in batch);
+        }
+        catch (Exception error) when (error is not QueryException)
+        {
+            Recover(in batch, error);
+        }
+    }
+
+    internal sealed override void OnWatermark(long watermark)
+    {
+        while (true)
+        {
+            try
+            {
+                Advance(watermark);
+                return;
+            }
+            catch (Exception error) when (error is not QueryException)
+            {
+                SkipResult(error);
+            }
+        }
+    }
+
+    internal sealed override void OnCompleted()
+    {
+        while (true)
+        {
+            try
+            {
+                Complete();
+                return;
+            }
+            catch (Exception error) when (error is not QueryException)
+            {
+                SkipResult(error);
+            }
+        }
+    }
+
+    internal sealed override void OnError(Exception error) => next.OnError(error);
+
+    /// <summary>Processes a batch. User selectors run before state is touched.</summary>
+    protected abstract void Process(in Batch<TIn> batch);
+
+    /// <summary>Moves time on; called again from where it failed after a result's projection threw.</summary>
+    protected virtual void Advance(long watermark) => next.OnWatermark(watermark);
+
+    /// <summary>The input has ended; called again from where it failed after a result's projection threw.</summary>
+    protected virtual void Complete() => next.OnCompleted();
+
+    /// <summary>Drops the result whose projection threw, so that <see cref="Advance"/> can go on behind it.</summary>
+    protected virtual void DropResult() => throw new System.Diagnostics.UnreachableException("This operator has no projection.");
+
+    private void SkipResult(Exception error)
+    {
+        query.Fail(error, this, null, 0);
+        DropResult();
+    }
+
+    private void Recover(in Batch<TIn> batch, Exception error)
+    {
+        if (IsAtomic)
+        {
+            for (int i = 0; i < batch.Length; i++)
+            {
+                RecoverOne(batch.Slice(i, 1));
+            }
+
+            return;
+        }
+
+        var rest = batch;
+        Exception? next = error;
+        while (next is not null)
+        {
+            query.Fail(next, this, rest.Events[Position], rest.Ticks[Position]);
+            rest = rest.Slice(Position + 1, rest.Length - Position - 1);
+            next = TryProcess(in rest);
+        }
+    }
+
+    private void RecoverOne(in Batch<TIn> single)
+    {
+        if (TryProcess(in single) is { } error)
+        {
+            query.Fail(error, this, single.Events[0], single.Ticks[0]);
+        }
+    }
+
+    private Exception? TryProcess(in Batch<TIn> batch)
+    {
+        Position = 0;
+        try
+        {
+            if (batch.Length > 0)
+            {
+                Process(in batch);
+            }
+
+            return null;
+        }
+        catch (Exception error) when (error is not QueryException)
+        {
+            return error;
+        }
+    }
+}

@@ -1,0 +1,133 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>
+/// Collects a keyed operator's results between two watermarks and gives them out by time and key group, equal ones in the order they came: an
+/// order that does not depend on batch borders or on how many shards there are.
+/// </summary>
+internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
+{
+    private readonly BatchBuilder<T> _results = new();
+    private BatchBuilder<T>? _sorted;
+    private (long Ticks, byte Group, int Index)[] _order = [];
+    private bool _inOrder = true;
+    private bool _open;
+
+    internal int Count => _open ? _results.Count : 0;
+
+    internal void Add(T value, long ticks, byte group)
+    {
+        var results = Open(ids: false, kinds: false);
+        Append(results, value, ticks, group);
+        results.Count++;
+    }
+
+    internal void Add(T value, long ticks, byte group, in ResultId id, EventKind kind)
+    {
+        var results = Open(ids: true, kinds: true);
+        Append(results, value, ticks, group);
+        results.Ids[results.Count] = id;
+        results.Kinds[results.Count++] = kind;
+    }
+
+    internal void Append(in Batch<T> batch)
+    {
+        if (batch.Length == 0)
+        {
+            return;
+        }
+
+        Open(!batch.Ids.IsEmpty, !batch.Kinds.IsEmpty);
+        _inOrder = false;
+        _results.Append(in batch);
+    }
+
+    internal void Flush()
+    {
+        if (Count == 0)
+        {
+            return;
+        }
+
+        _open = false;
+        var batch = _results;
+        if (!_inOrder)
+        {
+            batch = Sort();
+        }
+
+        // Cut to the usual size, so that a window over many keys does not blow up every buffer behind it.
+        for (int start = 0; start < batch.Count; start += EventBuffer<T>.DefaultCapacity)
+        {
+            next.OnEvents(batch.Batch.Slice(start, Math.Min(EventBuffer<T>.DefaultCapacity, batch.Count - start)));
+        }
+
+        batch.Clear();
+        _results.Clear();
+    }
+
+    public void Dispose()
+    {
+        _results.Dispose();
+        _sorted?.Dispose();
+    }
+
+    private BatchBuilder<T> Open(bool ids, bool kinds)
+    {
+        if (!_open)
+        {
+            _open = true;
+            _inOrder = true;
+            _results.Begin(1, ids, kinds, groups: true);
+        }
+
+        return _results;
+    }
+
+    private void Append(BatchBuilder<T> results, T value, long ticks, byte group)
+    {
+        int at = results.Count;
+        results.Ensure(at + 1);
+        if (at > 0 && (ticks < results.Ticks[at - 1] || (ticks == results.Ticks[at - 1] && group < results.Groups[at - 1])))
+        {
+            _inOrder = false;
+        }
+
+        results.Events[at] = value;
+        results.Ticks[at] = ticks;
+        results.Groups[at] = group;
+    }
+
+    private BatchBuilder<T> Sort()
+    {
+        if (_order.Length < _results.Count)
+        {
+            _order = new (long, byte, int)[Math.Max(_results.Count, _order.Length * 2)];
+        }
+
+        var order = _order.AsSpan(0, _results.Count);
+        for (int i = 0; i < order.Length; i++)
+        {
+            order[i] = (_results.Ticks[i], _results.Groups[i], i);
+        }
+
+        order.Sort(static (a, b) =>
+        {
+            int byTime = a.Ticks.CompareTo(b.Ticks);
+            int byGroup = byTime != 0 ? byTime : a.Group.CompareTo(b.Group);
+            return byGroup != 0 ? byGroup : a.Index.CompareTo(b.Index);
+        });
+        var from = _results.Batch;
+        var sorted = _sorted ??= new BatchBuilder<T>();
+        sorted.Begin(in from);
+        foreach (var (ticks, _, index) in order)
+        {
+            sorted.Events[sorted.Count] = from.Events[index];
+            sorted.Ticks[sorted.Count] = ticks;
+            sorted.CopyOptional(in from, index, sorted.Count++);
+        }
+
+        return sorted;
+    }
+}

@@ -1,0 +1,298 @@
+using System.Text;
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>The compiled form of one query: its operators in order of building, sink first, and how its inputs are attached.</summary>
+internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clock, bool wantsIdentity = false) : IDisposable
+{
+    private readonly List<Operator> _operators = [];
+    private readonly Dictionary<Operator, int> _ids = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, int> _names = [];
+    private readonly List<Func<IDisposable>> _starts = [];
+    private readonly List<IDisposable> _attached = [];
+    private readonly List<IDisposable> _hops = [];
+    private string _stage = "";
+    private bool _disposed;
+
+    internal QueryContext Query => query;
+
+    internal StageSet Stages => stages;
+
+    internal TimeProvider Clock => clock;
+
+    /// <summary>Whether the sink wants to know which result is which.</summary>
+    internal bool WantsIdentity => wantsIdentity;
+
+    internal IReadOnlyList<Operator> Operators => _operators;
+
+    /// <summary>Compiles a stream into operators that end in <paramref name="terminal"/>.</summary>
+    internal void Compile<T>(StreamNode<T> node, Operator<T> terminal, string text)
+    {
+        _stage = stages.Of(node.Depth).Name;
+        Register(terminal, "Sink", text, []);
+        node.Build(this, terminal);
+    }
+
+    internal TOperator Add<TOut, TOperator>(StreamNode<TOut> node, TOperator built, params Operator[] next)
+        where TOperator : Operator
+    {
+        Register(built, node.Name ?? node.GetType().Name.Split('`')[0].Replace("Node", "", StringComparison.Ordinal), node.Text, next);
+        return built;
+    }
+
+    /// <summary>Builds a keyed operator with state: once, or once for each shard with an exchange before and a gathering behind.</summary>
+    internal void BuildKeyed<TKey, T, TResult>(
+        StreamNode<TResult> node, StreamNode<T> input, KeySelector<TKey, T> key, Operator<TResult> next,
+        Func<Operator<TResult>, KeyRange, Operator<T>> make)
+        where TKey : notnull
+    {
+        int shards = stages.Shards;
+        if (shards == 1)
+        {
+            input.Build(this, Add(node, make(next, KeyRange.All), next));
+            return;
+        }
+
+        var tail = stages.Of(input.Depth + 1);
+        var from = stages.Of(input.Depth);
+        _stage = tail.Name;
+        var gather = new GatherOperator<TResult>(next, shards);
+        Register(gather, "Gather", "Gather shards in order of time", [next]);
+        var routes = new Operator<T>[shards];
+        for (int i = 0; i < shards; i++)
+        {
+            var shard = stages.Shard(input.Depth + 1, i);
+            shard.AddOutput(tail);
+            from.AddOutput(shard);
+            var back = Own(new Hop<TResult>(tail, gather.Inputs[i]));
+            _stage = shard.Name;
+            string? name = node.Name ?? node.GetType().Name.Split('`')[0].Replace("Node", "", StringComparison.Ordinal);
+            var built = make(back, new KeyRange(i, shards));
+            Register(built, name, node.Text, [gather], isShard: i > 0);
+            routes[i] = Own(new Hop<T>(shard, built));
+            _ids[routes[i]] = _ids[built];
+        }
+
+        _stage = from.Name;
+        var router = new RouterOperator<TKey, T>(query, key.Select, routes);
+        Register(router, "Router", $"Exchange by {key.Text} over {shards} shards", routes);
+        input.Build(this, router);
+    }
+
+    /// <summary>Where an input of a union runs on an earlier stage than the union, its events change stages.</summary>
+    internal Operator<T> Gather<T>(StreamNode<T> input, int depth, Operator<T> union)
+    {
+        var (from, to) = (stages.Of(input.Depth), stages.Of(depth));
+        _ids.TryAdd(union, _operators.Count - 1);
+        if (from == to)
+        {
+            return union;
+        }
+
+        from.AddOutput(to);
+        var hop = Own(new Hop<T>(to, union));
+        _ids[hop] = _ids[union];
+        return hop;
+    }
+
+    /// <summary>Adds what attaches the built chain to its input.</summary>
+    internal void AddStart(Func<IDisposable> start) => _starts.Add(start);
+
+    /// <summary>The sources that the query reads.</summary>
+    internal List<IIngress> Inputs { get; } = [];
+
+    internal void AddInput(IIngress input) => Inputs.Add(input);
+
+    /// <summary>Takes the query off its inputs.</summary>
+    internal void Detach()
+    {
+        foreach (var one in _attached)
+        {
+            one.Dispose();
+        }
+
+        _attached.Clear();
+    }
+
+    internal void Start()
+    {
+        foreach (var start in _starts)
+        {
+            _attached.Add(start());
+        }
+    }
+
+    /// <summary>Runs a stream in place: on the caller's thread, with no engine.</summary>
+    internal static IDisposable Run<T>(StreamNode<T> node, IObserver<T> observer)
+    {
+        var plan = new Plan(new QueryContext("in place", ErrorPolicy.Stop, null), new StageSet(1), TimeProvider.System);
+        plan.Compile(node, new ObserverOperator<T>(observer, plan.Query), "Subscribe");
+        plan.Start();
+        return plan;
+    }
+
+    internal void Save(StateWriter writer)
+    {
+        writer.Int32(1);
+        var stateful = _operators.Where(o => o.IsStateful).GroupBy(o => o.Info!.Name).ToList();
+        writer.Int32(stateful.Count);
+        foreach (var group in stateful)
+        {
+            writer.Text(group.Key);
+            writer.Int32(group.Count());
+            foreach (var one in group)
+            {
+                var part = new StateWriter();
+                one.Save(part);
+                writer.Bytes(part.Written.Span);
+            }
+        }
+    }
+
+    internal void Load(StateReader reader)
+    {
+        int version = reader.Int32();
+        if (version != 1)
+        {
+            throw new InvalidDataException($"Saved state has version {version}; this library reads version 1.");
+        }
+
+        for (int groups = reader.Int32(); groups > 0; groups--)
+        {
+            string name = reader.Text()!;
+            for (int parts = reader.Int32(); parts > 0; parts--)
+            {
+                var part = reader.Bytes();
+                foreach (var one in _operators.Where(o => o.IsStateful && o.Info!.Name == name))
+                {
+                    one.Load(new StateReader(part));
+                }
+            }
+        }
+    }
+
+    internal string Explain()
+    {
+        var text = new StringBuilder($"query {query.Name}\n");
+        foreach (var info in _operators.Select(o => o.Info!).Reverse())
+        {
+            text.Append($"  {info.Id,2}  [{info.Stage}]  {info.Text}");
+            text.Append(info.Next.Count == 0 ? "\n" : $"  -> {string.Join(", ", info.Next)}\n");
+        }
+
+        return text.ToString();
+    }
+
+    internal string ExplainMermaid()
+    {
+        var text = new StringBuilder("flowchart LR\n");
+        foreach (var stage in _operators.Select(o => o.Info!).Reverse().GroupBy(i => i.Stage))
+        {
+            text.Append($"  subgraph {stage.Key.Replace(' ', '_')} [\"{stage.Key}\"]\n");
+            foreach (var info in stage)
+            {
+                text.Append($"    n{info.Id}[\"{info.Text.Replace("\"", "&quot;", StringComparison.Ordinal)}\"]\n");
+            }
+
+            text.Append("  end\n");
+        }
+
+        foreach (var info in _operators.Select(o => o.Info!).Reverse())
+        {
+            foreach (int next in info.Next)
+            {
+                text.Append($"  n{info.Id} --> n{next}\n");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        Detach();
+        foreach (var one in _hops.Concat(_operators))
+        {
+            one.Dispose();
+        }
+    }
+
+    private Hop<T> Own<T>(Hop<T> hop)
+    {
+        _hops.Add(hop);
+        return hop;
+    }
+
+    private void Register(Operator built, string kind, string text, Operator[] next, bool isShard = false)
+    {
+        if (!isShard)
+        {
+            _names[kind] = _names.GetValueOrDefault(kind) + 1;
+        }
+
+        string name = _names[kind] == 1 ? kind : $"{kind} {_names[kind]}";
+        _ids[built] = _operators.Count;
+        built.Info = new OperatorInfo(_operators.Count, name, text, _stage, [.. next.Select(o => _ids[o]).Distinct()]);
+        _operators.Add(built);
+    }
+}
+
+/// <summary>The part of the key groups that a shard owns.</summary>
+internal readonly record struct KeyRange(int Shard, int Shards)
+{
+    internal static KeyRange All => new(0, 1);
+
+    internal bool Contains(int group) => group * Shards / StableHash.KeyGroups == Shard;
+}
+
+/// <summary>The stages of an engine: the ingress, and for each depth of exchange its shards and the stage that gathers them.</summary>
+internal sealed class StageSet(int shards)
+{
+    private readonly Dictionary<(int Depth, int Shard), Stage> _stages = [];
+    private readonly Lock _gate = new();
+
+    internal int Shards => shards;
+
+    internal Stage Ingress { get; } = new("ingress");
+
+    /// <summary>Called for each new stage, so that an engine that runs can start its loop.</summary>
+    internal Action<Stage>? OnAdded { get; set; }
+
+    /// <summary>All stages but the ingress, in the order in which data passes them.</summary>
+    internal IReadOnlyList<Stage> Loops
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _stages.OrderBy(s => s.Key.Depth).ThenBy(s => s.Key.Shard < 0).Select(s => s.Value)];
+            }
+        }
+    }
+
+    /// <summary>The stage on which a stream of this depth comes out.</summary>
+    internal Stage Of(int depth) => shards == 1 || depth == 0 ? Ingress : Get(depth, -1, $"gather {depth}");
+
+    internal Stage Shard(int depth, int shard) => shards == 1 ? Ingress : Get(depth, shard, depth == 1 ? $"shard {shard}" : $"shard {depth}.{shard}");
+
+    private Stage Get(int depth, int shard, string name)
+    {
+        lock (_gate)
+        {
+            if (!_stages.TryGetValue((depth, shard), out var stage))
+            {
+                _stages[(depth, shard)] = stage = new Stage(name);
+                OnAdded?.Invoke(stage);
+            }
+
+            return stage;
+        }
+    }
+}

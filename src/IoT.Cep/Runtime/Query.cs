@@ -1,0 +1,86 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>Where a query is in its life.</summary>
+public enum QueryState
+{
+    /// <summary>Declared, or running.</summary>
+    Active,
+
+    /// <summary>Its input ended and all results were given out.</summary>
+    Completed,
+
+    /// <summary>The user's code threw; see <see cref="Query.Error"/>.</summary>
+    Failed,
+
+    /// <summary>It was taken out of the engine.</summary>
+    Removed,
+}
+
+/// <summary>A registered query: a name, a picture, a life.</summary>
+public sealed class Query : IDisposable
+{
+    private readonly Plan _plan;
+    private readonly CepEngine _engine;
+
+    internal Query(CepEngine engine, Plan plan, ISinkWorker? worker)
+    {
+        _engine = engine;
+        _plan = plan;
+        Worker = worker;
+    }
+
+    /// <summary>The name, once in the engine; by default the sink's.</summary>
+    public string Name => _plan.Query.Name;
+
+    /// <summary>Where it is in its life.</summary>
+    public QueryState State { get; private set; }
+
+    /// <summary>What stopped it, or null.</summary>
+    public Exception? Error { get; private set; }
+
+    /// <summary>Events that windows, patterns and absence could not use, because time had passed them.</summary>
+    public long LateEvents => Volatile.Read(ref _plan.Query.LateEvents);
+
+    /// <summary>Events that became dead letters because the user's code threw.</summary>
+    public long SkippedEvents => Volatile.Read(ref _plan.Query.SkippedEvents);
+
+    /// <summary>Partial matches that gave way because a key had as many as allowed.</summary>
+    public long DiscardedPartialMatches => Volatile.Read(ref _plan.Query.DiscardedPartialMatches);
+
+    /// <summary>The sink's counters; null where the sink is called on the shard's thread.</summary>
+    public SinkStatistics? Sink => Worker?.Statistics;
+
+    internal ISinkWorker? Worker { get; }
+
+    /// <summary>The sources whose messages this query's sink acknowledges.</summary>
+    internal List<(AckTracker Tracker, AckTracker.Sink Sink)> Trackers { get; } = [];
+
+    internal bool IsOverDeadLetters => _plan.Inputs.Any(input => input is Ingress<DeadLetter>);
+
+    internal Plan Plan => _plan;
+
+    /// <summary>The plan that runs, as text: one line for each operator with its stage and where its output goes.</summary>
+    public string Explain() => _plan.Explain();
+
+    /// <summary>The plan that runs, as a Mermaid flow chart.</summary>
+    public string ExplainMermaid() => _plan.ExplainMermaid();
+
+    /// <summary>Takes the query out of the engine: it gets no more events, and its open windows are dropped.</summary>
+    public void Dispose() => _engine.Remove(this);
+
+    internal void OnFailed(Exception error)
+    {
+        if (State == QueryState.Active)
+        {
+            State = QueryState.Failed;
+            Error = error;
+            Log.QueryStopped(_engine.Logger, Name, SafeText.Escape(error.Message, 500));
+        }
+    }
+
+    internal void OnCompleted() => State = State == QueryState.Active ? QueryState.Completed : State;
+
+    internal void OnRemoved() => State = QueryState.Removed;
+}

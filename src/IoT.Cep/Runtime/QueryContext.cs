@@ -1,0 +1,63 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>What happens when the user's code (a selector, a condition, a projection) throws.</summary>
+public enum ErrorPolicy
+{
+    /// <summary>The query stops with a <see cref="QueryException"/>; other queries and the engine go on.</summary>
+    Stop,
+
+    /// <summary>The event at which it threw becomes a dead letter, and the query goes on behind it.</summary>
+    Skip,
+}
+
+/// <summary>The user's code threw inside a query.</summary>
+#pragma warning disable CA1032 // the query, the operator and the event are what it is for
+public sealed class QueryException : Exception
+#pragma warning restore CA1032
+{
+    internal QueryException(string query, string operatorText, string? eventText, Exception inner)
+        : base($"Query '{query}' stopped at '{operatorText}'{(eventText is null ? "" : $" on {eventText}")}: {inner.Message}", inner)
+    {
+        Query = query;
+        Operator = operatorText;
+    }
+
+    /// <summary>The query's name.</summary>
+    public string Query { get; }
+
+    /// <summary>The operator, as <c>Explain</c> prints it.</summary>
+    public string Operator { get; }
+}
+
+/// <summary>What a query's operators share: its name, its error policy, its counters.</summary>
+internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<DeadLetterReason, string, string, object?>? deadLetter)
+{
+    internal string Name => name;
+
+    internal ErrorPolicy ErrorPolicy => errorPolicy;
+
+    /// <summary>Events that a window, pattern or absence could not use any more, because time had passed them.</summary>
+    internal long LateEvents;
+
+    /// <summary>Partial matches given up because a key had as many as allowed.</summary>
+    internal long DiscardedPartialMatches;
+
+    /// <summary>Events that became dead letters because user code threw.</summary>
+    internal long SkippedEvents;
+
+    /// <summary>Applies the policy to an error of user code: returns under <see cref="ErrorPolicy.Skip"/>, throws otherwise.</summary>
+    internal void Fail(Exception error, Operator at, object? value, long ticks)
+    {
+        string text = at.Info?.Text ?? at.GetType().Name;
+        string? eventText = value is null ? null : $"{SafeText.Escape(value.ToString())} ({Ticks.ToTime(ticks):O})";
+        if (errorPolicy != ErrorPolicy.Skip || deadLetter is null)
+        {
+            throw new QueryException(name, text, eventText, error);
+        }
+
+        SkippedEvents++;
+        deadLetter(DeadLetterReason.QueryError, $"query {name}", $"{text}: {error.GetType().Name}: {error.Message}", value);
+    }
+}

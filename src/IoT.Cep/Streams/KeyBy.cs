@@ -1,0 +1,26 @@
+using System.Runtime.CompilerServices;
+
+namespace IoT.Cep;
+
+public static partial class EventStreamExtensions
+{
+    /// <summary>
+    /// Gives each event a key: windows, patterns and absence are then kept for each key apart, spread over the engine's shards.
+    /// Costs nothing by itself.
+    /// </summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <typeparam name="TKey">The key's type: a value with equality (text, a number, a record of such).</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="key">Called once for each event and operator.</param>
+    /// <param name="maxKeys">How many keys an operator may hold at a time; one more is a <see cref="KeyLimitException"/> in the query.</param>
+    /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    public static IKeyedStream<TKey, T> KeyBy<T, TKey>(
+        this IEventStream<T> stream, Func<T, TKey> key, int maxKeys = 1_000_000, [CallerArgumentExpression(nameof(key))] string text = "")
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxKeys, 1);
+        return new KeyedStream<TKey, T>(stream.Node, new KeySelector<TKey, T>(key, StreamExtensions.Shorten(text), maxKeys));
+    }
+}

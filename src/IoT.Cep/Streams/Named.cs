@@ -1,0 +1,32 @@
+namespace IoT.Cep;
+
+public static partial class EventStreamExtensions
+{
+    /// <summary>
+    /// Names the operator before it: metrics, <c>Explain</c> and saved state go by the name, so that state is found again after the query
+    /// around it changed.
+    /// </summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="name">A name that is used once in the query.</param>
+    public static IEventStream<T> Named<T>(this IEventStream<T> stream, string name)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return (stream.Node with { Name = name }).ToStream();
+    }
+
+    /// <summary>From here on plain Rx, on the wall clock: hides the verbs of event streams.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    public static IObservable<T> AsObservable<T>(this IEventStream<T> stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return new Hidden<T>(stream);
+    }
+
+    private sealed class Hidden<T>(IEventStream<T> stream) : IObservable<T>
+    {
+        public IDisposable Subscribe(IObserver<T> observer) => stream.Subscribe(observer);
+    }
+}

@@ -1,0 +1,84 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>The beginning of a stream in an engine: a source, and how its events get their time.</summary>
+internal sealed record SourceNode<T>(CepEngine Owner, Ingress<T> Ingress, EventTimeSpec<T> Time) : StreamNode<T>
+{
+    internal override string Text => $"Source {Ingress.Name}, {Time.Describe()}";
+
+    internal override CepEngine Engine => Owner;
+
+    internal override bool IsOrdered => Time.IsArrival || Time.MaxDisorder == TimeSpan.Zero;
+
+    internal override void Build(Plan plan, Operator<T> next)
+    {
+        var entry = plan.Add(this, new QueryEntry<T>(next), next);
+        plan.AddStart(() => Ingress.Attach(Time, entry));
+        plan.AddInput(Ingress);
+    }
+}
+
+/// <summary>Where a query hangs on its source: an error in the query ends the query here, and nothing else.</summary>
+internal sealed class QueryEntry<T>(Operator<T> next) : Operator<T>
+{
+    private bool _stopped;
+
+    internal override void OnEvents(in Batch<T> batch)
+    {
+        if (_stopped)
+        {
+            return;
+        }
+
+        try
+        {
+            next.OnEvents(in batch);
+        }
+        catch (QueryException error)
+        {
+            OnError(error);
+        }
+    }
+
+    internal override void OnWatermark(long watermark)
+    {
+        if (_stopped)
+        {
+            return;
+        }
+
+        try
+        {
+            next.OnWatermark(watermark);
+        }
+        catch (QueryException error)
+        {
+            OnError(error);
+        }
+    }
+
+    internal override void OnCompleted()
+    {
+        if (_stopped)
+        {
+            return;
+        }
+
+        _stopped = true;
+        try
+        {
+            next.OnCompleted();
+        }
+        catch (QueryException error)
+        {
+            next.OnError(error);
+        }
+    }
+
+    internal override void OnError(Exception error)
+    {
+        _stopped = true;
+        next.OnError(error);
+    }
+}

@@ -1,0 +1,24 @@
+namespace IoT.Cep;
+
+/// <summary>How a source's events get their time, and how far that time is believed.</summary>
+/// <param name="Select">The event's time; null takes the batch's own column, or arrival where it has none.</param>
+/// <param name="MaxDisorder">How much earlier than the latest event an event may be and still be on time.</param>
+/// <param name="IdleAfter">After so long without an event, while connected and running, time goes on by itself.</param>
+/// <param name="MaxFuture">A live source's event further ahead of the clock becomes a dead letter.</param>
+/// <param name="Text">The selector's source text.</param>
+internal sealed record EventTimeSpec<T>(
+    Func<T, DateTimeOffset>? Select, TimeSpan MaxDisorder, TimeSpan IdleAfter, TimeSpan MaxFuture, string Text)
+{
+    internal static readonly TimeSpan DefaultIdleAfter = TimeSpan.FromSeconds(10);
+
+    internal static readonly TimeSpan DefaultMaxFuture = TimeSpan.FromMinutes(5);
+
+    /// <summary>What a stream has whose time nobody declared: the member marked [EventTime], else the time of arrival.</summary>
+    internal static EventTimeSpec<T> Default { get; } = new(null, TimeSpan.Zero, DefaultIdleAfter, DefaultMaxFuture, "");
+
+    internal bool IsArrival { get; init; }
+
+    internal string Describe() => IsArrival
+        ? "EventTime arrival"
+        : $"EventTime {(Text.Length == 0 ? "as given" : Text)}, disorder {MaxDisorder}, idle after {IdleAfter}, future {MaxFuture}";
+}

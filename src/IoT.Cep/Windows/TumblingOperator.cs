@@ -1,0 +1,266 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>Tumbling windows for each key: one keyed map of states for each open window, of which there are usually one or two.</summary>
+internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(
+    Operator<TResult> next, QueryContext query, WindowSpec spec, KeySelector<TKey, T> key, TKernel kernel,
+    IWindowResult<TKey, TState, TResult> result, KeyRange keys, bool identity) : Operator<T, TResult>(next, query)
+    where TKey : notnull
+    where TState : struct
+    where TKernel : struct, IWindowKernel<T, TState, TValue>
+{
+    private const int MaxFreeMaps = 4;
+
+    private readonly OrderedOutput<TResult> _output = new(next);
+    private readonly Stack<KeyedMap<TKey, TState>> _free = new();
+    private int[] _fireOrder = [];
+
+    // State that checkpoints save: the open windows by start, and the time.
+    private readonly List<Pane> _panes = [];
+    private long _watermark = long.MinValue;
+
+    // Where firing stands, so that it goes on behind a projection that threw.
+    private int _fireIndex = -1;
+
+    internal override bool IsStateful => true;
+
+    protected override void Process(in Batch<T> batch)
+    {
+        var events = batch.Events;
+        var ticks = batch.Ticks[..events.Length];
+        var keyOf = key.Select;
+        var fused = kernel;
+        ulong size = (ulong)spec.Size.Ticks;
+        long start = long.MaxValue; // no event time is within a window that begins there
+        KeyedMap<TKey, TState> map = null!;
+        for (int i = 0; i < events.Length; i++)
+        {
+            Position = i;
+            if ((ulong)(ticks[i] - start) >= size)
+            {
+                if (!TryOpen(in events[i], ticks[i], out var pane))
+                {
+                    continue;
+                }
+
+                (start, map) = (pane!.Start, pane.Map);
+            }
+
+            ref readonly var value = ref events[i];
+            var id = keyOf(value);
+            var selected = fused.Select(in value);
+            fused.Add(ref map.GetOrAdd(id, out _), in value, in selected);
+        }
+    }
+
+    protected override void Advance(long watermark)
+    {
+        _watermark = Math.Max(_watermark, watermark);
+        FireDue(_watermark);
+        Next.OnWatermark(_watermark);
+    }
+
+    protected override void Complete()
+    {
+        FireDue(long.MaxValue);
+        Next.OnCompleted();
+    }
+
+    protected override void DropResult()
+    {
+        // A late event's correction is projected while the event is processed, which recovers by position.
+        _fireIndex++;
+    }
+
+    internal override void Save(StateWriter writer)
+    {
+        var keyCodec = StateCodec.Require<TKey>();
+        var stateCodec = StateCodec.Require<TState>();
+        writer.Int64(_watermark);
+        writer.Int32(_panes.Count);
+        foreach (var pane in _panes)
+        {
+            writer.Int64(pane.Start);
+            writer.Boolean(pane.HasFired);
+            writer.Int32(pane.Map.Count);
+            foreach (ref var entry in pane.Map.Entries)
+            {
+                keyCodec.Write(writer, entry.Key);
+                stateCodec.Write(writer, entry.State);
+            }
+        }
+    }
+
+    internal override void Load(StateReader reader)
+    {
+        var keyCodec = StateCodec.Require<TKey>();
+        var stateCodec = StateCodec.Require<TState>();
+        _watermark = Math.Max(_watermark, reader.Int64());
+        for (int panes = reader.Int32(); panes > 0; panes--)
+        {
+            var pane = PaneAt(reader.Int64());
+            pane.HasFired = reader.Boolean();
+            for (int entries = reader.Int32(); entries > 0; entries--)
+            {
+                var id = keyCodec.Read(reader);
+                var state = stateCodec.Read(reader);
+                if (keys.Contains(StableHash.GroupOf(id)))
+                {
+                    pane.Map.GetOrAdd(id, out _) = state;
+                }
+            }
+        }
+    }
+
+    protected override void Release()
+    {
+        _output.Dispose();
+        Pooled.Return(ref _fireOrder, 0);
+    }
+
+    /// <summary>Finds an event's window. False where the event has been dealt with: it is late, or it corrected a window that has fired.</summary>
+    private bool TryOpen(in T value, long ticks, out Pane? pane)
+    {
+        if (spec.IsPast(ticks, _watermark))
+        {
+            Query.LateEvents++;
+            pane = null;
+            return false;
+        }
+
+        pane = PaneAt(spec.StartOf(ticks));
+        if (!pane.HasFired && pane.Start + spec.Size.Ticks > _watermark)
+        {
+            return true;
+        }
+
+        Correct(pane, in value);
+        return false;
+    }
+
+    private void Correct(Pane pane, in T value)
+    {
+        var id = key.Select(value);
+        var selected = kernel.Select(in value);
+        ref var state = ref pane.Map.GetOrAdd(id, out bool added);
+        kernel.Add(ref state, in value, in selected);
+        Emit(pane, id, (byte)StableHash.GroupOf(id), ref state, isUpdate: !added);
+    }
+
+    private Pane PaneAt(long start)
+    {
+        int at = _panes.Count;
+        while (at > 0 && _panes[at - 1].Start >= start)
+        {
+            at--;
+        }
+
+        if (at < _panes.Count && _panes[at].Start == start)
+        {
+            return _panes[at];
+        }
+
+        var pane = new Pane(start, _free.Count > 0 ? _free.Pop() : new KeyedMap<TKey, TState>(key.MaxKeys));
+        _panes.Insert(at, pane);
+        return pane;
+    }
+
+    private void FireDue(long time)
+    {
+        foreach (var pane in _panes)
+        {
+            if (!pane.HasFired && EndOf(pane) <= time)
+            {
+                Fire(pane);
+            }
+        }
+
+        _output.Flush();
+        while (_panes.Count > 0 && (time == long.MaxValue || EndOf(_panes[0]) + spec.AllowedLateness.Ticks <= time))
+        {
+            Release(_panes[0].Map);
+            _panes.RemoveAt(0);
+        }
+    }
+
+    private long EndOf(Pane pane) => pane.Start > long.MaxValue - spec.Size.Ticks ? long.MaxValue : pane.Start + spec.Size.Ticks;
+
+    private void Fire(Pane pane)
+    {
+        var entries = pane.Map.Entries;
+        if (_fireIndex < 0)
+        {
+            OrderByGroup(entries);
+            _fireIndex = 0;
+        }
+
+        while (_fireIndex < entries.Length)
+        {
+            ref var entry = ref entries[_fireOrder[_fireIndex]];
+            Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+            _fireIndex++;
+        }
+
+        _fireIndex = -1;
+        pane.HasFired = true;
+    }
+
+    private void Emit(Pane pane, TKey id, byte group, ref TState state, bool isUpdate)
+    {
+        long end = EndOf(pane);
+        var made = result.Make(new WindowInfo<TKey>(id, pane.Start, end, isUpdate), ref state);
+        if (identity)
+        {
+            _output.Add(made, end - 1, group, new ResultId(id, pane.Start, end, 0), isUpdate ? EventKind.Update : EventKind.Insert);
+        }
+        else
+        {
+            _output.Add(made, end - 1, group);
+        }
+    }
+
+    /// <summary>A counting sort by key group, stable: results come in the same order from any number of shards.</summary>
+    private void OrderByGroup(ReadOnlySpan<KeyedMap<TKey, TState>.Entry> entries)
+    {
+        if (_fireOrder.Length < entries.Length)
+        {
+            Pooled.Grow(ref _fireOrder, 0, entries.Length);
+        }
+
+        Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
+        next.Clear();
+        foreach (ref readonly var entry in entries)
+        {
+            next[entry.Group + 1]++;
+        }
+
+        for (int group = 1; group < next.Length; group++)
+        {
+            next[group] += next[group - 1];
+        }
+
+        for (int i = 0; i < entries.Length; i++)
+        {
+            _fireOrder[next[entries[i].Group]++] = i;
+        }
+    }
+
+    private void Release(KeyedMap<TKey, TState> map)
+    {
+        if (_free.Count < MaxFreeMaps && map.IsWellUsed)
+        {
+            map.Clear();
+            _free.Push(map);
+        }
+    }
+
+    private sealed class Pane(long start, KeyedMap<TKey, TState> map)
+    {
+        internal long Start => start;
+
+        internal KeyedMap<TKey, TState> Map => map;
+
+        internal bool HasFired { get; set; }
+    }
+}

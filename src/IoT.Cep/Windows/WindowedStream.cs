@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+
+namespace IoT.Cep;
+
+/// <summary>
+/// A stream cut into windows. Not an observable: a window has no elements of its own, so <c>Select</c> and <c>Aggregate</c> mean windows.
+/// </summary>
+/// <typeparam name="TKey">The key's type.</typeparam>
+/// <typeparam name="T">The event's type.</typeparam>
+public interface IWindowedStream<TKey, T>
+    where TKey : notnull
+{
+    internal IKeyedStream<TKey, T> Source { get; }
+
+    internal WindowSpec Spec { get; }
+}
+
+/// <summary>The verbs of windows.</summary>
+public static class WindowedStreamExtensions
+{
+    /// <summary>Cuts each key's events into windows.</summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="window">The windows: <c>Window.Tumbling(TimeSpan.FromSeconds(10))</c>.</param>
+    public static IWindowedStream<TKey, T> Window<TKey, T>(this IKeyedStream<TKey, T> stream, WindowSpec window)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(window);
+        stream.Node.RequireAppendOnly("Window");
+        return new Windowed<TKey, T>(stream, window);
+    }
+
+    /// <summary>Cuts all events into windows, without a key.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="window">The windows.</param>
+    public static IWindowedStream<Unit, T> Window<T>(this IEventStream<T> stream, WindowSpec window) =>
+        stream.KeyBy(static _ => default(Unit), text: "nothing").Window(window);
+
+    /// <summary>Gives the events that no window takes any more, because its end and the allowed lateness have passed.</summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="windows">The windows.</param>
+    /// <param name="late">The late events.</param>
+    public static IWindowedStream<TKey, T> Late<TKey, T>(this IWindowedStream<TKey, T> windows, out IEventStream<T> late)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(windows);
+        late = new LateNode<T>(windows.Source.Node, windows.Spec).ToStream();
+        return windows;
+    }
+
+    /// <summary>
+    /// One result for each window that has events, when the watermark reaches its end (and again for each late event that is allowed).
+    /// Remembers one small state for each key of an open window, and no event. The result's time is the window's last instant.
+    /// </summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <typeparam name="TResult">The result's type.</typeparam>
+    /// <param name="windows">The windows.</param>
+    /// <param name="result">
+    /// The projection: <c>w =&gt; new Summary(w.Key, w.Start, w.Count(), w.Average(r =&gt; r.Celsius))</c>. It is run once more than there are
+    /// windows, on the first event, to find its aggregates: it must ask for all of them each time.
+    /// </param>
+    /// <param name="text">The projection's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    public static IEventStream<TResult> Select<TKey, T, TResult>(
+        this IWindowedStream<TKey, T> windows, Func<WindowGroup<TKey, T>, TResult> result, [CallerArgumentExpression(nameof(result))] string text = "")
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(windows);
+        ArgumentNullException.ThrowIfNull(result);
+        return new WindowNode<TKey, T, TResult>(
+            windows.Source.Node, windows.Source.Key, windows.Spec, StreamExtensions.Shorten(text),
+            (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(next, query, windows.Spec, windows.Source.Key, result, keys, identity)).ToStream();
+    }
+
+    /// <summary>The same with an accumulator of one's own, which is called once for each event without a delegate.</summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <typeparam name="TAccumulator">The accumulator's type.</typeparam>
+    /// <typeparam name="TResult">The result's type.</typeparam>
+    /// <param name="windows">The windows.</param>
+    /// <param name="seed">The empty accumulator.</param>
+    /// <param name="result">The projection.</param>
+    public static IEventStream<TResult> Aggregate<TKey, T, TAccumulator, TResult>(
+        this IWindowedStream<TKey, T> windows, TAccumulator seed, Func<WindowInfo<TKey>, TAccumulator, TResult> result)
+        where TKey : notnull
+        where TAccumulator : struct, IAccumulator<T, TAccumulator>
+    {
+        ArgumentNullException.ThrowIfNull(windows);
+        ArgumentNullException.ThrowIfNull(result);
+        return new WindowNode<TKey, T, TResult>(
+            windows.Source.Node, windows.Source.Key, windows.Spec, typeof(TAccumulator).Name,
+            (next, query, keys, identity) => new TumblingOperator<TKey, T, Seeded<TAccumulator>, Unit, AccumulatorKernel<T, TAccumulator>, TResult>(
+                next, query, windows.Spec, windows.Source.Key, new AccumulatorKernel<T, TAccumulator>(seed),
+                new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity)).ToStream();
+    }
+
+    private sealed record Windowed<TKey, T>(IKeyedStream<TKey, T> Source, WindowSpec Spec) : IWindowedStream<TKey, T>
+        where TKey : notnull;
+}
+
+internal delegate Operator<T> MakeWindow<T, TResult>(Operator<TResult> next, QueryContext query, KeyRange keys, bool identity);
+
+internal sealed record WindowNode<TKey, T, TResult>(
+    StreamNode<T> Source, KeySelector<TKey, T> Key, WindowSpec Spec, string Result, MakeWindow<T, TResult> Make) : StreamNode<T, TResult>(Source)
+    where TKey : notnull
+{
+    internal override string Text => $"Window {Spec} by {Key.Text}: {Result}";
+
+    internal override int Depth => Input.Depth + 1;
+
+    internal override bool IsStateless => false;
+
+    internal override bool IsOrdered => Spec.AllowedLateness == TimeSpan.Zero;
+
+    internal override bool IsUpdating => Spec.AllowedLateness > TimeSpan.Zero;
+
+    internal override void Build(Plan plan, Operator<TResult> next) =>
+        plan.BuildKeyed(this, Input, Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity));
+}
