@@ -21,6 +21,7 @@ public static partial class EventStreamExtensions
 
     /// <inheritdoc cref="Where{T}(IEventStream{T}, Func{T, bool}, string)"/>
     /// <typeparam name="TKey">The key's type; the stream stays keyed.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
     public static IKeyedStream<TKey, T> Where<TKey, T>(
         this IKeyedStream<TKey, T> stream, Func<T, bool> predicate, [CallerArgumentExpression(nameof(predicate))] string text = "")
         where TKey : notnull
@@ -43,6 +44,7 @@ public static partial class EventStreamExtensions
 
     /// <inheritdoc cref="Where{T}(IEventStream{T}, Predicate{T})"/>
     /// <typeparam name="TKey">The key's type; the stream stays keyed.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
     public static IKeyedStream<TKey, T> Where<TKey, T>(this IKeyedStream<TKey, T> stream, Predicate<T> predicate)
         where TKey : notnull
     {
