@@ -108,7 +108,7 @@ internal static class JsonValues
 
     /// <summary>A string's text without escapes, in UTF-8.</summary>
     internal static bool TryBytes(
-        ref JsonScanner json, JsonText text, PayloadBuffer buffer, string? name, out ReadOnlySpan<byte> utf8)
+        scoped ref JsonScanner json, JsonText text, PayloadBuffer buffer, string? name, out ReadOnlySpan<byte> utf8)
     {
         utf8 = json.Slice(text);
         if (text.IsEscaped)

@@ -29,7 +29,7 @@ internal static class Utf8Numbers
     // Past this the value is 0 or too large whatever the mantissa: it has fewer digits than 2^30 bytes of payload.
     private const int ExponentCap = 2_000_000_000;
 
-    private static readonly SearchValues<byte> NumberBytes = SearchValues.Create("+-.0123456789eE"u8);
+    private static readonly SearchValues<byte> _numberBytes = SearchValues.Create("+-.0123456789eE"u8);
 
     private static ReadOnlySpan<double> PowersOfTen =>
     [
@@ -105,7 +105,7 @@ internal static class Utf8Numbers
 
         // The framework would also take names of infinities and white space.
         value = 0;
-        return text.Length > 0 && !text.ContainsAnyExcept(NumberBytes)
+        return text.Length > 0 && !text.ContainsAnyExcept(_numberBytes)
             && double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
                 CultureInfo.InvariantCulture, out value)
             && double.IsFinite(value);
