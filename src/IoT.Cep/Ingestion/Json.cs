@@ -164,6 +164,7 @@ public static class Json
                 return false;
             }
 
+            fields.LeaveObject();
             output.Add(in value);
             return true;
         }

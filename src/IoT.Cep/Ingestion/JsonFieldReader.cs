@@ -157,7 +157,7 @@ internal ref struct JsonFieldReader(ReadOnlySpan<byte> bytes, FieldNames names, 
     private bool TryFind(out int field)
     {
         field = -1;
-        if (!_json.TryName(out var name) || !JsonValues.TryBytes(ref _json, name, buffer, null, out var utf8))
+        if (!_json.TryName(out var name) || !JsonValues.TryUnescape(ref _json, name, buffer, null, out var utf8))
         {
             return false;
         }

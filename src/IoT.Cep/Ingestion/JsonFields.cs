@@ -86,12 +86,7 @@ public ref struct JsonFields
         return true;
     }
 
-    internal bool MoveNextElement(ref bool isFirst)
-    {
-        // Reading an object by hand moves about within it; the next element stands behind it.
-        _json.Position = Math.Max(_json.Position, _members.End);
-        return _json.MoveNext((byte)']', ref isFirst);
-    }
+    internal bool MoveNextElement(ref bool isFirst) => _json.MoveNext((byte)']', ref isFirst);
 
     internal bool TryReadObject()
     {
@@ -99,11 +94,10 @@ public ref struct JsonFields
         return _members.TryRead(ref _json);
     }
 
-    internal bool TryEnd()
-    {
-        _json.Position = Math.Max(_json.Position, _members.End);
-        return _json.Fault.Ok && _json.TryEnd();
-    }
+    /// <summary>Reading by hand moves about within the object; what follows stands behind it.</summary>
+    internal void LeaveObject() => _json.Position = _members.End;
+
+    internal bool TryEnd() => _json.Fault.Ok && _json.TryEnd();
 
     internal void TooMany() => _json.Fault.Set(DeadLetterReason.TooLarge, "the payload holds more events than the limit", _json.Position);
 

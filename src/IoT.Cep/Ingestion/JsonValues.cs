@@ -6,6 +6,8 @@ namespace IoT.Cep;
 /// <summary>Takes the value at a scanner's place as the type that an event wants; otherwise sets the fault and gives the default.</summary>
 internal static class JsonValues
 {
+    private const string NotATime = "the value is not a time: give ISO 8601 or a number since 1970";
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static double Number(ref JsonScanner json, string name)
     {
@@ -39,7 +41,7 @@ internal static class JsonValues
             }
             else
             {
-                WrongType(ref json, "the value is not a whole number", name);
+                json.Fault.Set(DeadLetterReason.WrongType, "the value is not a whole number", json.Position, name);
             }
         }
 
@@ -61,7 +63,7 @@ internal static class JsonValues
     internal static long Time(ref JsonScanner json, string name)
     {
         long ticks = 0;
-        var result = TimeResult.NotATime;
+        TimeResult result;
         int next = json.Peek();
         if (next == '"')
         {
@@ -81,13 +83,22 @@ internal static class JsonValues
 
             result = Utf8Times.FromNumber(text, in number, out ticks);
         }
+        else
+        {
+            WrongType(ref json, NotATime, name);
+            return 0;
+        }
 
         if (result == TimeResult.Ok)
         {
             return ticks;
         }
 
-        NoTime(ref json, result, name);
+        json.Fault.Set(
+            result == TimeResult.OutOfRange ? DeadLetterReason.OutOfRange : DeadLetterReason.WrongType,
+            result == TimeResult.OutOfRange ? "the time is out of range" : NotATime,
+            json.Position,
+            name);
         return 0;
     }
 
@@ -106,22 +117,13 @@ internal static class JsonValues
         }
     }
 
-    /// <summary>A string's text without escapes, in UTF-8.</summary>
+    /// <summary>A string's text without escapes, in UTF-8, within the limit of texts.</summary>
     internal static bool TryBytes(
         scoped ref JsonScanner json, JsonText text, PayloadBuffer buffer, string? name, out ReadOnlySpan<byte> utf8)
     {
-        utf8 = json.Slice(text);
-        if (text.IsEscaped)
+        if (!TryUnescape(ref json, text, buffer, name, out utf8))
         {
-            var room = buffer.Text(text.Length);
-            int length = JsonEscapes.Unescape(utf8, room);
-            if (length < 0)
-            {
-                json.Fault.Set(DeadLetterReason.Malformed, "a string holds half of a surrogate pair", text.Start, name);
-                return false;
-            }
-
-            utf8 = room[..length];
+            return false;
         }
 
         if (utf8.Length > buffer.Limits.MaxTextBytes)
@@ -133,20 +135,28 @@ internal static class JsonValues
         return true;
     }
 
-    internal static bool IsNumber(int first) => (uint)(first - '0') <= 9 || first == '-';
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void NoTime(ref JsonScanner json, TimeResult result, string name)
+    /// <summary>A string's text without escapes, in UTF-8, however long: a name that is looked up and not kept.</summary>
+    internal static bool TryUnescape(
+        scoped ref JsonScanner json, JsonText text, PayloadBuffer buffer, string? name, out ReadOnlySpan<byte> utf8)
     {
-        if (result == TimeResult.OutOfRange)
+        utf8 = json.Slice(text);
+        if (!text.IsEscaped)
         {
-            OutOfRange(ref json, name);
+            return true;
         }
-        else
+
+        var room = buffer.Text(text.Length);
+        int length = JsonEscapes.Unescape(utf8, room);
+        utf8 = length < 0 ? default : room[..length];
+        if (length < 0)
         {
-            WrongType(ref json, "the value is not a time: give ISO 8601 or a number since 1970", name);
+            json.Fault.Set(DeadLetterReason.Malformed, "a string holds half of a surrogate pair", text.Start, name);
         }
+
+        return length >= 0;
     }
+
+    internal static bool IsNumber(int first) => (uint)(first - '0') <= 9 || first == '-';
 
     // What is no value at all is malformed rather than of the wrong type: the rest of the value is looked at for that.
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -160,7 +160,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
 
     private SenMlLabel ReadLabel(ref uint seen)
     {
-        if (!Json.TryName(out var name) || !TryBytes(name, out var text))
+        if (!Json.TryName(out var name) || !JsonValues.TryUnescape(ref Json, name, buffer, null, out var text))
         {
             return SenMlLabel.Unknown;
         }
