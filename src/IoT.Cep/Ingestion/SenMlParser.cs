@@ -90,6 +90,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         uint seen = 0;
         while (Json.MoveNext((byte)'}', ref isFirst))
         {
+            Json.Depth = 1;
             var label = ReadLabel(ref seen);
             switch (label)
             {
@@ -135,7 +136,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         }
 
         Json.Take();
-        Json.Depth = 2;
+        Json.Depth = isWrapped ? 3 : 2;
         bool isFirst = true;
         uint seen = 0;
         while (Json.MoveNext((byte)'}', ref isFirst))
@@ -160,29 +161,37 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
 
     private SenMlLabel ReadLabel(ref uint seen)
     {
+        var label = Json.Peek() == '"' ? SenMlLabels.TakeShort(ref Json) : SenMlLabel.Unknown;
+        if (label == SenMlLabel.Unknown)
+        {
+            label = ReadLongLabel();
+        }
+
+        uint bit = 1u << (int)label;
+        if ((seen & bit) != 0 && label != SenMlLabel.Unknown)
+        {
+            Json.Fault.Set(DeadLetterReason.DuplicateField, "a label stands twice in a record", Json.Position, SenMlLabels.Name(label));
+        }
+
+        seen |= bit;
+        return label;
+    }
+
+    private SenMlLabel ReadLongLabel()
+    {
         if (!Json.TryName(out var name) || !JsonValues.TryUnescape(ref Json, name, buffer, null, out var text))
         {
             return SenMlLabel.Unknown;
         }
 
         var label = SenMlLabels.Find(text);
-        if (label == SenMlLabel.Unknown)
-        {
-            // RFC 8428, section 4.4: what ends in an underscore must be understood.
-            if (text.Length > 0 && text[^1] == '_' && mode == SenMlMode.Strict)
-            {
-                Json.Fault.Set(DeadLetterReason.UnknownTopic, "a label must be understood and is not", name.Start, SafeText.Escape(text, 64));
-            }
 
-            return label;
+        // RFC 8428, section 4.4: what ends in an underscore must be understood.
+        if (label == SenMlLabel.Unknown && text.Length > 0 && text[^1] == '_' && mode == SenMlMode.Strict)
+        {
+            Json.Fault.Set(DeadLetterReason.UnknownTopic, "a label must be understood and is not", name.Start, SafeText.Escape(text, 64));
         }
 
-        if ((seen & (1u << (int)label)) != 0)
-        {
-            Json.Fault.Set(DeadLetterReason.DuplicateField, "a label stands twice in a record", name.Start, SafeText.Escape(text, 64));
-        }
-
-        seen |= 1u << (int)label;
         return label;
     }
 
@@ -362,19 +371,33 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
     private bool TryReadTicks(out long ticks, bool isWrapped, string label)
     {
         ticks = 0;
-        if (!TryReadNumber(out _, out var place, label))
+        DecimalNumber number;
+        ReadOnlySpan<byte> text;
+        if (JsonValues.IsNumber(Json.Peek()))
         {
-            return false;
+            if (!Json.TryNumber(out number, out text))
+            {
+                return false;
+            }
+        }
+        else
+        {
+            if (!TryReadNumber(out _, out var place, label))
+            {
+                return false;
+            }
+
+            text = Json.Slice(place);
+            if (Utf8Numbers.Scan(text, out number) != text.Length)
+            {
+                Json.Fault.Set(DeadLetterReason.WrongType, "the text is not a number", place.Start, label);
+                return false;
+            }
         }
 
-        var text = Json.Slice(place);
-        if (Utf8Numbers.Scan(text, out var number) != text.Length)
+        if (Utf8Times.FromNumber(text, in number, isWrapped ? 4 : 7, out ticks) != TimeResult.Ok)
         {
-            Json.Fault.Set(DeadLetterReason.WrongType, "the text is not a number", place.Start, label);
-        }
-        else if (Utf8Times.FromNumber(text, in number, isWrapped ? 4 : 7, out ticks) != TimeResult.Ok)
-        {
-            Json.Fault.Set(DeadLetterReason.OutOfRange, "the time is out of range", place.Start, label);
+            Json.Fault.Set(DeadLetterReason.OutOfRange, "the time is out of range", Json.Position, label);
         }
 
         return Ok;
