@@ -16,11 +16,13 @@ internal sealed class MqttPublishSink<T>(
     : IAsyncSink<T>
 {
     /// <summary>Messages sent before the first acknowledgement is awaited: hides the network's delay, and stays below every broker's own limit.</summary>
-    private const int Window = 16;
+    private const int MaxWindow = 16;
 
+    // A QoS 2 message is delivered when it is released, and MQTTnet releases messages under way in any order: one at a time keeps it.
+    private readonly int _window = qualityOfService == MqttQualityOfService.ExactlyOnce ? 1 : MaxWindow;
     private readonly ArrayBufferWriter<byte> _payloads = new();
     private readonly List<(MqttApplicationMessage Message, int Row)> _messages = [];
-    private readonly Task<MqttClientPublishResult>[] _sent = new Task<MqttClientPublishResult>[Window];
+    private readonly Task<MqttClientPublishResult>[] _sent = new Task<MqttClientPublishResult>[MaxWindow];
     private IMqttClient? _client;
     private MqttOptions? _options;
     private ConnectionContext? _context;
@@ -53,11 +55,11 @@ internal sealed class MqttPublishSink<T>(
             await ConnectAsync(_options, _context, stop).ConfigureAwait(false);
         }
 
-        using var limit = new CancellationTokenSource(_options.ConnectTimeout * (1 + (_messages.Count / Window)), _context.TimeProvider);
+        using var limit = new CancellationTokenSource(_options.ConnectTimeout * (1 + (_messages.Count / _window)), _context.TimeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop);
-        for (int start = 0; start < _messages.Count; start += Window)
+        for (int start = 0; start < _messages.Count; start += _window)
         {
-            await SendWindowAsync(_client!, start, Math.Min(Window, _messages.Count - start), either.Token).ConfigureAwait(false);
+            await SendWindowAsync(_client!, start, Math.Min(_window, _messages.Count - start), either.Token).ConfigureAwait(false);
         }
     }
 
