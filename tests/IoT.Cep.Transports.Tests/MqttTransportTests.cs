@@ -60,15 +60,12 @@ public sealed class MqttTransportTests
             {
                 await sink.SendAsync(("a/1", "one"), ("a/2", "two"), ("a/3", "three"));
                 (await first.Collector.TakeAsync(3))[0].Acknowledge();
-                await using var settled = await RunningTransport.StartAsync(new Collector(), connections, "settled");
             }
 
             await sink.SendAsync(("a/4", "four"));
             await using var second = await RunningTransport.StartAsync(new Collector(), connections, "a/#", qualityOfService);
-            string[] texts = [.. (await second.Collector.TakeAsync(3)).Select(r => r.Text)];
 
-            // The first one's acknowledgement may have been on its way when the source stopped.
-            Assert.Equal(["two", "three", "four"], texts[0] == "one" ? [.. texts[1..], (await second.Collector.NextAsync()).Text] : texts);
+            Assert.Equal(["two", "three", "four"], (await second.Collector.TakeAsync(3)).Select(r => r.Text));
         }
     }
 
@@ -107,13 +104,7 @@ public sealed class MqttTransportTests
 
             await sink.SendAsync(("a/4", "four"));
             await using var later = await RunningTransport.StartAsync(new Collector(), connections, "a/#", qualityOfService);
-            Received last;
-            do
-            {
-                last = await later.Collector.NextAsync();
-                Assert.True(last.Text is "three" or "four", last.Text);
-            }
-            while (last.Text != "four");
+            Assert.Equal("four", (await later.Collector.NextAsync()).Text);
         }
     }
 

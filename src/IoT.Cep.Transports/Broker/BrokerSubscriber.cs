@@ -16,6 +16,7 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
 
     // By reference: a message that is sent again after a reconnection is the same object under a new id.
     private readonly Dictionary<MqttPublishPacket, ushort> _unacknowledged = new(ByReference.Instance);
+    private readonly HashSet<ushort> _received = [];
     private TaskCompletionSource? _room;
     private long _progress;
 
@@ -45,11 +46,14 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
 
     /// <summary>
     /// A message leaves for the subscriber. One that left before is marked as a duplicate and goes under its first id, as the
-    /// protocol demands; MQTTnet gives it a new one without the mark, by which no receiver could know it again.
+    /// protocol demands; MQTTnet gives it a new one without the mark, by which no receiver could know it again. One of QoS 2 that the
+    /// subscriber has received is not sent again, only released again.
     /// </summary>
     /// <param name="packet">The message.</param>
-    internal void Sending(MqttPublishPacket packet)
+    /// <returns>What is to be sent.</returns>
+    internal MqttPacket Sending(MqttPublishPacket packet)
     {
+        MqttPacket sent = packet;
         if (packet.QualityOfServiceLevel != MqttQualityOfServiceLevel.AtMostOnce)
         {
             lock (_gate)
@@ -58,11 +62,26 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
                 {
                     packet.Dup = true;
                     packet.PacketIdentifier = _unacknowledged[packet];
+                    if (_received.Contains(packet.PacketIdentifier))
+                    {
+                        sent = new MqttPubRelPacket { PacketIdentifier = packet.PacketIdentifier };
+                    }
                 }
             }
         }
 
         Advance();
+        return sent;
+    }
+
+    /// <summary>The subscriber has received a message of QoS 2: from here on it is only to be released.</summary>
+    /// <param name="packetId">The id.</param>
+    internal void HasReceived(ushort packetId)
+    {
+        lock (_gate)
+        {
+            _received.Add(packetId);
+        }
     }
 
     internal void Acknowledged(MqttPublishPacket packet)
@@ -70,6 +89,7 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
         lock (_gate)
         {
             _unacknowledged.Remove(packet);
+            _received.Remove(packet.PacketIdentifier);
         }
 
         Advance();

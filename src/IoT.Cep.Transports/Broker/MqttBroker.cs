@@ -51,6 +51,7 @@ public sealed class MqttBroker : IAsyncDisposable
         _server.InterceptingPublishAsync += PublishedAsync;
         _server.InterceptingClientEnqueueAsync += e => MakeRoomAsync(e);
         _server.InterceptingOutboundPacketAsync += SendingAsync;
+        _server.InterceptingInboundPacketAsync += ReceivingAsync;
         _server.ClientAcknowledgedPublishPacketAsync += AcknowledgedAsync;
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_received", () => Received, "{message}", "Messages from publishers.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_delivered", () => Delivered, "{message}", "Messages sent to subscribers, repetitions included.");
@@ -273,8 +274,18 @@ public sealed class MqttBroker : IAsyncDisposable
             Interlocked.Increment(ref _delivered);
             if (_subscribers.TryGetValue(e.ClientId, out var subscriber))
             {
-                subscriber.Sending(publish);
+                e.Packet = subscriber.Sending(publish);
             }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private Task ReceivingAsync(InterceptingPacketEventArgs e)
+    {
+        if (e.Packet is MqttPubRecPacket { ReasonCode: MqttPubRecReasonCode.Success } receipt && _subscribers.TryGetValue(e.ClientId, out var subscriber))
+        {
+            subscriber.HasReceived(receipt.PacketIdentifier);
         }
 
         return Task.CompletedTask;

@@ -28,7 +28,7 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
     private IMqttChannelAdapter? _adapter;
     private BufferedChannel? _channel;
     private int _connection;
-    private bool _sending;
+    private TaskCompletionSource? _sending;
     private bool _idsCountUp = true;
     private ushort _lastId;
 
@@ -60,6 +60,15 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
         {
             _adapter = null;
             _acknowledgements.Clear();
+        }
+    }
+
+    /// <summary>Completes when the acknowledgements that are due were sent.</summary>
+    internal Task AcknowledgementsSentAsync()
+    {
+        lock (_gate)
+        {
+            return _sending?.Task ?? Task.CompletedTask;
         }
     }
 
@@ -179,9 +188,9 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
 
         delivery.State = DeliveryState.Acknowledged;
         _acknowledgements.Enqueue((delivery.PacketId, delivery.QualityOfService));
-        if (!_sending)
+        if (_sending is null)
         {
-            _sending = true;
+            _sending = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
     }
@@ -198,7 +207,8 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
             {
                 if (_adapter is null || _channel is null || !_acknowledgements.TryDequeue(out due))
                 {
-                    _sending = false;
+                    _sending?.TrySetResult();
+                    _sending = null;
                     return;
                 }
 

@@ -76,6 +76,8 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
                 : new MqttClientCredentials(options.UserName, options.Password is null ? null : Encoding.UTF8.GetBytes(options.Password)),
             ChannelOptions = new MqttClientTcpOptions
             {
+                // MQTTnet's default closes with a reset, and that discards what the broker has not read yet: QoS 0 messages, acknowledgements.
+                LingerState = new System.Net.Sockets.LingerOption(enable: false, 0),
                 RemoteEndpoint = new System.Net.DnsEndPoint(options.Host, options.EffectivePort),
                 TlsOptions = options.Tls is { } tls ? ToTls(tls) : new MqttClientTlsOptions(),
             },

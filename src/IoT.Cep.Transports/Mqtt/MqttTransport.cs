@@ -77,7 +77,7 @@ public sealed class MqttTransport : ITransport
             {
                 var client = await connector.ConnectAsync(clientId, cleanStart, context.TimeProvider, stop).ConfigureAwait(false);
                 cleanStart = options.IsCleanSession;
-                reason = await ServeAsync(client, connector.Adapter!, receiver, options, context, stop).ConfigureAwait(false);
+                reason = await ServeAsync(session, client, connector.Adapter!, receiver, options, context, stop).ConfigureAwait(false);
                 backoff.Reset();
             }
             catch (Exception e) when (MqttFailure.IsTransient(e) && !stop.IsCancellationRequested)
@@ -108,7 +108,7 @@ public sealed class MqttTransport : ITransport
 
     /// <summary>Subscribes and waits until the connection is lost or stopped; the receiver works meanwhile on MQTTnet's reading task.</summary>
     private async Task<string> ServeAsync(
-        IMqttClient client, ReceivingAdapter adapter, IPayloadReceiver receiver, MqttOptions options, ConnectionContext context, CancellationToken stop)
+        InboundSession session, IMqttClient client, ReceivingAdapter adapter, IPayloadReceiver receiver, MqttOptions options, ConnectionContext context, CancellationToken stop)
     {
         using (client)
         {
@@ -139,7 +139,7 @@ public sealed class MqttTransport : ITransport
                 return await lost.Task.ConfigureAwait(false);
             }
 
-            await SayGoodbyeAsync(client, context, options).ConfigureAwait(false);
+            await SayGoodbyeAsync(session, client, context, options).ConfigureAwait(false);
             return "";
         }
     }
@@ -174,13 +174,14 @@ public sealed class MqttTransport : ITransport
     }
 
     // No UNSUBSCRIBE: in a kept session messages are to be gathered until the next start, and a clean one ends by itself.
-    private async Task SayGoodbyeAsync(IMqttClient client, ConnectionContext context, MqttOptions options)
+    private async Task SayGoodbyeAsync(InboundSession session, IMqttClient client, ConnectionContext context, MqttOptions options)
     {
         try
         {
             // A session under a name made up for this run will not be found again: the broker may drop it after a second.
             var goodbye = new MqttClientDisconnectOptions { SessionExpiryInterval = options is { ClientId: null, ProtocolVersion: MqttProtocol.V5, IsCleanSession: false } ? 1u : 0u };
             using var limit = new CancellationTokenSource(options.ConnectTimeout, context.TimeProvider);
+            await session.AcknowledgementsSentAsync().WaitAsync(limit.Token).ConfigureAwait(false);
             await client.DisconnectAsync(goodbye, limit.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (MqttFailure.IsTransient(e))
