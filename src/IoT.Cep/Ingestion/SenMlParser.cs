@@ -116,7 +116,8 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
 
     private bool TryReadRecord(ref SenMlEntry entry, bool isWrapped)
     {
-        entry = new SenMlEntry { UpdateTicks = -1 };
+        entry = default;
+        entry.UpdateTicks = -1;
         if (Json.Peek() != '{')
         {
             if (Json.TrySkipValue())
