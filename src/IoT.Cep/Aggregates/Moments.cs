@@ -25,14 +25,7 @@ internal struct Moments
         }
 
         Sum += value;
-        if (value < _min)
-        {
-            _min = value;
-        }
-
-        if (value > _max)
-        {
-            _max = value;
-        }
+        _min = double.MinNative(value, _min);
+        _max = double.MaxNative(value, _max);
     }
 }
