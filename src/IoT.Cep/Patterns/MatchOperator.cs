@@ -95,6 +95,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
 
         SaveFound(writer);
+        _output.Save(writer, static (w, match) => match.Save(w), static (w, key) => StateCodec.Require<TKey>().Write(w, (TKey)key!));
         writer.Int32(count);
         if (count == 0)
         {
@@ -124,6 +125,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     {
         base.Load(reader);
         LoadFound(reader);
+        _output.Load(reader, _keys, r => Match<T>.Load(r, _matches.Steps), static r => StateCodec.Require<TKey>().Read(r));
         int count = reader.Int32();
         for (; count > 0; count--)
         {

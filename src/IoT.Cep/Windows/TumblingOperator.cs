@@ -90,6 +90,9 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 stateCodec.Write(writer, entry.State);
             }
         }
+
+        // Corrections wait for the next watermark.
+        _output.Save(writer, static (w, value) => StateCodec.Require<TResult>().Write(w, value), static (w, id) => StateCodec.Require<TKey>().Write(w, (TKey)id!));
     }
 
     internal override void Load(StateReader reader)
@@ -111,6 +114,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 }
             }
         }
+
+        _output.Load(reader, keys, static r => StateCodec.Require<TResult>().Read(r), static r => StateCodec.Require<TKey>().Read(r));
     }
 
     protected override void Release()
