@@ -50,6 +50,9 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         _matches = new PartialMatches<T>([.. _steps.Select(s => s.Handle)]);
     }
 
+    /// <summary>How many keys have partial matches, and how many events these hold.</summary>
+    internal (int Keys, int Events) Held => (_byKey.Count, _matches.Count);
+
     protected override void ProcessOrdered(in Batch<T> batch)
     {
         for (int i = 0; i < batch.Length; i++)
