@@ -140,6 +140,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             return true;
         }
 
+        // A window that had no event by its end has nothing more to fire: this one is its first result.
+        pane.HasFired = true;
         Correct(pane, in value);
         return false;
     }
