@@ -135,7 +135,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         pane = PaneAt(spec.StartOf(ticks));
-        if (!pane.HasFired && pane.Start + spec.Size.Ticks > _watermark)
+        if (!pane.HasFired && EndOf(pane) > _watermark)
         {
             return true;
         }
@@ -184,14 +184,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         _output.Flush();
-        while (_panes.Count > 0 && (time == long.MaxValue || EndOf(_panes[0]) + spec.AllowedLateness.Ticks <= time))
+        while (_panes.Count > 0 && (time == long.MaxValue || spec.GoneAt(_panes[0].Start) <= time))
         {
             Release(_panes[0].Map);
             _panes.RemoveAt(0);
         }
     }
 
-    private long EndOf(Pane pane) => pane.Start > long.MaxValue - spec.Size.Ticks ? long.MaxValue : pane.Start + spec.Size.Ticks;
+    private long EndOf(Pane pane) => spec.EndOf(pane.Start);
 
     private void Fire(Pane pane)
     {
