@@ -80,7 +80,9 @@ internal sealed class SilentOperator<TKey, T>(
             if (!added)
             {
                 Unlink(ref seen.IsSilent ? ref _silent : ref _heard, index);
-                if (seen.IsSilent)
+
+                // One that is due to be forgotten is forgotten, wherever the watermark stands.
+                if (seen.IsSilent && ticks - seen.Last < node.ForgetAfter.Ticks)
                 {
                     Emit(key, ticks, ticks, returned: true);
                 }
