@@ -32,10 +32,10 @@ public sealed class Board
     }
 
     public void Show(Alert alert) => Add(string.Create(
-        CultureInfo.InvariantCulture, $"{alert.HotAt:HH:mm:ss} {Name(alert.Sensor)} overheats: {alert.Temperature:F1}, {(alert.HotAt - alert.WarmAt).TotalSeconds:0.#} s after it was warm"));
+        CultureInfo.InvariantCulture,
+        $"{At(alert.HotAt)} {Name(alert.Sensor)} overheats: {alert.Temperature:F1}, {Span(alert.HotAt - alert.WarmAt)} after it was warm"));
 
-    public void Show(Absence absence) => Add(string.Create(
-        CultureInfo.InvariantCulture, $"{absence.Since:HH:mm:ss} {Name(absence.Sensor)} was last heard of"));
+    public void Show(Absence absence) => Add($"{At(absence.Since)} {Name(absence.Sensor)} spoke last, and is silent");
 
     /// <summary>The sensors of the latest window with the highest average.</summary>
     public IReadOnlyList<Summary> Hottest(int count)
@@ -57,6 +57,12 @@ public sealed class Board
 
     /// <summary>A sensor's name as it can be shown: a device may call itself anything.</summary>
     public static string Name(string sensor) => SafeText.Escape(sensor, 32);
+
+    private static string At(DateTimeOffset time) => time.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    private static string Span(TimeSpan span) => span < TimeSpan.FromMinutes(1)
+        ? string.Create(CultureInfo.InvariantCulture, $"{span.TotalSeconds:0.##} s")
+        : string.Create(CultureInfo.InvariantCulture, $"{span.TotalMinutes:0.#} min");
 
     private void Add(string news)
     {

@@ -37,7 +37,8 @@ public sealed class Session(CommandLine options, TimeProvider clock)
         await engine.StartAsync(CancellationToken.None);
         await WaitForSubscriptionAsync(engine, stop);
 
-        string title = $"{(recording is null ? $"{options.Sensors} sensors" : Path.GetFileName(options.Data))} -> {host}:{port} -> {database}";
+        string title = $"{(recording is null ? $"{options.Sensors} sensors" : Path.GetFileName(options.Data))} -> {host}:{port}";
+        Console.WriteLine($"database {database}");
         var messages = recording?.Messages(options.Speed) ?? new Simulated(names, rate).Messages(clock.GetUtcNow());
         if (recording is not null && options.Rate is not null)
         {
@@ -71,7 +72,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
         }
         catch (Exception error) when (error is MqttCommunicationException or MQTTnet.Adapter.MqttConnectingFailedException)
         {
-            throw new InvalidOperationException($"No MQTT broker answers at {host}:{port}: {error.Message}", error);
+            throw new InvalidOperationException($"No MQTT broker answers at {host}:{port}: {error.GetBaseException().Message}", error);
         }
     }
 
@@ -175,7 +176,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
     {
         Console.WriteLine();
         Console.WriteLine(totals);
-        Console.WriteLine($"database {database}");
+        Console.WriteLine($"  database     {database}");
         if (options.Summary is not null)
         {
             totals.Write(options.Summary);

@@ -8,7 +8,8 @@ namespace Quickstart;
 /// <summary>Shows a run as a live table. All text from outside goes through SafeText and Markup.Escape.</summary>
 public sealed class TerminalView(Watch watch, Board board, ITable<string, Place> places, string title, TimeProvider clock)
 {
-    private const int Lines = 6;
+    // What the tables need beside their rows, and the line below them.
+    private const int FixedLines = 17, MostLines = 6;
 
     private static readonly TimeSpan _every = TimeSpan.FromMilliseconds(500);
 
@@ -23,6 +24,9 @@ public sealed class TerminalView(Watch watch, Board board, ITable<string, Place>
 
         live.UpdateTarget(Draw());
     });
+
+    /// <summary>Rows for each list: a low terminal has fewer, so that nothing scrolls away.</summary>
+    private static int Lines => Math.Clamp((AnsiConsole.Profile.Height - FixedLines) / 2, 1, MostLines);
 
     private static Table NewTable(string title) => new Table().Border(TableBorder.Rounded).Expand().Title(Markup.Escape(title));
 
@@ -43,17 +47,17 @@ public sealed class TerminalView(Watch watch, Board board, ITable<string, Place>
     private Table Counters(Look look)
     {
         var table = NewTable(title);
-        table.AddColumns("", "published", "received", "stored", "dead letters", "summaries", "alerts", "absences", "lag");
-        foreach (var column in table.Columns.Skip(1))
+        table.AddColumns("published", "received", "stored", "dead letters", "summaries", "alerts", "absences", "lag");
+        foreach (var column in table.Columns)
         {
-            column.RightAligned();
+            column.RightAligned().Padding(0, 0);
         }
 
         var totals = look.Totals;
         table.AddRow(
-            "in all", Number(totals.Published), Number(totals.Received), Number(totals.Stored), Number(totals.DeadLetters),
+            Number(totals.Published), Number(totals.Received), Number(totals.Stored), Number(totals.DeadLetters),
             Number(totals.Summaries), Number(totals.Alerts), Number(totals.Absences), look.Lag is { } lag ? $"{Number(lag.TotalMilliseconds)} ms" : "-");
-        table.AddRow("a second", Number(look.PublishedRate), "", Number(look.StoredRate));
+        table.AddRow($"{Number(look.PublishedRate)}/s", "", $"{Number(look.StoredRate)}/s");
         return table.Caption(look.EventTime is { } time
             ? string.Create(CultureInfo.InvariantCulture, $"event time {time:yyyy-MM-dd HH:mm:ss} UTC, Ctrl-C ends")
             : "no reading yet, Ctrl-C ends");
@@ -85,7 +89,7 @@ public sealed class TerminalView(Watch watch, Board board, ITable<string, Place>
         var (latest, count) = board.News();
         var table = NewTable(string.Create(CultureInfo.InvariantCulture, $"alerts and absences, {count:N0} in all")).HideHeaders();
         table.AddColumn("");
-        foreach (string news in latest)
+        foreach (string news in latest.TakeLast(Lines))
         {
             table.AddRow(Markup.Escape(news));
         }
