@@ -205,7 +205,11 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         while (_fireIndex < entries.Length)
         {
             ref var entry = ref entries[_fireOrder[_fireIndex]];
-            Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+            if (kernel.HasEvents(in entry.State))
+            {
+                Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+            }
+
             _fireIndex++;
         }
 
