@@ -109,7 +109,7 @@ internal sealed class SilentOperator<TKey, T>(
 
     protected override void OnEnd() => _output.Flush();
 
-    protected override bool OwnsOnLoad(T value) => keys.Contains(StableHash.GroupOf(node.Key.Select(value)));
+    protected override bool OwnsOnLoad(T value) => keys.Owns(node.Key.Select, value);
 
     internal override void Save(StateWriter writer)
     {

@@ -12,7 +12,10 @@ public interface ISink<T>
 /// <typeparam name="T">The result's type.</typeparam>
 public interface IInlineSink<T> : ISink<T>
 {
-    /// <summary>Takes a batch of results; copy what must be kept.</summary>
+    /// <summary>
+    /// Takes a batch of results; copy what must be kept. Throwing means that none of it was taken: each result is then given again by itself, and the
+    /// one that fails alone is the query's error.
+    /// </summary>
     /// <param name="batch">The results.</param>
     void Write(in Batch<T> batch);
 

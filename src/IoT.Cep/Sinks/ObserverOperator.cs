@@ -8,15 +8,15 @@ internal sealed class ObserverOperator<T>(IObserver<T> observer, QueryContext qu
 {
     internal override void OnEvents(in Batch<T> batch)
     {
-        foreach (ref readonly var value in batch.Events)
+        for (int i = 0; i < batch.Length; i++)
         {
             try
             {
-                observer.OnNext(value);
+                observer.OnNext(batch.Events[i]);
             }
             catch (Exception error) when (error is not QueryException)
             {
-                query.Fail(error, this, value, 0);
+                query.Fail(error, this, batch.Events[i], batch.Ticks[i]);
             }
         }
     }
@@ -57,16 +57,48 @@ internal sealed class InlineSinkOperator<T>(IInlineSink<T> sink, QueryContext qu
         }
         catch (Exception error) when (error is not QueryException)
         {
+            Recover(in batch, error);
+        }
+    }
+
+    internal override void OnWatermark(long watermark)
+    {
+        try
+        {
+            sink.Advance(watermark);
+        }
+        catch (Exception error) when (error is not QueryException)
+        {
             query.Fail(error, this, null, 0);
         }
     }
 
-    internal override void OnWatermark(long watermark) => sink.Advance(watermark);
-
     internal override void OnCompleted()
     {
         completed();
-        sink.Complete();
+        try
+        {
+            sink.Complete();
+        }
+        catch (Exception error) when (error is not QueryException)
+        {
+            query.Fail(error, this, null, 0);
+        }
+    }
+
+    /// <summary>A batch that failed is given again, result by result, so that one alone is left out.</summary>
+    private void Recover(in Batch<T> batch, Exception error)
+    {
+        if (batch.Length == 1)
+        {
+            query.Fail(error, this, batch.Events[0], batch.Ticks[0]);
+            return;
+        }
+
+        for (int i = 0; i < batch.Length; i++)
+        {
+            OnEvents(batch.Slice(i, 1));
+        }
     }
 
     internal override void OnError(Exception error) => failed(error);

@@ -47,7 +47,7 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
         var union = plan.Add(this, new UnionOperator<T>(next, Inputs.Length), next);
         for (int i = 0; i < Inputs.Length; i++)
         {
-            Inputs[i].Build(plan, plan.Gather(Inputs[i], Depth, union.Inputs[i]));
+            Inputs[i].Build(plan, plan.Gather(Inputs[i], Depth, union, union.Inputs[i]));
         }
     }
 }
