@@ -22,6 +22,7 @@ public sealed class JsonTests
     [InlineData("""{"ok":true,"count":7,"temperature":21.5,"sensor":"s1","time":1767225600}""")]
     [InlineData("""{ "time" : "2026-01-01T01:00:00+01:00" , "sensor" : "s1" , "temperature" : 2.15e1 , "count" : 7 , "ok" : true }""")]
     [InlineData("""{"x":{"time":[1,{"y":"}"}]},"time":1767225600000,"z":null,"sensor":"s1","temperature":21.5,"count":7.0,"ok":true,"w":[]}""")]
+    [InlineData("""{"time":"2026-01-01T01:00:00\u002B01:00","sensor":"s1","temperature":21.5,"count":7,"ok":true}""")]
     [InlineData("""{"t\u0069me":1767225600,"sensor":"\u0073\u0031","temperature":21.5,"count":7,"ok":true}""")]
     public void Order_spacing_unknown_members_and_escapes_make_no_difference(string payload) =>
         Assert.Equal(_expected, Decode(payload).Single());

@@ -20,7 +20,9 @@ internal sealed class SqliteFile : IDisposable, ICep
 
     public Connections Connections { get; } = new();
 
-    public IEventStream<T> From<T>(ISource<T> source) => throw new NotSupportedException();
+    public DeadLetters DeadLetters => throw new NotSupportedException();
+
+    public IEventStream<T> From<T>(ISource<T> source, Action<SourceOptions>? configure = null) => throw new NotSupportedException();
 
     public static ConnectionContext Context(Connections connections) => new(TimeProvider.System, connections, NullLogger.Instance);
 

@@ -38,6 +38,8 @@ internal sealed class Collector : IPayloadReceiver
         return Gate?.Invoke() ?? ValueTask.CompletedTask;
     }
 
+    public void Reject(in Payload payload, DeadLetterReason reason, string detail) => throw new NotSupportedException();
+
     public void CountDuplicate() => _duplicates.Writer.TryWrite(true);
 
     public void ConnectionChanged(bool connected, string? detail = null) => _connections.Writer.TryWrite((connected, detail));

@@ -83,6 +83,8 @@ public sealed class MqttOptionsTests
 
         public Connections Connections { get; }
 
-        public IEventStream<T> From<T>(ISource<T> source) => throw new NotSupportedException();
+        public DeadLetters DeadLetters => throw new NotSupportedException();
+
+        public IEventStream<T> From<T>(ISource<T> source, Action<SourceOptions>? configure = null) => throw new NotSupportedException();
     }
 }

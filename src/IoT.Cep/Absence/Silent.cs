@@ -80,7 +80,9 @@ internal sealed class SilentOperator<TKey, T>(
             if (!added)
             {
                 Unlink(ref seen.IsSilent ? ref _silent : ref _heard, index);
-                if (seen.IsSilent)
+
+                // One that is due to be forgotten is forgotten, wherever the watermark stands.
+                if (seen.IsSilent && ticks - seen.Last < node.ForgetAfter.Ticks)
                 {
                     Emit(key, ticks, ticks, returned: true);
                 }
@@ -125,6 +127,16 @@ internal sealed class SilentOperator<TKey, T>(
                 writer.Boolean(entry.State.IsSilent);
             }
         }
+
+        _output.Save(
+            writer,
+            (w, silence) =>
+            {
+                codec.Write(w, silence.Key);
+                w.Int64(Ticks.From(silence.Since));
+                w.Boolean(silence.Returned);
+            },
+            (w, key) => codec.Write(w, (TKey)key!));
     }
 
     internal override void Load(StateReader reader)
@@ -145,6 +157,7 @@ internal sealed class SilentOperator<TKey, T>(
         }
 
         Rebuild(loaded);
+        _output.Load(reader, keys, r => new Silence<TKey>(codec.Read(r), Ticks.ToTime(r.Int64()), r.Boolean()), r => codec.Read(r));
     }
 
     protected override void Release()

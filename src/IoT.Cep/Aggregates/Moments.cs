@@ -10,10 +10,9 @@ internal struct Moments
     private double _min;
     private double _max;
 
-    // A NaN among the values shows in the sum, wherever it stood; comparisons alone would depend on the order.
-    internal readonly double Minimum => double.IsNaN(Sum) ? double.NaN : _min;
+    internal readonly double Minimum => _min;
 
-    internal readonly double Maximum => double.IsNaN(Sum) ? double.NaN : _max;
+    internal readonly double Maximum => _max;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Add(double value)
@@ -33,6 +32,12 @@ internal struct Moments
         if (value > _max)
         {
             _max = value;
+        }
+
+        // A NaN stays, as no comparison with it is true; the sum would not do as its sign, since infinities of both signs make one as well.
+        if (double.IsNaN(value))
+        {
+            _min = _max = value;
         }
     }
 }

@@ -43,7 +43,6 @@ public static class Csv
     private sealed class EventDecoder<T>(IReadOnlyList<string>? columns, char separator, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
-        private readonly FieldNames _names = new(T.Schema);
         private readonly CsvColumns _columns = new(new FieldNames(T.Schema), columns);
         private readonly CsvCells _cells = new(separator);
         private readonly PayloadBuffer _buffer = new(limits);
@@ -65,7 +64,7 @@ public static class Csv
                 return;
             }
 
-            var reader = new CsvFieldReader(new CsvValues(text, _cells, _buffer, output.Strings), _names, _columns.Fields);
+            var reader = new CsvFieldReader(new CsvValues(text, _cells, _buffer, output.Strings), _columns.Names, _columns.Fields);
             while (reader.TryReadRow(ref at))
             {
                 if (!T.TryRead(ref reader, out var value) || !reader.Ok)

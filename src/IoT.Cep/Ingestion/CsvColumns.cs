@@ -42,6 +42,8 @@ internal sealed class CsvColumns
     /// <summary>Whether the columns were given, so that payloads have no header.</summary>
     internal bool IsGiven { get; }
 
+    internal FieldNames Names => _names;
+
     internal int[] Fields => _fields;
 
     /// <summary>Binds the columns to a payload's header; the same header as before costs one comparison.</summary>

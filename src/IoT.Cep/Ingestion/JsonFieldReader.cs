@@ -130,7 +130,7 @@ internal ref struct JsonFieldReader(ReadOnlySpan<byte> bytes, FieldNames names, 
     public long Time()
     {
         _isPending = false;
-        return JsonValues.Time(ref _json, Name);
+        return JsonValues.Time(ref _json, buffer, Name);
     }
 
     public bool Boolean()

@@ -54,7 +54,7 @@ public ref struct JsonFields
     /// <summary>A member as a time: ISO 8601, or seconds below 10^11 or else milliseconds since 1970-01-01 UTC.</summary>
     /// <param name="name">The member's name.</param>
     public DateTimeOffset Time(ReadOnlySpan<byte> name) =>
-        Seek(name) ? Ticks.ToTime(Named(JsonValues.Time(ref _json, ""), name)) : default;
+        Seek(name) ? Ticks.ToTime(Named(JsonValues.Time(ref _json, _buffer, ""), name)) : default;
 
     /// <summary>A member as true or false.</summary>
     /// <param name="name">The member's name.</param>

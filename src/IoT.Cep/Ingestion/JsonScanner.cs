@@ -32,7 +32,7 @@ internal ref struct JsonScanner(ReadOnlySpan<byte> bytes, int maxDepth)
 
     internal readonly int MaxDepth => maxDepth;
 
-    internal readonly ReadOnlySpan<byte> Slice(int start, int length) => _bytes.Slice(start, length);
+    internal readonly ReadOnlySpan<byte> Rest => _bytes[_at..];
 
     internal readonly ReadOnlySpan<byte> Slice(JsonText text) => _bytes.Slice(text.Start, text.Length);
 

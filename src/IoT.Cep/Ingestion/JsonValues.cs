@@ -60,19 +60,20 @@ internal static class JsonValues
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static long Time(ref JsonScanner json, string name)
+    internal static long Time(ref JsonScanner json, PayloadBuffer buffer, string name)
     {
         long ticks = 0;
         TimeResult result;
         int next = json.Peek();
         if (next == '"')
         {
-            if (!json.TryString(out var text))
+            // Some encoders write a zone's plus sign as an escape.
+            if (!json.TryString(out var text) || !TryUnescape(ref json, text, buffer, name, out var utf8))
             {
                 return 0;
             }
 
-            result = Utf8Times.Parse(json.Slice(text), out ticks);
+            result = Utf8Times.Parse(utf8, out ticks);
         }
         else if (IsNumber(next))
         {

@@ -19,14 +19,16 @@ internal sealed class PayloadBuffer(PayloadLimits limits)
     internal bool TryJoin<T>(in Payload payload, EventBuffer<T> output, out ReadOnlySpan<byte> bytes)
     {
         var sequence = payload.Bytes;
-        if (sequence.Length > limits.MaxBytes)
+        bool isJoined = sequence.IsSingleSegment;
+        bytes = isJoined ? sequence.FirstSpan : default;
+        long length = isJoined ? bytes.Length : sequence.Length;
+        if (length > limits.MaxBytes)
         {
-            output.Reject(DeadLetterReason.TooLarge, $"The payload has {sequence.Length} bytes; the limit is {limits.MaxBytes}.");
-            bytes = default;
+            output.Reject(DeadLetterReason.TooLarge, $"The payload has {length} bytes; the limit is {limits.MaxBytes}.");
             return false;
         }
 
-        bytes = sequence.IsSingleSegment ? sequence.FirstSpan : Join(sequence);
+        bytes = isJoined ? bytes : Join(sequence);
         return true;
     }
 

@@ -57,7 +57,7 @@ public static class SenMl
             var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
             if (parser.TryRead(_entries) && _entries.TryGroup(ref parser, _names, mode, output.Strings))
             {
-                ReadGroups(new SenMlFieldReader(parser, _entries.Span, _names, output.Strings), output);
+                ReadGroups(in parser, output);
             }
             else
             {
@@ -65,8 +65,9 @@ public static class SenMl
             }
         }
 
-        private void ReadGroups(SenMlFieldReader reader, EventBuffer<T> output)
+        private void ReadGroups(scoped in SenMlParser parser, EventBuffer<T> output)
         {
+            var reader = new SenMlFieldReader(in parser, _entries.Span, _names, output.Strings);
             foreach (ref readonly var group in _entries.Groups)
             {
                 reader.Begin(in group);

@@ -4,7 +4,7 @@ namespace IoT.Cep;
 
 /// <summary>Hands one event of a SenML pack over to an event type: the base name, the time, then each record by its name.</summary>
 internal ref struct SenMlFieldReader(
-    SenMlParser parser, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IFieldReader
+    in SenMlParser parser, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IFieldReader
 {
     private SenMlParser _parser = parser;
     private readonly ReadOnlySpan<SenMlEntry> _entries = entries;

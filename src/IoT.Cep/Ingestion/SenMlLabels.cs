@@ -25,6 +25,43 @@ internal enum SenMlLabel
 
 internal static class SenMlLabels
 {
+    /// <summary>Takes a label of one or two letters with its quotes and colon, as nearly all labels stand; otherwise nothing.</summary>
+    internal static SenMlLabel TakeShort(ref JsonScanner json)
+    {
+        var text = json.Rest;
+        int length = text.Length > 5 ? (text[2] == '"' ? 1 : text[3] == '"' ? 2 : 0) : 0;
+        if (length == 0 || text[length + 2] != ':')
+        {
+            return SenMlLabel.Unknown;
+        }
+
+        var label = Find(text.Slice(1, length));
+        json.Position += label == SenMlLabel.Unknown ? 0 : length + 3;
+        return label;
+    }
+
+    internal static string Name(SenMlLabel label) => label switch
+    {
+        SenMlLabel.BaseName => "bn",
+        SenMlLabel.BaseTime => "bt",
+        SenMlLabel.BaseUnit => "bu",
+        SenMlLabel.BaseValue => "bv",
+        SenMlLabel.BaseSum => "bs",
+        SenMlLabel.BaseVersion => "bver",
+        SenMlLabel.Entries => "e",
+        SenMlLabel.Name => "n",
+        SenMlLabel.Unit => "u",
+        SenMlLabel.Value => "v",
+        SenMlLabel.Text => "vs",
+        SenMlLabel.Boolean => "vb",
+        SenMlLabel.Data => "vd",
+        SenMlLabel.Sum => "s",
+        SenMlLabel.Time => "t",
+        SenMlLabel.UpdateTime => "ut",
+        SenMlLabel.OldText => "sv",
+        _ => "",
+    };
+
     internal static SenMlLabel Find(ReadOnlySpan<byte> label) => label.Length switch
     {
         1 => label[0] switch

@@ -1,4 +1,3 @@
-using System.Buffers;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -11,13 +10,6 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
 
     // RFC 8428, section 4.4: the version that the RFC itself defines.
     private const long Version = 10;
-
-    // RFC 8428, section 4.5.1.
-    private static readonly SearchValues<byte> _nameBytes = SearchValues.Create(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-:./_"u8);
-
-    private static readonly SearchValues<byte> _base64Bytes = SearchValues.Create(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="u8);
 
     private JsonText _baseName;
     private JsonText _baseUnit;
@@ -90,6 +82,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         uint seen = 0;
         while (Json.MoveNext((byte)'}', ref isFirst))
         {
+            Json.Depth = 1;
             var label = ReadLabel(ref seen);
             switch (label)
             {
@@ -123,7 +116,8 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
 
     private bool TryReadRecord(ref SenMlEntry entry, bool isWrapped)
     {
-        entry = new SenMlEntry { UpdateTicks = -1 };
+        entry = default;
+        entry.UpdateTicks = -1;
         if (Json.Peek() != '{')
         {
             if (Json.TrySkipValue())
@@ -135,7 +129,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         }
 
         Json.Take();
-        Json.Depth = 2;
+        Json.Depth = isWrapped ? 3 : 2;
         bool isFirst = true;
         uint seen = 0;
         while (Json.MoveNext((byte)'}', ref isFirst))
@@ -160,29 +154,37 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
 
     private SenMlLabel ReadLabel(ref uint seen)
     {
+        var label = Json.Peek() == '"' ? SenMlLabels.TakeShort(ref Json) : SenMlLabel.Unknown;
+        if (label == SenMlLabel.Unknown)
+        {
+            label = ReadLongLabel();
+        }
+
+        uint bit = 1u << (int)label;
+        if ((seen & bit) != 0 && label != SenMlLabel.Unknown)
+        {
+            Json.Fault.Set(DeadLetterReason.DuplicateField, "a label stands twice in a record", Json.Position, SenMlLabels.Name(label));
+        }
+
+        seen |= bit;
+        return label;
+    }
+
+    private SenMlLabel ReadLongLabel()
+    {
         if (!Json.TryName(out var name) || !JsonValues.TryUnescape(ref Json, name, buffer, null, out var text))
         {
             return SenMlLabel.Unknown;
         }
 
         var label = SenMlLabels.Find(text);
-        if (label == SenMlLabel.Unknown)
-        {
-            // RFC 8428, section 4.4: what ends in an underscore must be understood.
-            if (text.Length > 0 && text[^1] == '_' && mode == SenMlMode.Strict)
-            {
-                Json.Fault.Set(DeadLetterReason.UnknownTopic, "a label must be understood and is not", name.Start, SafeText.Escape(text, 64));
-            }
 
-            return label;
+        // RFC 8428, section 4.4: what ends in an underscore must be understood.
+        if (label == SenMlLabel.Unknown && text.Length > 0 && text[^1] == '_' && mode == SenMlMode.Strict)
+        {
+            Json.Fault.Set(DeadLetterReason.UnknownTopic, "a label must be understood and is not", name.Start, SafeText.Escape(text, 64));
         }
 
-        if ((seen & (1u << (int)label)) != 0)
-        {
-            Json.Fault.Set(DeadLetterReason.DuplicateField, "a label stands twice in a record", name.Start, SafeText.Escape(text, 64));
-        }
-
-        seen |= 1u << (int)label;
         return label;
     }
 
@@ -192,17 +194,17 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         switch (label)
         {
             case SenMlLabel.BaseName:
-                return TryReadName(out _baseName, "bn");
+                return SenMlValues.TryName(ref Json, buffer, mode, out _baseName, "bn");
             case SenMlLabel.BaseUnit:
-                return TryReadText(out _baseUnit, "bu");
+                return SenMlValues.TryText(ref Json, out _baseUnit, "bu");
             case SenMlLabel.BaseTime:
-                return TryReadTicks(out _baseTicks, isWrapped, "bt");
+                return SenMlValues.TryTicks(ref Json, mode, out _baseTicks, isWrapped, "bt");
             case SenMlLabel.BaseValue:
-                return TryReadNumber(out _baseValue, out _, "bv");
+                return SenMlValues.TryNumber(ref Json, mode, out _baseValue, out _, "bv");
             case SenMlLabel.BaseSum:
-                return TryReadNumber(out _baseSum, out _, "bs");
+                return SenMlValues.TryNumber(ref Json, mode, out _baseSum, out _, "bs");
             case SenMlLabel.BaseVersion:
-                if (TryReadNumber(out double version, out _, "bver") && version is not (>= 1 and <= Version))
+                if (SenMlValues.TryNumber(ref Json, mode, out double version, out _, "bver") && version is not (>= 1 and <= Version))
                 {
                     Json.Fault.Set(DeadLetterReason.UnknownTopic, "the version is not one that can be read", Json.Position, "bver");
                 }
@@ -218,27 +220,27 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         switch (label)
         {
             case SenMlLabel.Name:
-                return TryReadName(out entry.Name, "n");
+                return SenMlValues.TryName(ref Json, buffer, mode, out entry.Name, "n");
             case SenMlLabel.Unit:
-                return TryReadText(out entry.Unit, "u");
+                return SenMlValues.TryText(ref Json, out entry.Unit, "u");
             case SenMlLabel.Time:
-                return TryReadTicks(out entry.Ticks, isWrapped, "t");
+                return SenMlValues.TryTicks(ref Json, mode, out entry.Ticks, isWrapped, "t");
             case SenMlLabel.Value:
-                return SetKind(ref entry, SenMlValueKind.Number) && TryReadNumber(out entry.Number, out entry.Text, "v");
+                return SetKind(ref entry, SenMlValueKind.Number) && SenMlValues.TryNumber(ref Json, mode, out entry.Number, out entry.Text, "v");
             case SenMlLabel.Text:
-                return SetKind(ref entry, SenMlValueKind.Text) && TryReadText(out entry.Text, "vs");
+                return SetKind(ref entry, SenMlValueKind.Text) && SenMlValues.TryText(ref Json, out entry.Text, "vs");
             case SenMlLabel.OldText when mode == SenMlMode.Lenient:
-                return SetKind(ref entry, SenMlValueKind.Text) && TryReadText(out entry.Text, "sv");
+                return SetKind(ref entry, SenMlValueKind.Text) && SenMlValues.TryText(ref Json, out entry.Text, "sv");
             case SenMlLabel.Boolean:
                 entry.Number = SetKind(ref entry, SenMlValueKind.Boolean) && JsonValues.Boolean(ref Json, "vb") ? 1 : 0;
                 return Ok;
             case SenMlLabel.Data:
-                return SetKind(ref entry, SenMlValueKind.Data) && TryReadData(out entry.Text);
+                return SetKind(ref entry, SenMlValueKind.Data) && SenMlValues.TryData(ref Json, out entry.Text);
             case SenMlLabel.Sum:
-                entry.HasSum = TryReadNumber(out entry.Sum, out _, "s");
+                entry.HasSum = SenMlValues.TryNumber(ref Json, mode, out entry.Sum, out _, "s");
                 return entry.HasSum;
             case SenMlLabel.UpdateTime:
-                return TryReadTicks(out entry.UpdateTicks, isWrapped, "ut");
+                return SenMlValues.TryTicks(ref Json, mode, out entry.UpdateTicks, isWrapped, "ut");
             default:
                 return false;
         }
@@ -294,89 +296,5 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         {
             Json.Fault.Set(DeadLetterReason.Malformed, "a name must begin with a letter or a digit", first.Start, "n");
         }
-    }
-
-    private bool TryReadName(out JsonText name, string label)
-    {
-        if (!TryReadText(out name, label) || !TryBytes(name, out var text))
-        {
-            return false;
-        }
-
-        if (mode == SenMlMode.Strict && text.ContainsAnyExcept(_nameBytes))
-        {
-            Json.Fault.Set(DeadLetterReason.Malformed, "a name holds a character that SenML doesn't allow", name.Start, label);
-        }
-
-        return Ok;
-    }
-
-    private bool TryReadText(out JsonText text, string label)
-    {
-        if (Json.Peek() == '"')
-        {
-            return Json.TryString(out text);
-        }
-
-        text = default;
-        if (Json.TrySkipValue())
-        {
-            Json.Fault.Set(DeadLetterReason.WrongType, "the value is not text", Json.Position, label);
-        }
-
-        return false;
-    }
-
-    private bool TryReadData(out JsonText text)
-    {
-        if (TryReadText(out text, "vd") && Json.Slice(text).ContainsAnyExcept(_base64Bytes))
-        {
-            Json.Fault.Set(DeadLetterReason.Malformed, "the value is not base64", text.Start, "vd");
-        }
-
-        return Ok;
-    }
-
-    private bool TryReadNumber(out double value, out JsonText text, string label)
-    {
-        int start = Json.Position;
-        if (mode == SenMlMode.Lenient && Json.Peek() == '"')
-        {
-            value = 0;
-            if (Json.TryString(out text) && !Utf8Numbers.TryParse(Json.Slice(text), out value))
-            {
-                Json.Fault.Set(DeadLetterReason.WrongType, "the text is not a number", start, label);
-            }
-
-            return Ok;
-        }
-
-        Json.Peek();
-        start = Json.Position;
-        value = JsonValues.Number(ref Json, label);
-        text = new JsonText(start, Json.Position - start, false);
-        return Ok;
-    }
-
-    // Seconds; milliseconds within the wrapper from before the RFC.
-    private bool TryReadTicks(out long ticks, bool isWrapped, string label)
-    {
-        ticks = 0;
-        if (!TryReadNumber(out _, out var place, label))
-        {
-            return false;
-        }
-
-        var text = Json.Slice(place);
-        if (Utf8Numbers.Scan(text, out var number) != text.Length)
-        {
-            Json.Fault.Set(DeadLetterReason.WrongType, "the text is not a number", place.Start, label);
-        }
-        else if (Utf8Times.FromNumber(text, in number, isWrapped ? 4 : 7, out ticks) != TimeResult.Ok)
-        {
-            Json.Fault.Set(DeadLetterReason.OutOfRange, "the time is out of range", place.Start, label);
-        }
-
-        return Ok;
     }
 }

@@ -50,6 +50,9 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         _matches = new PartialMatches<T>([.. _steps.Select(s => s.Handle)]);
     }
 
+    /// <summary>How many keys have partial matches, and how many events these hold.</summary>
+    internal (int Keys, int Events) Held => (_byKey.Count, _matches.Count);
+
     protected override void ProcessOrdered(in Batch<T> batch)
     {
         for (int i = 0; i < batch.Length; i++)
@@ -95,6 +98,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
 
         SaveFound(writer);
+        _output.Save(writer, static (w, match) => match.Save(w), static (w, key) => StateCodec.Require<TKey>().Write(w, (TKey)key!));
         writer.Int32(count);
         if (count == 0)
         {
@@ -124,6 +128,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     {
         base.Load(reader);
         LoadFound(reader);
+        _output.Load(reader, _keys, r => Match<T>.Load(r, _matches.Steps), static r => StateCodec.Require<TKey>().Read(r));
         int count = reader.Int32();
         for (; count > 0; count--)
         {

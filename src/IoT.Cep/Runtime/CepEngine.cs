@@ -111,7 +111,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         }
 
         _life.OnSourceAdded(ingress, source is DeadLetters);
-        return new SourceNode<T>(this, ingress, EventTimeSpec<T>.Default).ToStream();
+        return new SourceNode<T>(this, ingress, source is ISortedSource ? EventTimeSpec<T>.Default : EventTimeSpec<T>.OfType).ToStream();
     }
 
     /// <summary>Starts sources, shards and sinks.</summary>

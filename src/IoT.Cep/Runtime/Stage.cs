@@ -63,16 +63,20 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
     /// <summary>In messages of up to 1,024 events: enough to ride out a garbage collection at a million events a second.</summary>
     internal const int DefaultCapacity = 64;
 
-    private readonly Channel<StageMessage> _queue = Channel.CreateUnbounded<StageMessage>(new UnboundedChannelOptions { SingleReader = true });
+    // Not declared single-reader: that channel can not tell its length, which admission looks at.
+    private readonly Channel<StageMessage> _queue = Channel.CreateUnbounded<StageMessage>();
     private readonly RoomSignal _room = new();
     private readonly List<IBounded> _outputs = [];
+
+    // Counted here: a channel with a single reader does not tell its count.
+    private int _waiting;
 
     internal string Name => name;
 
     /// <summary>Held while the stage runs, and by whoever changes its operators.</summary>
     internal Lock Gate { get; } = new();
 
-    public bool HasRoom => _queue.Reader.Count < capacity;
+    public bool HasRoom => Volatile.Read(ref _waiting) < capacity;
 
     /// <summary>Whether everything this stage feeds has room.</summary>
     internal bool OutputsHaveRoom
@@ -126,7 +130,14 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
         return full?.WaitForRoomAsync(stop) ?? Task.CompletedTask;
     }
 
-    internal void Post(StageMessage message) => _queue.Writer.TryWrite(message);
+    internal void Post(StageMessage message)
+    {
+        Interlocked.Increment(ref _waiting);
+        if (!_queue.Writer.TryWrite(message))
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
 
     /// <summary>Processes one message, if there is one and all outputs have room.</summary>
     internal bool Step()
@@ -136,6 +147,7 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
             return false;
         }
 
+        Interlocked.Decrement(ref _waiting);
         lock (Gate)
         {
             message.Run();

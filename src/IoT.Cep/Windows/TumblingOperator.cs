@@ -90,6 +90,9 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 stateCodec.Write(writer, entry.State);
             }
         }
+
+        // Corrections wait for the next watermark.
+        _output.Save(writer, static (w, value) => StateCodec.Require<TResult>().Write(w, value), static (w, id) => StateCodec.Require<TKey>().Write(w, (TKey)id!));
     }
 
     internal override void Load(StateReader reader)
@@ -111,6 +114,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 }
             }
         }
+
+        _output.Load(reader, keys, static r => StateCodec.Require<TResult>().Read(r), static r => StateCodec.Require<TKey>().Read(r));
     }
 
     protected override void Release()
@@ -130,11 +135,13 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         pane = PaneAt(spec.StartOf(ticks));
-        if (!pane.HasFired && pane.Start + spec.Size.Ticks > _watermark)
+        if (!pane.HasFired && EndOf(pane) > _watermark)
         {
             return true;
         }
 
+        // A window that had no event by its end has nothing more to fire: this one is its first result.
+        pane.HasFired = true;
         Correct(pane, in value);
         return false;
     }
@@ -177,14 +184,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         _output.Flush();
-        while (_panes.Count > 0 && (time == long.MaxValue || EndOf(_panes[0]) + spec.AllowedLateness.Ticks <= time))
+        while (_panes.Count > 0 && (time == long.MaxValue || spec.GoneAt(_panes[0].Start) <= time))
         {
             Release(_panes[0].Map);
             _panes.RemoveAt(0);
         }
     }
 
-    private long EndOf(Pane pane) => pane.Start > long.MaxValue - spec.Size.Ticks ? long.MaxValue : pane.Start + spec.Size.Ticks;
+    private long EndOf(Pane pane) => spec.EndOf(pane.Start);
 
     private void Fire(Pane pane)
     {

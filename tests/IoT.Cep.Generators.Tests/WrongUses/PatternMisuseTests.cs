@@ -25,7 +25,7 @@ public sealed class PatternMisuseTests
 
     [Fact]
     public async Task A_condition_cannot_see_its_own_step() => Assert.Equal(
-        ["(1,109): error CS8196: Reference to an implicitly-typed variable 'b' is not permitted in this location."],
+        ["(1,109): error CS8196: Reference to an implicitly-typed out variable 'b' is not permitted in the same argument list."],
         await CompileErrors.Of(
             "var p = Pattern.Begin<Reading>(out var a, r => r.Celsius > 5).FollowedBy(out var b, (r, m) => r.Celsius > m[b].Celsius);"));
 
