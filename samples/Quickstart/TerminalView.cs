@@ -48,9 +48,10 @@ public sealed class TerminalView(Watch watch, Board board, ITable<string, Place>
     {
         var table = NewTable(title);
         table.AddColumns("published", "received", "stored", "dead letters", "summaries", "alerts", "absences", "lag");
+        bool narrow = AnsiConsole.Profile.Width < 100;
         foreach (var column in table.Columns)
         {
-            column.RightAligned().Padding(0, 0);
+            column.RightAligned().Padding(narrow ? 0 : 1, narrow ? 0 : 1);
         }
 
         var totals = look.Totals;
