@@ -184,7 +184,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         Query? query = null;
         void OnFailed(Exception error) => query!.OnFailed(error);
         void OnCompleted() => query!.OnCompleted();
-        var worker = async is null ? null : new SinkWorker<T>(async, this, context, OnFailed, OnCompleted);
+        var worker = async is null ? null : new SinkWorker<T>(async, new SinkContext(Clock, Connections, Logger, node.HasIdentity), this, context, OnFailed, OnCompleted);
         Operator<T> terminal = sink switch
         {
             _ when worker is not null => worker,
