@@ -18,6 +18,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
     private readonly List<Query> _queries = [];
     private readonly EngineLife _life;
     private readonly CepMeters _meters;
+    private int _disposed;
 
     /// <summary>An engine without queries.</summary>
     /// <param name="options">How it runs.</param>
@@ -151,6 +152,12 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
     /// <summary>Suspends it, if it runs, and lets go of everything.</summary>
     public async ValueTask DisposeAsync()
     {
+        // A host disposes each of its services, and this is two of them.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await SuspendAsync().ConfigureAwait(false);
         foreach (var query in Queries)
         {
