@@ -176,11 +176,16 @@ internal sealed class EngineLife : IDisposable
         try
         {
             await ingress.RunAsync(stop).ConfigureAwait(false);
-            ingress.Complete();
+
+            // A transport may end without an error when it is stopped; whether its queries complete is for the one who stops to say.
+            if (!stop.IsCancellationRequested)
+            {
+                ingress.Complete();
+            }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested || _abandon.IsCancellationRequested)
         {
-            // Stopped; whether its queries complete is for the one who stops to say.
+            // Stopped, as above.
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
