@@ -256,8 +256,7 @@ internal sealed class EngineLife : IDisposable
     {
         foreach (var stage in _engine.Stages.Loops)
         {
-            stage.Complete();
-            await Quiet([_stages[stage]]).ConfigureAwait(false);
+            await Task.WhenAny(stage.WaitUntilProcessedAsync(), _stages[stage]).ConfigureAwait(false);
         }
 
         // What the sinks refuse becomes a dead letter, so the queries over dead letters end last.
@@ -266,6 +265,11 @@ internal sealed class EngineLife : IDisposable
         _engine.DeadLetters.Complete();
         await Quiet(_letters).ConfigureAwait(false);
         End(complete, isDeadLetters: true);
+        foreach (var stage in _engine.Stages.Loops)
+        {
+            stage.Complete();
+            await Quiet([_stages[stage]]).ConfigureAwait(false);
+        }
     }
 
     private Task FinishSinksAsync(bool complete) => FinishSinksAsync(_engine.Queries);
