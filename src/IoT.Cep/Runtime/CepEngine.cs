@@ -16,6 +16,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
     private readonly CepEngineOptions _options;
     private readonly List<(IIngress Ingress, bool IsDeadLetters)> _sources = [];
     private readonly List<Query> _queries = [];
+    private readonly List<Query> _removed = [];
     private readonly EngineLife _life;
     private readonly CepMeters _meters;
     private int _disposed;
@@ -159,7 +160,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         }
 
         await SuspendAsync().ConfigureAwait(false);
-        foreach (var query in Queries)
+        foreach (var query in Queries.Concat(_removed))
         {
             query.Plan.Dispose();
             if (query.Worker is not null)
@@ -243,7 +244,16 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         if (query.Worker is { } worker)
         {
             worker.Complete();
-            Stages.Ingress.RemoveOutput(worker);
+            foreach (var stage in Stages.Loops.Prepend(Stages.Ingress))
+            {
+                stage.RemoveOutput(worker);
+            }
+        }
+
+        // Other stages may still be at work on what it was given: its buffers go back with the engine.
+        lock (_queries)
+        {
+            _removed.Add(query);
         }
     }
 
