@@ -140,14 +140,15 @@ internal sealed class EngineLife : IDisposable
             using var abandon = limit.Token.Register(_abandon.Cancel);
             await _stopSources.CancelAsync().ConfigureAwait(false);
             await Quiet(_sources).ConfigureAwait(false);
-            End(complete, isDeadLetters: false);
-            await FinishStagesAsync(complete).ConfigureAwait(false);
-            await FinishSinksAsync(complete).ConfigureAwait(false);
             if (_ticker is not null)
             {
+                // Time stands still from here on: waiting for a slow sink is no idle time that closes windows.
                 await _ticker.DisposeAsync().ConfigureAwait(false);
             }
 
+            End(complete, isDeadLetters: false);
+            await FinishStagesAsync(complete).ConfigureAwait(false);
+            await FinishSinksAsync().ConfigureAwait(false);
             Log.Stopped(_engine.Logger);
         }
         finally
@@ -272,7 +273,7 @@ internal sealed class EngineLife : IDisposable
         }
     }
 
-    private Task FinishSinksAsync(bool complete) => FinishSinksAsync(_engine.Queries);
+    private Task FinishSinksAsync() => FinishSinksAsync(_engine.Queries);
 
     private async Task FinishSinksAsync(IEnumerable<Query> queries)
     {
