@@ -112,7 +112,6 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
             _sources.Add((ingress, source is DeadLetters));
         }
 
-        _life.OnSourceAdded(ingress, source is DeadLetters);
         return new SourceNode<T>(this, ingress, EventTimeSpec<T>.Default).ToStream();
     }
 

@@ -13,6 +13,7 @@ internal sealed class EngineLife : IDisposable
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly List<Task> _sources = [];
     private readonly List<Task> _letters = [];
+    private readonly HashSet<IIngress> _running = [];
     private readonly Dictionary<Stage, Task> _stages = [];
     private readonly Dictionary<Query, Task> _sinks = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -83,19 +84,16 @@ internal sealed class EngineLife : IDisposable
         }
     }
 
-    internal void OnSourceAdded(IIngress ingress, bool isDeadLetters)
-    {
-        if (_started)
-        {
-            Run(ingress, isDeadLetters);
-        }
-    }
-
+    /// <summary>A source that was declared after the start runs when its first query is there to take its events.</summary>
     internal void OnQueryAdded(Query query)
     {
         if (_started)
         {
             Run(query);
+            foreach (var (ingress, isDeadLetters) in _engine.Ingresses.Where(i => query.Plan.Inputs.Contains(i.Ingress)))
+            {
+                Run(ingress, isDeadLetters);
+            }
         }
     }
 
@@ -169,8 +167,16 @@ internal sealed class EngineLife : IDisposable
     private static Task Quiet(IEnumerable<Task> tasks) => Task.WhenAll(tasks.ToArray().Select(async task =>
         await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)));
 
-    private void Run(IIngress ingress, bool isDeadLetters) =>
-        (isDeadLetters ? _letters : _sources).Add(Task.Run(() => RunSourceAsync(ingress, isDeadLetters ? _stopLetters.Token : _stopSources.Token)));
+    private void Run(IIngress ingress, bool isDeadLetters)
+    {
+        lock (_gate)
+        {
+            if (_running.Add(ingress))
+            {
+                (isDeadLetters ? _letters : _sources).Add(Task.Run(() => RunSourceAsync(ingress, isDeadLetters ? _stopLetters.Token : _stopSources.Token)));
+            }
+        }
+    }
 
     private async Task RunSourceAsync(IIngress ingress, CancellationToken stop)
     {
