@@ -6,9 +6,12 @@ namespace IoT.Cep;
 internal sealed class ObserverOperator<T>(IObserver<T> observer, QueryContext query, Action<Exception>? failed = null, Action? completed = null)
     : Operator<T>
 {
+    private bool _released;
+
     internal override void OnEvents(in Batch<T> batch)
     {
-        for (int i = 0; i < batch.Length; i++)
+        // An observer may unsubscribe at any result; the buffers behind the others have gone back then.
+        for (int i = 0; i < batch.Length && !_released; i++)
         {
             try
             {
@@ -28,14 +31,22 @@ internal sealed class ObserverOperator<T>(IObserver<T> observer, QueryContext qu
     internal override void OnCompleted()
     {
         completed?.Invoke();
-        observer.OnCompleted();
+        if (!_released)
+        {
+            observer.OnCompleted();
+        }
     }
 
     internal override void OnError(Exception error)
     {
         failed?.Invoke(error);
-        observer.OnError(error);
+        if (!_released)
+        {
+            observer.OnError(error);
+        }
     }
+
+    protected override void Release() => _released = true;
 }
 
 /// <summary>An observer as the sink of a query in an engine: called on the shard's thread.</summary>
