@@ -37,7 +37,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
         await engine.StartAsync(CancellationToken.None);
         await WaitForSubscriptionAsync(engine, stop);
 
-        string title = $"{(recording is null ? $"{options.Sensors} sensors" : Path.GetFileName(options.Data))} -> {host}:{port}";
+        string title = $"{(recording is null ? $"{options.Sensors} sensors" : Board.Name(Path.GetFileName(options.Data)!))} -> {host}:{port}";
         Console.WriteLine($"database {database}");
         var messages = recording?.Messages(options.Speed) ?? new Simulated(names, rate).Messages(clock.GetUtcNow());
         if (recording is not null && options.Rate is not null)
