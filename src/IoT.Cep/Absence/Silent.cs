@@ -49,6 +49,8 @@ internal sealed record SilentNode<TKey, T>(
 
     internal override bool IsStateless => false;
 
+    internal override bool HasIdentity => true;
+
     internal override void Build(Plan plan, Operator<Silence<TKey>> next) => plan.BuildKeyed(
         this, Input, Key, next, (output, keys) => new SilentOperator<TKey, T>(output, plan.Query, this, keys, plan.WantsIdentity));
 }
@@ -80,7 +82,9 @@ internal sealed class SilentOperator<TKey, T>(
             if (!added)
             {
                 Unlink(ref seen.IsSilent ? ref _silent : ref _heard, index);
-                if (seen.IsSilent)
+
+                // One that is due to be forgotten is forgotten, wherever the watermark stands.
+                if (seen.IsSilent && ticks - seen.Last < node.ForgetAfter.Ticks)
                 {
                     Emit(key, ticks, ticks, returned: true);
                 }
@@ -107,7 +111,7 @@ internal sealed class SilentOperator<TKey, T>(
 
     protected override void OnEnd() => _output.Flush();
 
-    protected override bool OwnsOnLoad(T value) => keys.Contains(StableHash.GroupOf(node.Key.Select(value)));
+    protected override bool OwnsOnLoad(T value) => keys.Owns(node.Key.Select, value);
 
     internal override void Save(StateWriter writer)
     {
@@ -125,6 +129,16 @@ internal sealed class SilentOperator<TKey, T>(
                 writer.Boolean(entry.State.IsSilent);
             }
         }
+
+        _output.Save(
+            writer,
+            (w, silence) =>
+            {
+                codec.Write(w, silence.Key);
+                w.Int64(Ticks.From(silence.Since));
+                w.Boolean(silence.Returned);
+            },
+            (w, key) => codec.Write(w, (TKey)key!));
     }
 
     internal override void Load(StateReader reader)
@@ -145,6 +159,7 @@ internal sealed class SilentOperator<TKey, T>(
         }
 
         Rebuild(loaded);
+        _output.Load(reader, keys, r => new Silence<TKey>(codec.Read(r), Ticks.ToTime(r.Int64()), r.Boolean()), r => codec.Read(r));
     }
 
     protected override void Release()

@@ -10,10 +10,9 @@ internal struct Moments
     private double _min;
     private double _max;
 
-    // A NaN among the values shows in the sum, wherever it stood; comparisons alone would depend on the order.
-    internal readonly double Minimum => double.IsNaN(Sum) ? double.NaN : _min;
+    internal readonly double Minimum => _min;
 
-    internal readonly double Maximum => double.IsNaN(Sum) ? double.NaN : _max;
+    internal readonly double Maximum => _max;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Add(double value)
@@ -25,7 +24,9 @@ internal struct Moments
         }
 
         Sum += value;
-        _min = double.MinNative(value, _min);
-        _max = double.MaxNative(value, _max);
+
+        // Both give NaN where either is, so a NaN stays; the sum would not do as its sign, since infinities of both signs make one as well.
+        _min = Math.Min(_min, value);
+        _max = Math.Max(_max, value);
     }
 }

@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 /// <summary>A found match: its steps' events. One object for each match.</summary>
@@ -28,6 +30,38 @@ public sealed class Match<T>
     internal long StartTicks { get; }
 
     internal long EndTicks { get; }
+
+    internal void Save(StateWriter writer)
+    {
+        var codec = StateCodec.Require<T>();
+        writer.Int64(StartTicks);
+        writer.Int64(EndTicks);
+        codec.Write(writer, _first);
+        if (_steps.Length > 1)
+        {
+            codec.Write(writer, _second);
+        }
+
+        foreach (var one in _more)
+        {
+            codec.Write(writer, one);
+        }
+    }
+
+    internal static Match<T> Load(StateReader reader, Step<T>[] steps)
+    {
+        var codec = StateCodec.Require<T>();
+        var (start, end) = (reader.Int64(), reader.Int64());
+        var first = codec.Read(reader);
+        var second = steps.Length > 1 ? codec.Read(reader) : default!;
+        var more = steps.Length > 2 ? new T[steps.Length - 2] : [];
+        for (int i = 0; i < more.Length; i++)
+        {
+            more[i] = codec.Read(reader);
+        }
+
+        return new Match<T>(steps, first, second, more, start, end);
+    }
 
     /// <summary>The event that a step took.</summary>
     /// <param name="step">The step's handle.</param>

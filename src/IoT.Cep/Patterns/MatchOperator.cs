@@ -51,6 +51,9 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         _matches = new PartialMatches<T>([.. _steps.Select(s => s.Handle)]);
     }
 
+    /// <summary>How many keys have partial matches, and how many events these hold.</summary>
+    internal (int Keys, int Events) Held => (_byKey.Count - _idleKeys, _matches.Count);
+
     /// <summary>While conditions on the event alone are asked, nothing of the batch has been applied.</summary>
     protected override bool IsAtomic => _asking;
 
@@ -107,7 +110,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
     protected override void OnEnd() => _output.Flush();
 
-    protected override bool OwnsOnLoad(T value) => _keys.Contains(StableHash.GroupOf(_keyOf(value)));
+    protected override bool OwnsOnLoad(T value) => _keys.Owns(_keyOf, value);
 
     internal override void Save(StateWriter writer)
     {
@@ -119,6 +122,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
 
         SaveFound(writer);
+        _output.Save(writer, static (w, match) => match.Save(w), static (w, key) => StateCodec.Require<TKey>().Write(w, (TKey)key!));
         writer.Int32(count);
         if (count == 0)
         {
@@ -148,6 +152,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     {
         base.Load(reader);
         LoadFound(reader);
+        _output.Load(reader, _keys, r => Match<T>.Load(r, _matches.Steps), static r => StateCodec.Require<TKey>().Read(r));
         int count = reader.Int32();
         for (; count > 0; count--)
         {

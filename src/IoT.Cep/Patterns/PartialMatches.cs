@@ -15,6 +15,11 @@ internal sealed class PartialMatches<T>(Step<T>[] steps)
     private int _takenCount;
     private int _takenFree = None;
 
+    internal Step<T>[] Steps => steps;
+
+    /// <summary>How many events are held.</summary>
+    internal int Count { get; private set; }
+
     internal int Take(T value, long ticks, int previous)
     {
         int index = _takenFree;
@@ -32,6 +37,7 @@ internal sealed class PartialMatches<T>(Step<T>[] steps)
             _takenFree = _taken[index].Previous;
         }
 
+        Count++;
         _taken[index] = new Taken { Event = value, Ticks = ticks, Previous = previous };
         return index;
     }
@@ -49,6 +55,7 @@ internal sealed class PartialMatches<T>(Step<T>[] steps)
                 _taken[last].Event = default!;
             }
 
+            Count--;
             _taken[last].Previous = _takenFree;
             _takenFree = last;
             last = previous;

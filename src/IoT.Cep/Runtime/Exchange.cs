@@ -8,6 +8,7 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
 {
     private const int MaxFreeMessages = 128;
     private readonly ConcurrentQueue<Message> _free = new();
+    private bool _stopped;
 
     internal override void OnEvents(in Batch<T> batch)
     {
@@ -52,7 +53,26 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
         return message;
     }
 
+    /// <summary>An error ends the query here as it does at its entry: the stage serves other queries as well.</summary>
     private void Deliver(Message message)
+    {
+        if (_stopped)
+        {
+            return;
+        }
+
+        try
+        {
+            Pass(message);
+        }
+        catch (QueryException error)
+        {
+            _stopped = true;
+            target.OnError(error);
+        }
+    }
+
+    private void Pass(Message message)
     {
         switch (message.Kind)
         {
@@ -215,6 +235,14 @@ internal sealed class GatherOperator<T> : Operator<T>
         }
     }
 
+    private void Add(int input, in Batch<T> batch)
+    {
+        if (!_failed)
+        {
+            Open(input).Events.Append(in batch);
+        }
+    }
+
     private Epoch Open(int input)
     {
         var queue = _inputs[input];
@@ -232,10 +260,15 @@ internal sealed class GatherOperator<T> : Operator<T>
 
     private void Close(int input, long? watermark)
     {
+        if (_failed)
+        {
+            return;
+        }
+
         var epoch = Open(input);
         epoch.IsClosed = true;
         epoch.Watermark = watermark;
-        while (Array.TrueForAll(_inputs, queue => queue.Count > 0 && queue.Peek().IsClosed))
+        while (!_failed && Array.TrueForAll(_inputs, queue => queue.Count > 0 && queue.Peek().IsClosed))
         {
             Emit();
         }
@@ -276,7 +309,7 @@ internal sealed class GatherOperator<T> : Operator<T>
 
     private sealed class Input(GatherOperator<T> gather, int index) : Operator<T>
     {
-        internal override void OnEvents(in Batch<T> batch) => gather.Open(index).Events.Append(in batch);
+        internal override void OnEvents(in Batch<T> batch) => gather.Add(index, in batch);
 
         internal override void OnWatermark(long watermark) => gather.Close(index, watermark);
 

@@ -67,6 +67,60 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         _results.Clear();
     }
 
+    /// <summary>Saves the results that wait for the next watermark, key first. The operator that owns them knows how they are written.</summary>
+    internal void Save(StateWriter writer, Action<StateWriter, T> write, Action<StateWriter, object?> writeKey)
+    {
+        writer.Int32(Count);
+        for (int i = 0; i < Count; i++)
+        {
+            var batch = _results.Batch;
+            writer.Byte(batch.Groups[i]);
+            writer.Int64(batch.Ticks[i]);
+            write(writer, batch.Events[i]);
+            writer.Boolean(!batch.Ids.IsEmpty);
+            if (!batch.Ids.IsEmpty)
+            {
+                var id = batch.Ids[i];
+                writeKey(writer, id.Key);
+                writer.Int64(id.Start);
+                writer.Int64(id.End);
+                writer.Int32(id.Ordinal);
+                writer.Byte((byte)batch.Kinds[i]);
+            }
+        }
+    }
+
+    internal void Load(StateReader reader, KeyRange keys, Func<StateReader, T> read, Func<StateReader, object?> readKey)
+    {
+        for (int count = reader.Int32(); count > 0; count--)
+        {
+            byte group = reader.Byte();
+            long ticks = reader.Int64();
+            var value = read(reader);
+            ResultId? id = null;
+            var kind = EventKind.Insert;
+            if (reader.Boolean())
+            {
+                id = new ResultId(readKey(reader), reader.Int64(), reader.Int64(), reader.Int32());
+                kind = (EventKind)reader.Byte();
+            }
+
+            if (!keys.Contains(group))
+            {
+                continue;
+            }
+
+            if (id is { } known)
+            {
+                Add(value, ticks, group, in known, kind);
+            }
+            else
+            {
+                Add(value, ticks, group);
+            }
+        }
+    }
+
     public void Dispose()
     {
         _results.Dispose();

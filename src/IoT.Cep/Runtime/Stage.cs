@@ -68,12 +68,15 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
     private readonly RoomSignal _room = new();
     private readonly List<IBounded> _outputs = [];
 
+    // Counted here: a channel with a single reader does not tell its count.
+    private int _waiting;
+
     internal string Name => name;
 
     /// <summary>Held while the stage runs, and by whoever changes its operators.</summary>
     internal Lock Gate { get; } = new();
 
-    public bool HasRoom => _queue.Reader.Count < capacity;
+    public bool HasRoom => Volatile.Read(ref _waiting) < capacity;
 
     /// <summary>Whether everything this stage feeds has room.</summary>
     internal bool OutputsHaveRoom
@@ -127,7 +130,14 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
         return full?.WaitForRoomAsync(stop) ?? Task.CompletedTask;
     }
 
-    internal void Post(StageMessage message) => _queue.Writer.TryWrite(message);
+    internal void Post(StageMessage message)
+    {
+        Interlocked.Increment(ref _waiting);
+        if (!_queue.Writer.TryWrite(message))
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
 
     /// <summary>Processes one message, if there is one and all outputs have room.</summary>
     internal bool Step()
@@ -137,6 +147,7 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
             return false;
         }
 
+        Interlocked.Decrement(ref _waiting);
         lock (Gate)
         {
             message.Run();
@@ -144,6 +155,14 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
 
         _room.Set();
         return true;
+    }
+
+    /// <summary>Completes when all that was posted before has been processed.</summary>
+    internal Task WaitUntilProcessedAsync()
+    {
+        var mark = new Mark();
+        Post(mark);
+        return mark.Passed;
     }
 
     internal async Task RunAsync(CancellationToken stop)
@@ -161,4 +180,13 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
 
     /// <summary>No more messages will come; the loop ends when the queue is empty.</summary>
     internal void Complete() => _queue.Writer.TryComplete();
+
+    private sealed class Mark : StageMessage
+    {
+        private readonly TaskCompletionSource _passed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal Task Passed => _passed.Task;
+
+        internal override void Run() => _passed.SetResult();
+    }
 }

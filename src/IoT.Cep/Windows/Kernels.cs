@@ -12,6 +12,9 @@ internal interface IWindowKernel<TKey, T, TState, TValue>
     void Select(ReadOnlySpan<T> events, Func<T, TKey> keyOf, Span<TKey> keys, Span<TValue> selected);
 
     void Add(ref TState state, in T value, in TValue selected);
+
+    /// <summary>False for a state whose only event failed: its key has no result.</summary>
+    bool HasEvents(in TState state);
 }
 
 /// <summary>Only Count is asked for.</summary>
@@ -27,6 +30,8 @@ internal readonly struct CountKernel<TKey, T> : IWindowKernel<TKey, T, Moments, 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref Moments state, in T value, in Unit selected) => state.Count++;
+
+    public bool HasEvents(in Moments state) => state.Count > 0;
 }
 
 /// <summary>Any aggregates of one selector.</summary>
@@ -45,6 +50,8 @@ internal readonly struct OneKernel<TKey, T>(Func<T, double> selector) : IWindowK
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref Moments state, in T value, in double selected) => state.Add(selected);
+
+    public bool HasEvents(in Moments state) => state.Count > 0;
 }
 
 /// <summary>Aggregates of up to four selectors.</summary>
@@ -74,6 +81,8 @@ internal readonly struct FourKernel<TKey, T>(Func<T, double>[] selectors) : IWin
             state[i].Add(selected[i]);
         }
     }
+
+    public bool HasEvents(in Four<Moments> state) => state[0].Count > 0;
 }
 
 /// <summary>Aggregates of up to sixteen selectors.</summary>
@@ -103,6 +112,8 @@ internal readonly struct SixteenKernel<TKey, T>(Func<T, double>[] selectors) : I
             state[i].Add(selected[i]);
         }
     }
+
+    public bool HasEvents(in Sixteen<Moments> state) => state[0].Count > 0;
 }
 
 /// <summary>A user's accumulator. It works on a copy, so that an event at which it throws leaves the state as it was.</summary>
@@ -125,6 +136,8 @@ internal readonly struct AccumulatorKernel<TKey, T, TAccumulator>(TAccumulator s
         state.Value = next;
         state.IsSeeded = true;
     }
+
+    public bool HasEvents(in Seeded<TAccumulator> state) => state.IsSeeded;
 }
 
 internal struct Seeded<T>

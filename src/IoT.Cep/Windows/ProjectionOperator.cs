@@ -109,6 +109,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
             {
                 state.Int64(_watermark);
                 state.Int32(0);
+                state.Int32(0);
                 _window!.Load(new StateReader(state.Written));
             }
         }

@@ -122,6 +122,9 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 stateCodec.Write(writer, entry.State);
             }
         }
+
+        // Corrections wait for the next watermark.
+        _output.Save(writer, static (w, value) => StateCodec.Require<TResult>().Write(w, value), static (w, id) => StateCodec.Require<TKey>().Write(w, (TKey)id!));
     }
 
     internal override void Load(StateReader reader)
@@ -143,6 +146,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 }
             }
         }
+
+        _output.Load(reader, keys, static r => StateCodec.Require<TResult>().Read(r), static r => StateCodec.Require<TKey>().Read(r));
     }
 
     protected override void Release()
@@ -164,11 +169,13 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         pane = PaneAt(spec.StartOf(ticks));
-        if (!pane.HasFired && pane.Start + spec.Size.Ticks > _watermark)
+        if (!pane.HasFired && EndOf(pane) > _watermark)
         {
             return true;
         }
 
+        // A window that had no event by its end has nothing more to fire: this one is its first result.
+        pane.HasFired = true;
         Correct(pane, in value);
         return false;
     }
@@ -176,9 +183,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     private void Correct(Pane pane, in T value)
     {
         var id = _keys[Position];
-        ref var state = ref pane.Map.GetOrAdd(id, out bool added);
-        kernel.Add(ref state, in value, in _values[Position]);
-        Emit(pane, id, (byte)StableHash.GroupOf(id), ref state, isUpdate: !added);
+        ref var state = ref pane.Map.GetOrAdd(id, out _);
+        bool isUpdate = kernel.HasEvents(in state);
+        var corrected = state;
+        kernel.Add(ref corrected, in value, in _values[Position]);
+        Emit(pane, id, (byte)StableHash.GroupOf(id), ref corrected, isUpdate);
+
+        // Only now: an event whose correction can't be projected becomes a dead letter, and is in no later result.
+        state = corrected;
     }
 
     private Pane PaneAt(long start)
@@ -210,14 +222,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         _output.Flush();
-        while (_panes.Count > 0 && (time == long.MaxValue || EndOf(_panes[0]) + spec.AllowedLateness.Ticks <= time))
+        while (_panes.Count > 0 && (time == long.MaxValue || spec.GoneAt(_panes[0].Start) <= time))
         {
             Release(_panes[0].Map);
             _panes.RemoveAt(0);
         }
     }
 
-    private long EndOf(Pane pane) => pane.Start > long.MaxValue - spec.Size.Ticks ? long.MaxValue : pane.Start + spec.Size.Ticks;
+    private long EndOf(Pane pane) => spec.EndOf(pane.Start);
 
     private void Fire(Pane pane)
     {
@@ -231,7 +243,11 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         while (_fireIndex < entries.Length)
         {
             ref var entry = ref entries[_fireOrder[_fireIndex]];
-            Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+            if (kernel.HasEvents(in entry.State))
+            {
+                Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+            }
+
             _fireIndex++;
         }
 

@@ -56,7 +56,17 @@ public sealed record WindowSpec
     }
 
     /// <summary>Whether a window of an event at this time takes nothing more.</summary>
-    internal bool IsPast(long ticks, long watermark) => StartOf(ticks) + Size.Ticks + AllowedLateness.Ticks <= watermark;
+    internal bool IsPast(long ticks, long watermark) => GoneAt(StartOf(ticks)) <= watermark;
+
+    /// <summary>The end of a window; time does not go past its last tick.</summary>
+    internal long EndOf(long start) => start > long.MaxValue - Size.Ticks ? long.MaxValue : start + Size.Ticks;
+
+    /// <summary>When a window takes nothing more.</summary>
+    internal long GoneAt(long start)
+    {
+        long end = EndOf(start);
+        return end > long.MaxValue - AllowedLateness.Ticks ? long.MaxValue : end + AllowedLateness.Ticks;
+    }
 }
 
 /// <summary>The one key of a stream without keys.</summary>
