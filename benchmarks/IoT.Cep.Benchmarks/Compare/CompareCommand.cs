@@ -29,7 +29,9 @@ internal static class CompareCommand
         var all = new List<Figures>();
         foreach (string name in options.Workloads)
         {
-            all.Add(await Comparison.RunAsync(Make(name, options), options.Devices, options.Runs));
+            all.Add(name == "mqtt"
+                ? await MqttComparison.RunAsync(options)
+                : await Comparison.RunAsync(Make(name, options), options.Devices, options.Runs));
             Print(all[^1]);
         }
 
@@ -47,6 +49,8 @@ internal static class CompareCommand
         "W2" => TumblingWindow.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W5" => Enrichment.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W6" => TwoStepPattern.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
+        "json" => PayloadsToWindows.Make(PayloadFormat.Json, options.Events, options.Devices),
+        "senml" => PayloadsToWindows.Make(PayloadFormat.SenMl, options.Events, options.Devices),
         _ => throw new UsageException($"Unknown workload '{name}'."),
     };
 
@@ -62,7 +66,7 @@ internal static class CompareCommand
         }
     }
 
-    private static string Text(Speed speed) => $"{speed.PerCpuSecond:F1} [{speed.Least:F1}..{speed.Most:F1}] ({speed.PerSecond:F1})";
+    private static string Text(Speed speed) => $"{speed.PerCpuSecond:F2} [{speed.Least:F2}..{speed.Most:F2}] ({speed.PerSecond:F2})";
 
     private static string ToJson(List<Figures> all)
     {

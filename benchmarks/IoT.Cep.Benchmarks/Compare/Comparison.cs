@@ -119,7 +119,7 @@ internal static class Comparison
             millions / runs.Max(r => r.Cpu), millions / runs.Min(r => r.Cpu));
     }
 
-    private static double Median(List<double> values)
+    internal static double Median(List<double> values)
     {
         values.Sort();
         int half = values.Count / 2;
