@@ -62,6 +62,9 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
 
     public string Name => _source.Name;
 
+    /// <summary>At so many events a batch leaves; where it can't, the transport waits or its source's mode decides.</summary>
+    private int FullAt => Math.Min(_options.CapacityEvents, EventBuffer<T>.DefaultCapacity);
+
     public AckTracker Acknowledgements { get; } = new();
 
     public SourceStatistics Statistics
@@ -149,17 +152,14 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 _hasAcknowledged = true;
             }
 
-            if (_buffer.Count >= EventBuffer<T>.DefaultCapacity || (_buffer.Count == 0 && _hasAcknowledged) || _options.MaxBatchDelay == TimeSpan.Zero)
-            {
-                TryFlush();
-            }
-            else if (!_timerIsSet)
+            bool isDue = _buffer.Count >= FullAt || (_buffer.Count == 0 && _hasAcknowledged) || _options.MaxBatchDelay == TimeSpan.Zero;
+            if (!(isDue && TryFlush()) && !_timerIsSet)
             {
                 _timerIsSet = true;
                 _batchTimer.Change(_options.MaxBatchDelay, Timeout.InfiniteTimeSpan);
             }
 
-            return _buffer.Count < _options.CapacityEvents && (_buffer.Count < EventBuffer<T>.DefaultCapacity || _options.Backpressure != BackpressureMode.Wait)
+            return _buffer.Count < FullAt || _options.Backpressure != BackpressureMode.Wait
                 ? ValueTask.CompletedTask
                 : new ValueTask(WaitUntilFlushedAsync());
         }
@@ -418,7 +418,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         {
             lock (_stage.Gate)
             {
-                if (_buffer.Count < EventBuffer<T>.DefaultCapacity || TryFlush())
+                if (_buffer.Count < FullAt || TryFlush())
                 {
                     return;
                 }
