@@ -329,7 +329,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 int excess = _buffer.Count - _options.CapacityEvents;
                 foreach (ref readonly var value in _buffer.Events[..excess])
                 {
-                    if (_hasAcknowledged)
+                    if (_hasAcknowledged || mustNotLose)
                     {
                         _deadLetters++;
                         _engine.AddDeadLetter(DeadLetterReason.Overflow, Name, "The queries did not keep up.", value);
@@ -343,6 +343,8 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 _buffer.RemoveFirst(excess);
                 return;
             default:
+                _dropped += _buffer.MessageCount;
+                _buffer.Reject(DeadLetterReason.Overflow, "");
                 throw new InvalidOperationException(
                     $"Source '{Name}' has {_options.CapacityEvents:N0} events waiting and its backpressure mode is Fail. Use Wait or a dropping mode, or make the queries or sinks faster.");
         }
