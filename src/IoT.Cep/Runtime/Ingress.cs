@@ -261,6 +261,12 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
     {
         lock (_stage.Gate)
         {
+            if (!_running.IsConnected)
+            {
+                // A source without a transport has no other way to say that it is there.
+                _running.SetConnected(true);
+            }
+
             _received += events.Length;
             _events += events.Length;
             Push(events, ticks);
