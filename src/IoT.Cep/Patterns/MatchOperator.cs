@@ -172,10 +172,21 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
     private void LoadFound(StateReader reader)
     {
-        _lastEnd = Math.Max(_lastEnd, reader.Int64());
+        // Shards may have found their last matches at different times: only those of the latest can have another beside them.
+        long lastEnd = reader.Int64();
+        if (lastEnd > _lastEnd)
+        {
+            _lastEnd = lastEnd;
+            _foundAtLastEnd.Clear();
+        }
+
         for (int count = reader.Int32(); count > 0; count--)
         {
-            _foundAtLastEnd.Add((StateCodec.Require<TKey>().Read(reader), reader.Int64()));
+            var found = (StateCodec.Require<TKey>().Read(reader), reader.Int64());
+            if (lastEnd == _lastEnd)
+            {
+                _foundAtLastEnd.Add(found);
+            }
         }
     }
 
