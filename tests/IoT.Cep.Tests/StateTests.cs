@@ -95,6 +95,18 @@ public class StateTests
     }
 
     [Fact]
+    public void Outgrown_buffer_keeps_no_event_alive()
+    {
+        string[] buffer = Pooled.Rent<string>(16);
+        string[] outgrown = buffer;
+        Array.Fill(buffer, "refused");
+        Pooled.Grow(ref buffer, 1, 100);
+        Assert.All(outgrown, Assert.Null);
+        Assert.Equal("refused", buffer[0]);
+        Pooled.Return(ref buffer, buffer.Length);
+    }
+
+    [Fact]
     public void Raw_state_of_another_size_is_refused()
     {
         var writer = new StateWriter();

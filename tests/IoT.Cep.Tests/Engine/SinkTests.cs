@@ -49,7 +49,7 @@ public class SinkTests
                 }
             },
         };
-        await using var engine = new CepEngine(new CepEngineOptions { TimeProvider = clock });
+        await using var engine = new CepEngine(new CepEngineOptions { TimeProvider = clock, DrainTimeout = TimeSpan.FromDays(40) });
         var query = engine.From(Source.FromMemory<double>(new double[] { 1, 2 }, new long[2])).To(store);
         var run = engine.RunAsync();
         await failed.Task.WaitAsync(Limit.Time);
