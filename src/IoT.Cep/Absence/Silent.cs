@@ -49,6 +49,8 @@ internal sealed record SilentNode<TKey, T>(
 
     internal override bool IsStateless => false;
 
+    internal override bool HasIdentity => true;
+
     internal override void Build(Plan plan, Operator<Silence<TKey>> next) => plan.BuildKeyed(
         this, Input, Key, next, (output, keys) => new SilentOperator<TKey, T>(output, plan.Query, this, keys, plan.WantsIdentity));
 }

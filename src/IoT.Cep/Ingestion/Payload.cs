@@ -33,6 +33,12 @@ public interface IPayloadReceiver
     /// <returns>Complete when the next message may be handed over.</returns>
     ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? delivery = null);
 
+    /// <summary>Makes a dead letter of what can't become a message: a line or frame that is longer than the limit.</summary>
+    /// <param name="payload">Its first bytes, as many as are at hand.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="detail">What exactly was wrong.</param>
+    void Reject(in Payload payload, DeadLetterReason reason, string detail);
+
     /// <summary>Counts a message that the protocol delivered again and that was already taken; it is not decoded.</summary>
     void CountDuplicate();
 

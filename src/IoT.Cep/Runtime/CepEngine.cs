@@ -112,7 +112,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
             _sources.Add((ingress, source is DeadLetters));
         }
 
-        return new SourceNode<T>(this, ingress, EventTimeSpec<T>.Default).ToStream();
+        return new SourceNode<T>(this, ingress, source is ISortedSource ? EventTimeSpec<T>.Default : EventTimeSpec<T>.OfType).ToStream();
     }
 
     /// <summary>Starts sources, shards and sinks.</summary>
@@ -191,7 +191,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         Query? query = null;
         void OnFailed(Exception error) => query!.OnFailed(error);
         void OnCompleted() => query!.OnCompleted();
-        var worker = async is null ? null : new SinkWorker<T>(async, this, context, OnFailed, OnCompleted);
+        var worker = async is null ? null : new SinkWorker<T>(async, new SinkContext(Clock, Connections, Logger, node.HasIdentity), this, context, OnFailed, OnCompleted);
         Operator<T> terminal = sink switch
         {
             _ when worker is not null => worker,

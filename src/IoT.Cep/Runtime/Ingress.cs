@@ -165,6 +165,17 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         }
     }
 
+    public void Reject(in Payload payload, DeadLetterReason reason, string detail)
+    {
+        lock (_stage.Gate)
+        {
+            _received++;
+            _deadLetters++;
+        }
+
+        _engine.AddDeadLetter(reason, Name, payload.Topic, detail, payload.Bytes);
+    }
+
     public void CountDuplicate()
     {
         lock (_stage.Gate)

@@ -45,9 +45,9 @@ public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
     bool UsesIdentity { get; }
 
     /// <summary>Connects. Throwing means: try again later, with backoff.</summary>
-    /// <param name="context">Clock, connections and log.</param>
+    /// <param name="context">Clock, connections, log, and what results will come.</param>
     /// <param name="stop">Gives up.</param>
-    ValueTask OpenAsync(ConnectionContext context, CancellationToken stop);
+    ValueTask OpenAsync(SinkContext context, CancellationToken stop);
 
     /// <summary>
     /// Writes a batch as a whole: when it returns, all of it is in place. Throws <see cref="SinkRejectedException"/> for a row

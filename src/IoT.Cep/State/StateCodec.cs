@@ -25,7 +25,11 @@ public static class StateCodec
     /// <summary>Registers an event type; the source generator calls it from the type's module initializer.</summary>
     /// <typeparam name="T">The event type.</typeparam>
     public static void RegisterEvent<T>()
-        where T : IEvent<T> => Register<T>(static (writer, value) => T.Write(writer, in value), static reader => T.Read(reader));
+        where T : IEvent<T>
+    {
+        Register<T>(static (writer, value) => T.Write(writer, in value), static reader => T.Read(reader));
+        EventTimes<T>.Select = T.Schema.TimeIndex < 0 ? null : static value => Ticks.ToTime(T.TicksOf(in value));
+    }
 
     /// <summary>A type's codec, or null where it has none.</summary>
     /// <typeparam name="T">The type.</typeparam>
@@ -52,6 +56,12 @@ public static class StateCodec
         var bytes = reader.Bytes();
         return bytes.Length == Unsafe.SizeOf<T>() ? Unsafe.ReadUnaligned<T>(in bytes.Span[0]) : throw new InvalidDataException(
             $"Saved state has {bytes.Length} bytes where {typeof(T)} has {Unsafe.SizeOf<T>()}: it was saved by another type or projection.");
+    }
+
+    /// <summary>The time of events whose stream does not say which: the member marked [EventTime].</summary>
+    internal static class EventTimes<T>
+    {
+        internal static Func<T, DateTimeOffset>? Select;
     }
 
     private static class Known<T>

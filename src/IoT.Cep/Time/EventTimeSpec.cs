@@ -13,8 +13,13 @@ internal sealed record EventTimeSpec<T>(
 
     internal static readonly TimeSpan DefaultMaxFuture = TimeSpan.FromMinutes(5);
 
-    /// <summary>What a stream has whose time nobody declared: the member marked [EventTime], else the time of arrival.</summary>
+    /// <summary>The times that come with the events; where none do, the time of arrival.</summary>
     internal static EventTimeSpec<T> Default { get; } = new(null, TimeSpan.Zero, DefaultIdleAfter, DefaultMaxFuture, "");
+
+    /// <summary>What a stream of messages has whose time nobody declared: the member marked [EventTime], else the time of arrival.</summary>
+    internal static EventTimeSpec<T> OfType => StateCodec.EventTimes<T>.Select is { } select
+        ? Default with { Select = select, Text = "[EventTime]" }
+        : Default;
 
     internal bool IsArrival { get; init; }
 

@@ -34,7 +34,7 @@ internal sealed class ManualSink<T>(bool isDurable = false, bool usesIdentity = 
         }
     }
 
-    public ValueTask OpenAsync(ConnectionContext context, CancellationToken stop) => default;
+    public ValueTask OpenAsync(SinkContext context, CancellationToken stop) => default;
 
     public async ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop)
     {

@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using Microsoft.Data.Sqlite;
+using Quickstart;
+using Spectre.Console;
+
+const int CouldNotRun = 1, Misused = 2, Interrupted = 130;
+
+CommandLine options;
+try
+{
+    options = CommandLine.Parse(args);
+}
+catch (FormatException error)
+{
+    Console.Error.WriteLine(error.Message);
+    Console.Error.WriteLine("--help shows all options.");
+    return Misused;
+}
+
+if (options.WantsHelp)
+{
+    Console.WriteLine(CommandLine.Help);
+    return 0;
+}
+
+using var stop = new CancellationTokenSource();
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+try
+{
+    return await new Session(options, TimeProvider.System).RunAsync(stop.Token);
+}
+catch (InvalidDataException error)
+{
+    Console.Error.WriteLine(error.Message);
+    return Misused;
+}
+catch (Exception error) when (error is InvalidOperationException or IOException or UnauthorizedAccessException or SqliteException)
+{
+    Console.Error.WriteLine(error.Message);
+    return CouldNotRun;
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    // Stopped before the first reading.
+    return 0;
+}
+
+// The first one ends in good order, a second one at once.
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    if (stop.IsCancellationRequested)
+    {
+        if (!Console.IsOutputRedirected)
+        {
+            AnsiConsole.Cursor.Show();
+        }
+
+        Environment.Exit(Interrupted);
+    }
+
+    stop.Cancel();
+}

@@ -1,0 +1,64 @@
+namespace IoT.Cep.Generators;
+
+/// <summary>
+/// What the generator knows about an event type: text only, so that it compares by value and keeps no compilation alive.
+/// </summary>
+/// <param name="HintName">The generated file's name without its ending.</param>
+/// <param name="Namespace">The namespace, or null in the global one.</param>
+/// <param name="Declarations">The declarations to nest, from the outermost type to the event type: <c>partial record struct Reading</c>.</param>
+/// <param name="FullName">The type's name with <c>global::</c>.</param>
+/// <param name="DisplayName">The type's name, for messages at run time.</param>
+/// <param name="IsRegistered">Whether a module initializer can name the type.</param>
+/// <param name="HasFields">Whether the nested class <c>Fields</c> is written.</param>
+/// <param name="Members">The members, in the order of the constructor.</param>
+internal sealed record EventModel(
+    string HintName,
+    string? Namespace,
+    EquatableArray<string> Declarations,
+    string FullName,
+    string DisplayName,
+    bool IsRegistered,
+    bool HasFields,
+    EquatableArray<MemberModel> Members);
+
+/// <summary>One member of an event type.</summary>
+/// <param name="Name">The property or field that holds it.</param>
+/// <param name="PayloadName">Its name in a payload.</param>
+/// <param name="TypeName">Its type without <c>?</c>, as C# spells it.</param>
+/// <param name="Shape">How it is read and saved.</param>
+/// <param name="IsNullable">Whether null is a value of it.</param>
+/// <param name="Default">The constructor's default as C#, or null where it has none.</param>
+/// <param name="IsTime">Whether it is the event's time.</param>
+/// <param name="IsKey">Whether it names the device.</param>
+/// <param name="EnumNames">The names of an enum's values; empty for other types.</param>
+internal sealed record MemberModel(
+    string Name,
+    string PayloadName,
+    string TypeName,
+    ValueShape Shape,
+    bool IsNullable,
+    string? Default,
+    bool IsTime,
+    bool IsKey,
+    EquatableArray<string> EnumNames)
+{
+    internal bool IsRequired => !IsNullable && Default is null;
+}
+
+/// <summary>How a value is read from a payload and saved.</summary>
+internal enum ValueShape
+{
+    Double,
+    Single,
+    Decimal,
+
+    /// <summary>Any whole number that fits <see cref="long"/> but isn't one.</summary>
+    Whole,
+    Int64,
+    UInt64,
+    Text,
+    DateTimeOffset,
+    DateTime,
+    Boolean,
+    Enum,
+}

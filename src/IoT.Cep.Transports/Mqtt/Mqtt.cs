@@ -1,0 +1,117 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>MQTT sources and sinks: <c>cep.From(Mqtt.Subscribe("city/+/+", decoder))</c>, <c>alerts.To(Mqtt.Publish(...))</c>.</summary>
+public static class Mqtt
+{
+    /// <summary>Messages of one topic filter, decoded into events.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="topicFilter">The filter: <c>+</c> stands for one level, <c>#</c> at the end for all further ones.</param>
+    /// <param name="decoder">Turns payloads into events.</param>
+    /// <param name="qualityOfService">The highest QoS wanted; the broker delivers at most what the publisher used.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    /// <exception cref="ArgumentException">The filter is malformed.</exception>
+    public static ISource<T> Subscribe<T>(
+        string topicFilter,
+        Decoder<T> decoder,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        string connection = Connections.Default) =>
+        Source.FromTransport(new MqttTransport([topicFilter], qualityOfService, connection), decoder);
+
+    /// <summary>Messages of several topic filters by one connection. Where filters overlap, most brokers deliver a message once for each.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="topicFilters">The filters.</param>
+    /// <param name="decoder">Turns payloads into events.</param>
+    /// <param name="qualityOfService">The highest QoS wanted; the broker delivers at most what the publisher used.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    /// <exception cref="ArgumentException">There is no filter, or one is malformed.</exception>
+    public static ISource<T> Subscribe<T>(
+        string[] topicFilters,
+        Decoder<T> decoder,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        string connection = Connections.Default) =>
+        Source.FromTransport(new MqttTransport(topicFilters, qualityOfService, connection), decoder);
+
+    /// <summary>Publishes each result as JSON by generated code: works trimmed and compiled ahead of time.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="json">How the result is written: <c>MyJsonContext.Default.Alert</c>.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    public static ISink<T> Publish<T>(
+        Func<T, string> topic,
+        JsonTypeInfo<T> json,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        return Publish(topic, Write, qualityOfService, retained, connection);
+
+        void Write(T result, IBufferWriter<byte> output)
+        {
+            using var writer = new Utf8JsonWriter(output);
+            JsonSerializer.Serialize(writer, result, json);
+        }
+    }
+
+    /// <summary>Publishes each result as JSON (camelCase) by reflection; for trimmed or ahead-of-time compiled programs give a <see cref="JsonTypeInfo{T}"/>.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    [RequiresUnreferencedCode("JSON by reflection. Give a JsonTypeInfo<T>: Mqtt.Publish(topic, MyJsonContext.Default.Alert).")]
+    [RequiresDynamicCode("JSON by reflection. Give a JsonTypeInfo<T>: Mqtt.Publish(topic, MyJsonContext.Default.Alert).")]
+    public static ISink<T> Publish<T>(
+        Func<T, string> topic,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default) =>
+        Publish(topic, (JsonTypeInfo<T>)JsonSerializerOptions.Web.GetTypeInfo(typeof(T)), qualityOfService, retained, connection);
+
+    /// <summary>Publishes each result as UTF-8 text.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="payload">Gives the text.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    public static ISink<T> Publish<T>(
+        Func<T, string> topic,
+        Func<T, string> payload,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default)
+    {
+        ArgumentNullException.ThrowIfNull(payload);
+        return Publish<T>(topic, (result, output) => Encoding.UTF8.GetBytes(payload(result), output), qualityOfService, retained, connection);
+    }
+
+    /// <summary>Publishes each result as bytes.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="encode">Writes the payload.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    public static ISink<T> Publish<T>(
+        Func<T, string> topic,
+        Action<T, IBufferWriter<byte>> encode,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default)
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        ArgumentNullException.ThrowIfNull(encode);
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        return new MqttPublishSink<T>(topic, encode, qualityOfService, retained, connection);
+    }
+}

@@ -1,0 +1,162 @@
+using System.Buffers;
+using IoT.Cep.Extensibility;
+using MQTTnet;
+using MQTTnet.Protocol;
+
+namespace IoT.Cep;
+
+/// <summary>
+/// Publishes results. A batch is checked and encoded as a whole before the first message leaves, so that a rejected row leaves
+/// nothing half done; then messages are sent with a window of unacknowledged ones. A connection that was lost is made again by
+/// the next attempt.
+/// </summary>
+/// <typeparam name="T">The result's type.</typeparam>
+internal sealed class MqttPublishSink<T>(
+    Func<T, string> topic, Action<T, IBufferWriter<byte>> encode, MqttQualityOfService qualityOfService, bool retained, string connection)
+    : IAsyncSink<T>
+{
+    /// <summary>Messages sent before the first acknowledgement is awaited: hides the network's delay, and stays below every broker's own limit.</summary>
+    private const int MaxWindow = 16;
+
+    // A QoS 2 message is delivered when it is released, and MQTTnet releases messages under way in any order: one at a time keeps it.
+    private readonly int _window = qualityOfService == MqttQualityOfService.ExactlyOnce ? 1 : MaxWindow;
+    private readonly ArrayBufferWriter<byte> _payloads = new();
+    private readonly List<(MqttApplicationMessage Message, int Row)> _messages = [];
+    private readonly Task<MqttClientPublishResult>[] _sent = new Task<MqttClientPublishResult>[MaxWindow];
+    private IMqttClient? _client;
+    private MqttOptions? _options;
+    private ConnectionContext? _context;
+
+    public string Name { get; } = connection == Connections.Default ? "mqtt" : $"mqtt {connection}";
+
+    public bool IsDurable => qualityOfService != MqttQualityOfService.AtMostOnce;
+
+    public bool UsesIdentity => false;
+
+    public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        _context = context;
+        _options = MqttConnectionExtensions.Resolve(context.Connections, connection);
+        await ConnectAsync(_options, context, stop).ConfigureAwait(false);
+    }
+
+    public async ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (_options is null || _context is null)
+        {
+            throw new InvalidOperationException("The sink was not opened.");
+        }
+
+        Encode(batch.Events.Span, _options.MaxPayloadBytes);
+        if (_client is not { IsConnected: true })
+        {
+            await ConnectAsync(_options, _context, stop).ConfigureAwait(false);
+        }
+
+        using var limit = new CancellationTokenSource(_options.ConnectTimeout * (1 + (_messages.Count / _window)), _context.TimeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop);
+        for (int start = 0; start < _messages.Count; start += _window)
+        {
+            await SendWindowAsync(_client!, start, Math.Min(_window, _messages.Count - start), either.Token).ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_client is not { } client || _options is null || _context is null)
+        {
+            return;
+        }
+
+        _client = null;
+        using (client)
+        {
+            try
+            {
+                using var limit = new CancellationTokenSource(_options.ConnectTimeout, _context.TimeProvider);
+                await client.DisconnectAsync(new MqttClientDisconnectOptions(), limit.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (MqttFailure.IsTransient(e))
+            {
+                MqttLog.NoGoodbye(_context.Logger, Name, MqttFailure.Describe(e));
+            }
+        }
+    }
+
+    private async Task ConnectAsync(MqttOptions options, ConnectionContext context, CancellationToken stop)
+    {
+        _client?.Dispose();
+        _client = null;
+        string clientId = (options.ClientId ?? "cep") + "-out-" + Guid.NewGuid().ToString("N")[..12];
+        _client = await new MqttConnector(options).ConnectAsync(clientId, cleanStart: true, context.TimeProvider, stop).ConfigureAwait(false);
+    }
+
+    private void Encode(ReadOnlySpan<T> results, int maxPayloadBytes)
+    {
+        _messages.Clear();
+        _payloads.ResetWrittenCount();
+        for (int row = 0; row < results.Length; row++)
+        {
+            int start = _payloads.WrittenCount;
+            string name = Call(results[row], row);
+            if (MqttTopic.Problem(name) is { } problem)
+            {
+                throw new SinkRejectedException(row, problem);
+            }
+
+            int length = _payloads.WrittenCount - start;
+            if (length > maxPayloadBytes)
+            {
+                throw new SinkRejectedException(row, $"The payload has {length} bytes; MqttOptions.MaxPayloadBytes allows {maxPayloadBytes}.");
+            }
+
+            // Should the buffer grow, earlier messages go on pointing into the smaller one, which nobody writes any more.
+            _messages.Add((new MqttApplicationMessage
+            {
+                Topic = name,
+                Payload = new ReadOnlySequence<byte>(_payloads.WrittenMemory.Slice(start, length)),
+                QualityOfServiceLevel = (MqttQualityOfServiceLevel)qualityOfService,
+                Retain = retained,
+            }, row));
+        }
+    }
+
+    private string Call(T result, int row)
+    {
+        try
+        {
+            encode(result, _payloads);
+            return topic(result);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw new SinkRejectedException(row, $"The topic or payload function failed: {SafeText.Escape(e.Message)}", e);
+        }
+    }
+
+    private async Task SendWindowAsync(IMqttClient client, int start, int count, CancellationToken stop)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            _sent[i] = client.PublishAsync(_messages[start + i].Message, stop);
+        }
+
+        // All are awaited before a failure is told: nothing of this attempt runs on beside the next one.
+        await Task.WhenAll(_sent.AsSpan(0, count)).ConfigureAwait(false);
+        for (int i = 0; i < count; i++)
+        {
+            var result = await _sent[i].ConfigureAwait(false);
+            switch (result.ReasonCode)
+            {
+                case MqttClientPublishReasonCode.Success or MqttClientPublishReasonCode.NoMatchingSubscribers:
+                    continue;
+                case MqttClientPublishReasonCode.TopicNameInvalid or MqttClientPublishReasonCode.PayloadFormatInvalid:
+                    throw new SinkRejectedException(_messages[start + i].Row, $"The broker refused the message: {result.ReasonCode}.");
+                default:
+                    throw new MqttRefusedException($"The broker refused a message: {result.ReasonCode}.");
+            }
+        }
+    }
+}

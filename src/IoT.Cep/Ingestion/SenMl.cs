@@ -1,0 +1,154 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>Decoders of SenML in JSON (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
+/// <remarks>
+/// Base values, name and time resolution follow section 4 of the RFC. A time below 2^28 seconds is relative to the time at which the
+/// payload was received. Labels that are not known are passed over, except those that end in an underscore, which the RFC says must be
+/// understood: they and a version above 10 give <c>UnknownTopic</c>. A payload is decoded whole or becomes a dead letter whole.
+/// </remarks>
+public static class SenMl
+{
+    /// <summary>Also takes what devices sent before the RFC; see <see cref="SenMlMode.Lenient"/>.</summary>
+    public const SenMlMode Lenient = SenMlMode.Lenient;
+
+    /// <summary>
+    /// One event for each base name and time of a pack: the records of that name and time become the event's fields by their own names
+    /// (<c>n</c>), the base name goes to the <see cref="EventKeyAttribute"/> member and the time to the <see cref="EventTimeAttribute"/> member.
+    /// </summary>
+    /// <remarks>
+    /// One <c>:</c> or <c>/</c> at the end of the base name is left out. Records that the type doesn't have are passed over; a
+    /// pack with none that it has is refused. Fields become numbers from <c>v</c>, text from <c>vs</c> or <c>vd</c> (base64), Booleans from <c>vb</c>.
+    /// </remarks>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="mode">How closely a payload must follow the RFC.</param>
+    /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
+    public static Decoder<T> Decode<T>(SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
+        where T : IEvent<T> => new PackDecoder<T>(mode, PayloadLimits.Check(limits));
+
+    /// <summary>One event for each record: <c>SenMl.Decode(r =&gt; new Reading(r.Time, r.Name, r.Value))</c>.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="read">Makes an event of a record.</param>
+    /// <param name="mode">How closely a payload must follow the RFC.</param>
+    /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
+    public static Decoder<T> Decode<T>(
+        Func<SenMlRecord, T> read, SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        return new RecordDecoder<T>(read, mode, PayloadLimits.Check(limits));
+    }
+
+    private sealed class PackDecoder<T>(SenMlMode mode, PayloadLimits limits) : Decoder<T>
+        where T : IEvent<T>
+    {
+        private readonly FieldNames _names = new(T.Schema);
+        private readonly PayloadBuffer _buffer = new(limits);
+        private readonly SenMlEntries _entries = new();
+
+        public override void Decode(in Payload payload, EventBuffer<T> output)
+        {
+            ArgumentNullException.ThrowIfNull(output);
+            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            {
+                return;
+            }
+
+            var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
+            if (parser.TryRead(_entries) && _entries.TryGroup(ref parser, _names, mode, output.Strings))
+            {
+                ReadGroups(in parser, output);
+            }
+            else
+            {
+                parser.Json.Fault.Reject(output);
+            }
+        }
+
+        private void ReadGroups(scoped in SenMlParser parser, EventBuffer<T> output)
+        {
+            var reader = new SenMlFieldReader(in parser, _entries.Span, _names, output.Strings);
+            foreach (ref readonly var group in _entries.Groups)
+            {
+                reader.Begin(in group);
+                if (!T.TryRead(ref reader, out var value) || !reader.Ok)
+                {
+                    reader.Fail(DeadLetterReason.Malformed, -1);
+                    reader.Fault.Reject(output);
+                    return;
+                }
+
+                output.Add(in value);
+            }
+
+            if (_entries.Groups.IsEmpty && _entries.Count > 0)
+            {
+                output.Reject(DeadLetterReason.MissingField, $"No record of the pack is a field of {T.Schema.TypeName}.");
+            }
+        }
+    }
+
+    private sealed class RecordDecoder<T>(Func<SenMlRecord, T> read, SenMlMode mode, PayloadLimits limits) : Decoder<T>
+    {
+        private readonly PayloadBuffer _buffer = new(limits);
+        private readonly SenMlEntries _entries = new();
+        private readonly byte[] _name = new byte[2 * limits.MaxTextBytes];
+
+        public override void Decode(in Payload payload, EventBuffer<T> output)
+        {
+            ArgumentNullException.ThrowIfNull(output);
+            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            {
+                return;
+            }
+
+            var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
+            if (parser.TryRead(_entries))
+            {
+                foreach (ref readonly var entry in _entries.Span)
+                {
+                    string name = Name(ref parser, in entry, output.Strings);
+                    string unit = Text(ref parser, entry.Unit, output.Strings);
+                    string text = entry.Kind is SenMlValueKind.Text or SenMlValueKind.Data ? Text(ref parser, entry.Text, output.Strings) : "";
+                    if (!parser.Ok)
+                    {
+                        break;
+                    }
+
+                    output.Add(read(new SenMlRecord(name, unit, text, in entry)));
+                }
+            }
+
+            if (!parser.Ok)
+            {
+                parser.Json.Fault.Reject(output);
+            }
+        }
+
+        private string Name(ref SenMlParser parser, in SenMlEntry entry, StringPool strings)
+        {
+            if (entry.BaseName.Length == 0)
+            {
+                return Text(ref parser, entry.Name, strings);
+            }
+
+            if (!parser.TryBytes(entry.BaseName, out var utf8))
+            {
+                return "";
+            }
+
+            int length = utf8.Length;
+            utf8.CopyTo(_name);
+            if (!parser.TryBytes(entry.Name, out utf8))
+            {
+                return "";
+            }
+
+            utf8.CopyTo(_name.AsSpan(length));
+            return strings.Get(_name.AsSpan(0, length + utf8.Length));
+        }
+
+        private static string Text(ref SenMlParser parser, JsonText text, StringPool strings) =>
+            parser.TryBytes(text, out var utf8) ? strings.Get(utf8) : "";
+    }
+}

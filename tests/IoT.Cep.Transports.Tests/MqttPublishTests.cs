@@ -1,0 +1,80 @@
+using System.Text.Json.Serialization;
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+public sealed record Alert(string Building, double Value);
+
+[JsonSerializable(typeof(Alert))]
+public sealed partial class AlertJson : JsonSerializerContext;
+
+public sealed class MqttPublishTests
+{
+    [Fact]
+    public async Task Results_are_written_as_json_by_generated_code()
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        var connections = RunningTransport.To(broker.Port);
+        await using var source = await RunningTransport.StartAsync(new Collector(), connections, "alerts/#");
+        await using var sink = (IAsyncSink<Alert>)Mqtt.Publish(a => $"alerts/{a.Building}", AlertJson.Default.Alert);
+        await sink.OpenAsync(RunningTransport.Context(connections), CancellationToken.None);
+        await sink.WriteAsync(new SinkBatch<Alert> { Events = new[] { new Alert("7", 80.5) } }, CancellationToken.None);
+
+        var received = await source.Collector.NextAsync();
+        Assert.Equal(("alerts/7", """{"Building":"7","Value":80.5}"""), (received.Topic, received.Text));
+        Assert.True(sink.IsDurable);
+    }
+
+    [Theory]
+    [InlineData("alerts/+")]
+    [InlineData("alerts/#")]
+    [InlineData("alerts/\0")]
+    [InlineData("alerts/\u001B[2J")]
+    [InlineData("$SYS/broker")]
+    [InlineData("")]
+    public async Task A_hostile_topic_is_rejected_and_the_rows_before_it_are_not_sent_twice(string topic)
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        await using var sink = await Publisher.OpenAsync(RunningTransport.To(broker.Port));
+        var error = await Assert.ThrowsAsync<SinkRejectedException>(() => sink.SendAsync(("a", "1"), (topic, "2"), ("a", "3")));
+
+        Assert.Equal(1, error.Row);
+        Assert.DoesNotContain(error.Message, char.IsControl);
+        Assert.Equal(0, broker.Broker.Received);
+        await sink.SendAsync(("a", "1"), ("a", "3"));
+        Assert.Equal(2, broker.Broker.Received);
+    }
+
+    [Fact]
+    public async Task A_payload_above_the_limit_is_rejected()
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        await using var sink = await Publisher.OpenAsync(RunningTransport.To(broker.Port, o => o.MaxPayloadBytes = 10));
+        Assert.Equal(0, (await Assert.ThrowsAsync<SinkRejectedException>(() => sink.SendAsync(("a", "12345678901")))).Row);
+    }
+
+    [Fact]
+    public async Task A_retained_message_waits_for_later_subscribers()
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        var connections = RunningTransport.To(broker.Port);
+        await using var sink = await Publisher.OpenAsync(connections, retained: true);
+        await sink.SendAsync(("state", "old"), ("state", "new"));
+        await using var source = await RunningTransport.StartAsync(new Collector(), connections, "state");
+        Assert.Equal("new", (await source.Collector.NextAsync()).Text);
+    }
+
+    [Fact]
+    public async Task A_sink_connects_again_when_its_broker_comes_back()
+    {
+        var broker = await EmbeddedBroker.StartAsync();
+        int port = broker.Port;
+        await using var sink = await Publisher.OpenAsync(RunningTransport.To(port));
+        await broker.DisposeAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => sink.SendAsync(("a", "1")));
+
+        await using var again = await EmbeddedBroker.StartAsync(o => o.Port = port);
+        await sink.SendAsync(("a", "1"));
+        Assert.Equal(1, again.Broker.Received);
+    }
+}
