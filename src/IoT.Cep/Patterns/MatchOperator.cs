@@ -172,10 +172,21 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
     private void LoadFound(StateReader reader)
     {
-        _lastEnd = Math.Max(_lastEnd, reader.Int64());
+        // Shards may have found their last matches at different times: only those of the latest can have another beside them.
+        long lastEnd = reader.Int64();
+        if (lastEnd > _lastEnd)
+        {
+            _lastEnd = lastEnd;
+            _foundAtLastEnd.Clear();
+        }
+
         for (int count = reader.Int32(); count > 0; count--)
         {
-            _foundAtLastEnd.Add((StateCodec.Require<TKey>().Read(reader), reader.Int64()));
+            var found = (StateCodec.Require<TKey>().Read(reader), reader.Int64());
+            if (lastEnd == _lastEnd)
+            {
+                _foundAtLastEnd.Add(found);
+            }
         }
     }
 
@@ -193,14 +204,15 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
         if (begins)
         {
-            int last = _matches.Take(value, ticks, None);
             if (_steps.Length == 1)
             {
-                Emit(key, last);
+                Emit(key, _matches.Take(value, ticks, None));
             }
             else
             {
-                AddRun(key, last, 1);
+                // The key's place comes first: where there is none left, no event stays behind.
+                MakeRoom(key);
+                AddRun(key, _matches.Take(value, ticks, None), 1);
             }
         }
     }
@@ -270,21 +282,24 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
     }
 
-    private void AddRun(TKey key, int last, int length)
+    private void MakeRoom(TKey key)
     {
         ref var runs = ref _byKey.GetOrAdd(key, out bool added);
-        if (added)
-        {
-            runs = new Runs { Oldest = None, Newest = None };
-        }
-        else if (runs.Count >= _maxRuns)
+        if (!added && runs.Count >= _maxRuns)
         {
             Query.DiscardedPartialMatches++;
             RemoveRun(runs.Oldest);
-            runs = ref _byKey.GetOrAdd(key, out added);
-            runs = added ? new Runs { Oldest = None, Newest = None } : runs;
         }
+        else if (added)
+        {
+            runs = new Runs { Oldest = None, Newest = None };
+        }
+    }
 
+    private void AddRun(TKey key, int last, int length)
+    {
+        ref var runs = ref _byKey.GetOrAdd(key, out bool added);
+        runs = added ? new Runs { Oldest = None, Newest = None } : runs;
         int index = RentRun();
         long start = _matches.At(last).Ticks;
         for (int at = last; at != None; at = _matches.At(at).Previous)
