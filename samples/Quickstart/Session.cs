@@ -41,7 +41,8 @@ public sealed class Session(CommandLine options, TimeProvider clock)
 
         string title = $"{(recording is null ? $"{options.Sensors} sensors" : Board.Name(Path.GetFileName(options.Data)!))} -> {host}:{port}";
         Console.WriteLine($"database {database}");
-        var messages = recording?.Messages(options.Speed) ?? new Simulated(names, rate).Messages(clock.GetUtcNow());
+        long begun = clock.GetTimestamp();
+        var messages = recording?.Messages(options.Speed) ?? new Simulated(names, rate).Messages(clock.GetUtcNow(), () => clock.GetElapsedTime(begun));
         if (recording is not null && options.Rate is not null)
         {
             messages = messages.Select((m, i) => m with { Due = TimeSpan.FromTicks(Math.Max(m.Due.Ticks, (long)(i / rate * TimeSpan.TicksPerSecond))) });
