@@ -20,7 +20,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     private readonly SemaphoreSlim _gate = new(1, 1);
 
     // The gate guards what follows.
-    private ConnectionContext? _context;
+    private SinkContext? _context;
     private SqliteDatabase? _database;
 
     private SqliteStatement? _insert;
@@ -42,7 +42,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
 
     public bool UsesIdentity => true;
 
-    public async ValueTask OpenAsync(ConnectionContext context, CancellationToken stop)
+    public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);
         using (await Hold.TakeAsync(_gate, stop).ConfigureAwait(false))
@@ -89,7 +89,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
         }
     }
 
-    private async ValueTask<SqliteDatabase> ConnectAsync(ConnectionContext context, CancellationToken stop)
+    private async ValueTask<SqliteDatabase> ConnectAsync(SinkContext context, CancellationToken stop)
     {
         var options = SqliteOptions.Of(context.Connections, _connection);
         var database = await SqliteDatabase.OpenAsync(options, context.Logger, stop).ConfigureAwait(false);
@@ -98,7 +98,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
             // A table that does not fit is told now, not at the first result, which may come in a week.
             using (await database.LockAsync(stop).ConfigureAwait(false))
             {
-                SqliteSchema.Check(database, _table, _columns.Select(c => (c.Name, c.Type)));
+                InTransaction(database, () => SqliteSchema.Ensure(database, _table, _columns, context.HasIdentity));
             }
 
             return database;
@@ -110,26 +110,33 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
         }
     }
 
-    private void Write(SqliteDatabase database, SinkBatch<T> batch, CancellationToken stop)
+    private void InTransaction(SqliteDatabase database, Action action)
     {
         try
         {
             database.Execute("BEGIN IMMEDIATE");
-            Insert(database, batch, stop);
+            action();
             database.Execute("COMMIT");
-        }
-        catch (SqliteException error)
-        {
-            RollBack(database);
-            throw new SqliteException(
-                $"{Name}: a batch of {batch.Length} was not written to {database.File}: {SafeText.Escape(error.Message)} "
-                + $"(SQLite error {error.SqliteExtendedErrorCode}).",
-                error.SqliteErrorCode, error.SqliteExtendedErrorCode);
         }
         catch
         {
             RollBack(database);
             throw;
+        }
+    }
+
+    private void Write(SqliteDatabase database, SinkBatch<T> batch, CancellationToken stop)
+    {
+        try
+        {
+            InTransaction(database, () => Insert(database, batch, stop));
+        }
+        catch (SqliteException error)
+        {
+            throw new SqliteException(
+                $"{Name}: a batch of {batch.Length} was not written to {database.File}: {SafeText.Escape(error.Message)} "
+                + $"(SQLite error {error.SqliteExtendedErrorCode}).",
+                error.SqliteErrorCode, error.SqliteExtendedErrorCode);
         }
     }
 

@@ -86,7 +86,7 @@ public sealed class IdentityTests : IDisposable
             Sqlite.Table<Sum>("sums"), SqliteFile.Batch((new ResultId("a", 0, 0, 0), new Sum("a", 1)), (new ResultId(key, 0, 0, 0), new Sum("b", 1)))));
         Assert.Equal(1, error.Row);
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
-        Assert.Equal(0L, _file.Scalar("SELECT count(*) FROM sqlite_master"));
+        Assert.Equal(0L, _file.Scalar("SELECT count(*) FROM sums"));
     }
 }
 

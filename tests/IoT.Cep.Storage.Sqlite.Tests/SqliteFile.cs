@@ -24,9 +24,10 @@ internal sealed class SqliteFile : IDisposable, ICep
 
     public IEventStream<T> From<T>(ISource<T> source, Action<SourceOptions>? configure = null) => throw new NotSupportedException();
 
-    public static ConnectionContext Context(Connections connections) => new(TimeProvider.System, connections, NullLogger.Instance);
+    public static SinkContext Context(Connections connections, bool hasIdentity = false) =>
+        new(TimeProvider.System, connections, NullLogger.Instance, hasIdentity);
 
-    public static ConnectionContext Configured(params (string Key, string? Value)[] settings) => Context(new Connections(
+    public static SinkContext Configured(params (string Key, string? Value)[] settings) => Context(new Connections(
         new ConfigurationBuilder().AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, s.Value))).Build()));
 
     public static SinkBatch<T> Batch<T>(params T[] rows) => new() { Events = rows, Ticks = new long[rows.Length] };
@@ -38,16 +39,16 @@ internal sealed class SqliteFile : IDisposable, ICep
         Ids = rows.Select(r => r.Id).ToArray(),
     };
 
-    public async Task<IAsyncSink<T>> OpenAsync<T>(ISink<T> sink)
+    public async Task<IAsyncSink<T>> OpenAsync<T>(ISink<T> sink, bool hasIdentity = false)
     {
         var table = (IAsyncSink<T>)sink;
-        await table.OpenAsync(Context(Connections), CancellationToken.None);
+        await table.OpenAsync(Context(Connections, hasIdentity), CancellationToken.None);
         return table;
     }
 
     public async Task WriteAsync<T>(ISink<T> sink, params SinkBatch<T>[] batches)
     {
-        await using var table = await OpenAsync(sink);
+        await using var table = await OpenAsync(sink, batches.Any(b => !b.Ids.IsEmpty));
         foreach (var batch in batches)
         {
             await table.WriteAsync(batch, CancellationToken.None);

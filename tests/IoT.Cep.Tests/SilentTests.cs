@@ -61,7 +61,7 @@ public class SilentTests
             timeline.At(i * 7 % 50 / 10.0, $"k{i * 13 % 40}", i);
             if (i % 20 == 19)
             {
-                timeline.Watermark(i / 5.0);
+                timeline.Watermark(i / 50.0);
             }
         }
 

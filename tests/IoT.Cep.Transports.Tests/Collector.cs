@@ -88,7 +88,7 @@ internal sealed class RunningTransport : IAsyncDisposable
 
     internal Collector Collector { get; }
 
-    internal static ConnectionContext Context(Connections connections) => new(TimeProvider.System, connections, NullLogger.Instance);
+    internal static SinkContext Context(Connections connections) => new(TimeProvider.System, connections, NullLogger.Instance, HasIdentity: false);
 
     internal static Connections To(int port, Action<MqttOptions>? configure = null)
     {

@@ -27,7 +27,8 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
         var writer = new MqttBufferWriter(clientOptions.WriterBufferSize, clientOptions.WriterBufferSizeMax);
         var inner = new MqttChannelAdapter(channel, new MqttPacketFormatterAdapter(clientOptions.ProtocolVersion, writer), logger)
         {
-            AllowPacketFragmentation = clientOptions.AllowPacketFragmentation,
+            // One write for each packet, not one for its header and one for its payload; some brokers insist on it as well.
+            AllowPacketFragmentation = false,
         };
         return session is null ? inner : Adapter = new ReceivingAdapter(inner, channel, session);
     }

@@ -33,7 +33,7 @@ internal sealed class MqttPublishSink<T>(
 
     public bool UsesIdentity => false;
 
-    public async ValueTask OpenAsync(ConnectionContext context, CancellationToken stop)
+    public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);
         _context = context;

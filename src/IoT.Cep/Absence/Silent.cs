@@ -49,6 +49,8 @@ internal sealed record SilentNode<TKey, T>(
 
     internal override bool IsStateless => false;
 
+    internal override bool HasIdentity => true;
+
     internal override void Build(Plan plan, Operator<Silence<TKey>> next) => plan.BuildKeyed(
         this, Input, Key, next, (output, keys) => new SilentOperator<TKey, T>(output, plan.Query, this, keys, plan.WantsIdentity));
 }
@@ -109,7 +111,7 @@ internal sealed class SilentOperator<TKey, T>(
 
     protected override void OnEnd() => _output.Flush();
 
-    protected override bool OwnsOnLoad(T value) => keys.Contains(StableHash.GroupOf(node.Key.Select(value)));
+    protected override bool OwnsOnLoad(T value) => keys.Owns(node.Key.Select, value);
 
     internal override void Save(StateWriter writer)
     {

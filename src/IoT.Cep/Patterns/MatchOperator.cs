@@ -86,7 +86,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
     protected override void OnEnd() => _output.Flush();
 
-    protected override bool OwnsOnLoad(T value) => _keys.Contains(StableHash.GroupOf(_keyOf(value)));
+    protected override bool OwnsOnLoad(T value) => _keys.Owns(_keyOf, value);
 
     internal override void Save(StateWriter writer)
     {

@@ -53,6 +53,8 @@ internal sealed record MatchNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey
 
     internal override bool IsStateless => false;
 
+    internal override bool HasIdentity => true;
+
     internal override bool IsOrdered => true;
 
     internal override void Build(Plan plan, Operator<Match<T>> next) => plan.BuildKeyed(

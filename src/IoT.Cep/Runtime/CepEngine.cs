@@ -16,8 +16,10 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
     private readonly CepEngineOptions _options;
     private readonly List<(IIngress Ingress, bool IsDeadLetters)> _sources = [];
     private readonly List<Query> _queries = [];
+    private readonly List<Query> _removed = [];
     private readonly EngineLife _life;
     private readonly CepMeters _meters;
+    private int _disposed;
 
     /// <summary>An engine without queries.</summary>
     /// <param name="options">How it runs.</param>
@@ -110,7 +112,6 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
             _sources.Add((ingress, source is DeadLetters));
         }
 
-        _life.OnSourceAdded(ingress, source is DeadLetters);
         return new SourceNode<T>(this, ingress, source is ISortedSource ? EventTimeSpec<T>.Default : EventTimeSpec<T>.OfType).ToStream();
     }
 
@@ -151,8 +152,14 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
     /// <summary>Suspends it, if it runs, and lets go of everything.</summary>
     public async ValueTask DisposeAsync()
     {
+        // A host disposes each of its services, and this is two of them.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await SuspendAsync().ConfigureAwait(false);
-        foreach (var query in Queries)
+        foreach (var query in Queries.Concat(_removed))
         {
             query.Plan.Dispose();
             if (query.Worker is not null)
@@ -184,7 +191,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         Query? query = null;
         void OnFailed(Exception error) => query!.OnFailed(error);
         void OnCompleted() => query!.OnCompleted();
-        var worker = async is null ? null : new SinkWorker<T>(async, this, context, OnFailed, OnCompleted);
+        var worker = async is null ? null : new SinkWorker<T>(async, new SinkContext(Clock, Connections, Logger, node.HasIdentity), this, context, OnFailed, OnCompleted);
         Operator<T> terminal = sink switch
         {
             _ when worker is not null => worker,
@@ -236,7 +243,16 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         if (query.Worker is { } worker)
         {
             worker.Complete();
-            Stages.Ingress.RemoveOutput(worker);
+            foreach (var stage in Stages.Loops.Prepend(Stages.Ingress))
+            {
+                stage.RemoveOutput(worker);
+            }
+        }
+
+        // Other stages may still be at work on what it was given: its buffers go back with the engine.
+        lock (_queries)
+        {
+            _removed.Add(query);
         }
     }
 

@@ -13,6 +13,7 @@ internal sealed class EngineLife : IDisposable
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly List<Task> _sources = [];
     private readonly List<Task> _letters = [];
+    private readonly HashSet<IIngress> _running = [];
     private readonly Dictionary<Stage, Task> _stages = [];
     private readonly Dictionary<Query, Task> _sinks = [];
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -83,19 +84,16 @@ internal sealed class EngineLife : IDisposable
         }
     }
 
-    internal void OnSourceAdded(IIngress ingress, bool isDeadLetters)
-    {
-        if (_started)
-        {
-            Run(ingress, isDeadLetters);
-        }
-    }
-
+    /// <summary>A source that was declared after the start runs when its first query is there to take its events.</summary>
     internal void OnQueryAdded(Query query)
     {
         if (_started)
         {
             Run(query);
+            foreach (var (ingress, isDeadLetters) in _engine.Ingresses.Where(i => query.Plan.Inputs.Contains(i.Ingress)))
+            {
+                Run(ingress, isDeadLetters);
+            }
         }
     }
 
@@ -140,14 +138,15 @@ internal sealed class EngineLife : IDisposable
             using var abandon = limit.Token.Register(_abandon.Cancel);
             await _stopSources.CancelAsync().ConfigureAwait(false);
             await Quiet(_sources).ConfigureAwait(false);
-            End(complete, isDeadLetters: false);
-            await FinishStagesAsync(complete).ConfigureAwait(false);
-            await FinishSinksAsync(complete).ConfigureAwait(false);
             if (_ticker is not null)
             {
+                // Time stands still from here on: waiting for a slow sink is no idle time that closes windows.
                 await _ticker.DisposeAsync().ConfigureAwait(false);
             }
 
+            End(complete, isDeadLetters: false);
+            await FinishStagesAsync(complete).ConfigureAwait(false);
+            await FinishSinksAsync().ConfigureAwait(false);
             Log.Stopped(_engine.Logger);
         }
         finally
@@ -168,19 +167,32 @@ internal sealed class EngineLife : IDisposable
     private static Task Quiet(IEnumerable<Task> tasks) => Task.WhenAll(tasks.ToArray().Select(async task =>
         await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing)));
 
-    private void Run(IIngress ingress, bool isDeadLetters) =>
-        (isDeadLetters ? _letters : _sources).Add(Task.Run(() => RunSourceAsync(ingress, isDeadLetters ? _stopLetters.Token : _stopSources.Token)));
+    private void Run(IIngress ingress, bool isDeadLetters)
+    {
+        lock (_gate)
+        {
+            if (_running.Add(ingress))
+            {
+                (isDeadLetters ? _letters : _sources).Add(Task.Run(() => RunSourceAsync(ingress, isDeadLetters ? _stopLetters.Token : _stopSources.Token)));
+            }
+        }
+    }
 
     private async Task RunSourceAsync(IIngress ingress, CancellationToken stop)
     {
         try
         {
             await ingress.RunAsync(stop).ConfigureAwait(false);
-            ingress.Complete();
+
+            // A transport may end without an error when it is stopped; whether its queries complete is for the one who stops to say.
+            if (!stop.IsCancellationRequested)
+            {
+                ingress.Complete();
+            }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested || _abandon.IsCancellationRequested)
         {
-            // Stopped; whether its queries complete is for the one who stops to say.
+            // Stopped, as above.
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
@@ -251,8 +263,7 @@ internal sealed class EngineLife : IDisposable
     {
         foreach (var stage in _engine.Stages.Loops)
         {
-            stage.Complete();
-            await Quiet([_stages[stage]]).ConfigureAwait(false);
+            await Task.WhenAny(stage.WaitUntilProcessedAsync(), _stages[stage]).ConfigureAwait(false);
         }
 
         // What the sinks refuse becomes a dead letter, so the queries over dead letters end last.
@@ -261,9 +272,14 @@ internal sealed class EngineLife : IDisposable
         _engine.DeadLetters.Complete();
         await Quiet(_letters).ConfigureAwait(false);
         End(complete, isDeadLetters: true);
+        foreach (var stage in _engine.Stages.Loops)
+        {
+            stage.Complete();
+            await Quiet([_stages[stage]]).ConfigureAwait(false);
+        }
     }
 
-    private Task FinishSinksAsync(bool complete) => FinishSinksAsync(_engine.Queries);
+    private Task FinishSinksAsync() => FinishSinksAsync(_engine.Queries);
 
     private async Task FinishSinksAsync(IEnumerable<Query> queries)
     {

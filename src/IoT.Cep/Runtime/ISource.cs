@@ -45,7 +45,15 @@ public abstract class SourceWriter<T>
 /// <param name="TimeProvider">The clock.</param>
 /// <param name="Connections">Named connection options.</param>
 /// <param name="Logger">The log; never write what a device sent without <see cref="SafeText"/>.</param>
-public sealed record ConnectionContext(TimeProvider TimeProvider, Connections Connections, ILogger Logger);
+public record ConnectionContext(TimeProvider TimeProvider, Connections Connections, ILogger Logger);
+
+/// <summary>What a sink may use of the engine, and what it is going to get.</summary>
+/// <param name="TimeProvider">The clock.</param>
+/// <param name="Connections">Named connection options.</param>
+/// <param name="Logger">The log.</param>
+/// <param name="HasIdentity">Whether its results carry their identity, so that a store can make the table before the first one comes.</param>
+public sealed record SinkContext(TimeProvider TimeProvider, Connections Connections, ILogger Logger, bool HasIdentity)
+    : ConnectionContext(TimeProvider, Connections, Logger);
 
 /// <summary>Named connection options: <c>cep.Mqtt(o =&gt; ...)</c> puts them in, transports and stores take them out when they start.</summary>
 /// <param name="configuration">The host's configuration, section <c>IoT.Cep</c>; null without a host.</param>

@@ -37,6 +37,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     internal TOperator Add<TOut, TOperator>(StreamNode<TOut> node, TOperator built, params Operator[] next)
         where TOperator : Operator
     {
+        _stage = stages.Of(node.Depth).Name;
         Register(built, node.Name ?? node.GetType().Name.Split('`')[0].Replace("Node", "", StringComparison.Ordinal), node.Text, next);
         return built;
     }
@@ -81,17 +82,17 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     }
 
     /// <summary>Where an input of a union runs on an earlier stage than the union, its events change stages.</summary>
-    internal Operator<T> Gather<T>(StreamNode<T> input, int depth, Operator<T> union)
+    internal Operator<T> Gather<T>(StreamNode<T> node, int depth, UnionOperator<T> union, Operator<T> input)
     {
-        var (from, to) = (stages.Of(input.Depth), stages.Of(depth));
-        _ids.TryAdd(union, _operators.Count - 1);
+        var (from, to) = (stages.Of(node.Depth), stages.Of(depth));
+        _ids[input] = _ids[union];
         if (from == to)
         {
-            return union;
+            return input;
         }
 
         from.AddOutput(to);
-        var hop = Own(new Hop<T>(to, union));
+        var hop = Own(new Hop<T>(to, input));
         _ids[hop] = _ids[union];
         return hop;
     }
@@ -250,6 +251,25 @@ internal readonly record struct KeyRange(int Shard, int Shards)
     internal static KeyRange All => new(0, 1);
 
     internal bool Contains(int group) => group * Shards / StableHash.KeyGroups == Shard;
+
+    /// <summary>Whether a held event is this shard's. One whose key can't be found is the first shard's, and fails there under the query's policy.</summary>
+    internal bool Owns<TKey, T>(Func<T, TKey> key, T value)
+        where TKey : notnull
+    {
+        if (Shards == 1)
+        {
+            return true;
+        }
+
+        try
+        {
+            return Contains(StableHash.GroupOf(key(value)));
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            return Shard == 0;
+        }
+    }
 }
 
 /// <summary>The stages of an engine: the ingress, and for each depth of exchange its shards and the stage that gathers them.</summary>

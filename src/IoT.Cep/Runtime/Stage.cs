@@ -157,6 +157,14 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
         return true;
     }
 
+    /// <summary>Completes when all that was posted before has been processed.</summary>
+    internal Task WaitUntilProcessedAsync()
+    {
+        var mark = new Mark();
+        Post(mark);
+        return mark.Passed;
+    }
+
     internal async Task RunAsync(CancellationToken stop)
     {
         while (await _queue.Reader.WaitToReadAsync(stop).ConfigureAwait(false))
@@ -172,4 +180,13 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
 
     /// <summary>No more messages will come; the loop ends when the queue is empty.</summary>
     internal void Complete() => _queue.Writer.TryComplete();
+
+    private sealed class Mark : StageMessage
+    {
+        private readonly TaskCompletionSource _passed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal Task Passed => _passed.Task;
+
+        internal override void Run() => _passed.SetResult();
+    }
 }

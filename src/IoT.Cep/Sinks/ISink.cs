@@ -12,7 +12,10 @@ public interface ISink<T>
 /// <typeparam name="T">The result's type.</typeparam>
 public interface IInlineSink<T> : ISink<T>
 {
-    /// <summary>Takes a batch of results; copy what must be kept.</summary>
+    /// <summary>
+    /// Takes a batch of results; copy what must be kept. Throwing means that none of it was taken: each result is then given again by itself, and the
+    /// one that fails alone is the query's error.
+    /// </summary>
     /// <param name="batch">The results.</param>
     void Write(in Batch<T> batch);
 
@@ -42,9 +45,9 @@ public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
     bool UsesIdentity { get; }
 
     /// <summary>Connects. Throwing means: try again later, with backoff.</summary>
-    /// <param name="context">Clock, connections and log.</param>
+    /// <param name="context">Clock, connections, log, and what results will come.</param>
     /// <param name="stop">Gives up.</param>
-    ValueTask OpenAsync(ConnectionContext context, CancellationToken stop);
+    ValueTask OpenAsync(SinkContext context, CancellationToken stop);
 
     /// <summary>
     /// Writes a batch as a whole: when it returns, all of it is in place. Throws <see cref="SinkRejectedException"/> for a row

@@ -6,17 +6,20 @@ namespace IoT.Cep;
 internal sealed class ObserverOperator<T>(IObserver<T> observer, QueryContext query, Action<Exception>? failed = null, Action? completed = null)
     : Operator<T>
 {
+    private bool _released;
+
     internal override void OnEvents(in Batch<T> batch)
     {
-        foreach (ref readonly var value in batch.Events)
+        // An observer may unsubscribe at any result; the buffers behind the others have gone back then.
+        for (int i = 0; i < batch.Length && !_released; i++)
         {
             try
             {
-                observer.OnNext(value);
+                observer.OnNext(batch.Events[i]);
             }
             catch (Exception error) when (error is not QueryException)
             {
-                query.Fail(error, this, value, 0);
+                query.Fail(error, this, batch.Events[i], batch.Ticks[i]);
             }
         }
     }
@@ -28,14 +31,22 @@ internal sealed class ObserverOperator<T>(IObserver<T> observer, QueryContext qu
     internal override void OnCompleted()
     {
         completed?.Invoke();
-        observer.OnCompleted();
+        if (!_released)
+        {
+            observer.OnCompleted();
+        }
     }
 
     internal override void OnError(Exception error)
     {
         failed?.Invoke(error);
-        observer.OnError(error);
+        if (!_released)
+        {
+            observer.OnError(error);
+        }
     }
+
+    protected override void Release() => _released = true;
 }
 
 /// <summary>An observer as the sink of a query in an engine: called on the shard's thread.</summary>
@@ -57,16 +68,48 @@ internal sealed class InlineSinkOperator<T>(IInlineSink<T> sink, QueryContext qu
         }
         catch (Exception error) when (error is not QueryException)
         {
+            Recover(in batch, error);
+        }
+    }
+
+    internal override void OnWatermark(long watermark)
+    {
+        try
+        {
+            sink.Advance(watermark);
+        }
+        catch (Exception error) when (error is not QueryException)
+        {
             query.Fail(error, this, null, 0);
         }
     }
 
-    internal override void OnWatermark(long watermark) => sink.Advance(watermark);
-
     internal override void OnCompleted()
     {
         completed();
-        sink.Complete();
+        try
+        {
+            sink.Complete();
+        }
+        catch (Exception error) when (error is not QueryException)
+        {
+            query.Fail(error, this, null, 0);
+        }
+    }
+
+    /// <summary>A batch that failed is given again, result by result, so that one alone is left out.</summary>
+    private void Recover(in Batch<T> batch, Exception error)
+    {
+        if (batch.Length == 1)
+        {
+            query.Fail(error, this, batch.Events[0], batch.Ticks[0]);
+            return;
+        }
+
+        for (int i = 0; i < batch.Length; i++)
+        {
+            OnEvents(batch.Slice(i, 1));
+        }
     }
 
     internal override void OnError(Exception error) => failed(error);

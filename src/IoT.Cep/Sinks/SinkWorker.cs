@@ -29,7 +29,7 @@ public sealed record SinkStatistics(string Name, long Written, long Rejected, in
 /// is written makes the next one, and when that is full the shard waits.
 /// </summary>
 internal sealed class SinkWorker<T>(
-    IAsyncSink<T> sink, CepEngine engine, QueryContext query, Action<Exception> failed, Action completed)
+    IAsyncSink<T> sink, SinkContext context, CepEngine engine, QueryContext query, Action<Exception> failed, Action completed)
     : Operator<T>, ISinkWorker
 {
     /// <summary>Results gathered while a batch is written: a second of a fast sensor network, and a size at which transactions cost little a row.</summary>
@@ -119,7 +119,7 @@ internal sealed class SinkWorker<T>(
 
     public async Task RunAsync(CancellationToken abandon)
     {
-        await RetryAsync(async stop => await sink.OpenAsync(engine.Context, stop).ConfigureAwait(false), abandon).ConfigureAwait(false);
+        await RetryAsync(async stop => await sink.OpenAsync(context, stop).ConfigureAwait(false), abandon).ConfigureAwait(false);
         while (await TakeAsync(abandon).ConfigureAwait(false))
         {
             await WriteAsync(abandon).ConfigureAwait(false);

@@ -51,7 +51,12 @@ public static class StateCodec
     private static unsafe void WriteRaw<T>(StateWriter writer, T value) =>
         writer.Bytes(new ReadOnlySpan<byte>(Unsafe.AsPointer(ref value), Unsafe.SizeOf<T>()));
 
-    private static T ReadRaw<T>(StateReader reader) => Unsafe.ReadUnaligned<T>(in reader.Bytes().Span[0]);
+    private static T ReadRaw<T>(StateReader reader)
+    {
+        var bytes = reader.Bytes();
+        return bytes.Length == Unsafe.SizeOf<T>() ? Unsafe.ReadUnaligned<T>(in bytes.Span[0]) : throw new InvalidDataException(
+            $"Saved state has {bytes.Length} bytes where {typeof(T)} has {Unsafe.SizeOf<T>()}: it was saved by another type or projection.");
+    }
 
     /// <summary>The time of events whose stream does not say which: the member marked [EventTime].</summary>
     internal static class EventTimes<T>

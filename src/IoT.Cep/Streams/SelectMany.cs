@@ -35,6 +35,8 @@ internal sealed record SelectManyNode<T, TResult>(StreamNode<T> Source, Func<T, 
 {
     internal override string Text => $"SelectMany {Lambda}";
 
+    internal override bool HasIdentity => false;
+
     internal override void Build(Plan plan, Operator<TResult> next) =>
         Input.Build(plan, plan.Add(this, new SelectManyOperator<T, TResult>(next, plan.Query, Selector), next));
 }

@@ -24,6 +24,9 @@ internal abstract record StreamNode<T>
     /// <summary>Whether a later result may correct an earlier one.</summary>
     internal virtual bool IsUpdating => false;
 
+    /// <summary>Whether each event is the result of something that has a name of its own: a window, a match, a silence.</summary>
+    internal virtual bool HasIdentity => false;
+
     /// <summary>Refuses a stream with corrections in front of an operator that can't take them.</summary>
     internal void RequireAppendOnly(string verb)
     {
@@ -50,6 +53,8 @@ internal abstract record StreamNode<TIn, TOut>(StreamNode<TIn> Input) : StreamNo
     internal override bool IsStateless => Input.IsStateless;
 
     internal override bool IsUpdating => Input.IsUpdating;
+
+    internal override bool HasIdentity => Input.HasIdentity;
 }
 
 /// <summary>How a stream's key is found, and how many keys an operator may hold at a time.</summary>

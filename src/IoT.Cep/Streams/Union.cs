@@ -20,7 +20,15 @@ public static partial class EventStreamExtensions
             throw new ArgumentException("The streams of a Union begin at sources of one engine, or all of them in place.", nameof(others));
         }
 
-        return new UnionNode<T>(inputs).ToStream();
+        var union = new UnionNode<T>(inputs);
+        if (union.IsUpdating && !union.HasIdentity)
+        {
+            throw new ArgumentException(
+                "One of the streams may correct its results (AllowLate), and another one's events have no identity to be corrected by. Store them apart, or leave AllowLate out.",
+                nameof(others));
+        }
+
+        return union.ToStream();
     }
 
     /// <summary>The same as <see cref="Union"/>, under Rx's name.</summary>
@@ -42,12 +50,14 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
 
     internal override bool IsUpdating => Inputs.Any(node => node.IsUpdating);
 
+    internal override bool HasIdentity => Inputs.All(node => node.HasIdentity);
+
     internal override void Build(Plan plan, Operator<T> next)
     {
-        var union = plan.Add(this, new UnionOperator<T>(next, Inputs.Length), next);
+        var union = plan.Add(this, new UnionOperator<T>(next, Inputs.Length, HasIdentity), next);
         for (int i = 0; i < Inputs.Length; i++)
         {
-            Inputs[i].Build(plan, plan.Gather(Inputs[i], Depth, union.Inputs[i]));
+            Inputs[i].Build(plan, plan.Gather(Inputs[i], Depth, union, union.Inputs[i]));
         }
     }
 }
@@ -56,15 +66,17 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
 internal sealed class UnionOperator<T> : Operator<T>
 {
     private readonly Operator<T> _next;
+    private readonly bool _hasIdentity;
 
     // State that checkpoints save.
     private readonly long[] _watermarks;
     private readonly bool[] _completed;
     private long _watermark = long.MinValue;
 
-    internal UnionOperator(Operator<T> next, int inputs)
+    internal UnionOperator(Operator<T> next, int inputs, bool hasIdentity)
     {
         _next = next;
+        _hasIdentity = hasIdentity;
         _watermarks = new long[inputs];
         Array.Fill(_watermarks, long.MinValue);
         _completed = new bool[inputs];
@@ -75,7 +87,8 @@ internal sealed class UnionOperator<T> : Operator<T>
 
     internal IReadOnlyList<Operator<T>> Inputs { get; }
 
-    internal override void OnEvents(in Batch<T> batch) => _next.OnEvents(in batch);
+    // Where only some of the inputs' events have an identity, none has: a store could not tell the others apart.
+    internal override void OnEvents(in Batch<T> batch) => _next.OnEvents(_hasIdentity ? batch : new Batch<T>(batch.Events, batch.Ticks));
 
     internal override void OnWatermark(long watermark) => throw new System.Diagnostics.UnreachableException();
 

@@ -12,6 +12,9 @@ internal interface IWindowKernel<T, TState, TValue>
     TValue Select(in T value);
 
     void Add(ref TState state, in T value, in TValue selected);
+
+    /// <summary>False for a state whose only event failed: its key has no result.</summary>
+    bool HasEvents(in TState state);
 }
 
 /// <summary>Only Count is asked for.</summary>
@@ -21,6 +24,8 @@ internal readonly struct CountKernel<T> : IWindowKernel<T, Moments, Unit>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref Moments state, in T value, in Unit selected) => state.Count++;
+
+    public bool HasEvents(in Moments state) => state.Count > 0;
 }
 
 /// <summary>Any aggregates of one selector.</summary>
@@ -31,6 +36,8 @@ internal readonly struct OneKernel<T>(Func<T, double> selector) : IWindowKernel<
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref Moments state, in T value, in double selected) => state.Add(selected);
+
+    public bool HasEvents(in Moments state) => state.Count > 0;
 }
 
 /// <summary>Aggregates of up to four selectors.</summary>
@@ -54,6 +61,8 @@ internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IWindowKer
             state[i].Add(selected[i]);
         }
     }
+
+    public bool HasEvents(in Four<Moments> state) => state[0].Count > 0;
 }
 
 /// <summary>Aggregates of up to sixteen selectors.</summary>
@@ -77,6 +86,8 @@ internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IWindow
             state[i].Add(selected[i]);
         }
     }
+
+    public bool HasEvents(in Sixteen<Moments> state) => state[0].Count > 0;
 }
 
 /// <summary>A user's accumulator. It works on a copy, so that an event at which it throws leaves the state as it was.</summary>
@@ -93,6 +104,8 @@ internal readonly struct AccumulatorKernel<T, TAccumulator>(TAccumulator seed) :
         state.Value = next;
         state.IsSeeded = true;
     }
+
+    public bool HasEvents(in Seeded<TAccumulator> state) => state.IsSeeded;
 }
 
 internal struct Seeded<T>

@@ -12,6 +12,7 @@ internal sealed class Projection<T>
     private readonly List<Selector> _selectors = [];
     private readonly Moments[] _scratch = new Moments[MaxSelectors];
     private bool _recording;
+    private bool _isRestored;
     private T _first = default!;
 
     /// <summary>Whether every selector is known; after a restore only their texts are, until the next event.</summary>
@@ -28,13 +29,14 @@ internal sealed class Projection<T>
     {
         _selectors.Clear();
         _selectors.AddRange(texts.Select(text => new Selector(text, null, null)));
-        IsBound = false;
+        (IsBound, _isRestored) = (false, true);
     }
 
     /// <summary>Runs a projection over a window that holds exactly one event.</summary>
     internal void Record<TKey, TResult>(Func<WindowGroup<TKey, T>, TResult> project, in WindowInfo<TKey> info, T first)
     {
         int known = _selectors.Count;
+        bool isComplete = false;
         _recording = true;
         _first = first;
         try
@@ -42,19 +44,27 @@ internal sealed class Projection<T>
             _scratch[0] = default;
             _scratch[0].Count = 1;
             project(new WindowGroup<TKey, T>(this, in info, _scratch));
+            isComplete = true;
         }
         finally
         {
+            if (!isComplete)
+            {
+                // What was found before the error is found again, at the next event.
+                _selectors.RemoveRange(known, _selectors.Count - known);
+            }
+
             _recording = false;
             _first = default!;
         }
 
-        if (known > 0 && (known != _selectors.Count || _selectors.Exists(s => s.Function is null)))
+        if (_isRestored && (known != _selectors.Count || _selectors.Exists(s => s.Function is null)))
         {
             throw new InvalidOperationException(
                 "The saved state belongs to another projection: it asks for other aggregates than this one. Give the changed query a new name.");
         }
 
+        _isRestored = false;
         IsBound = true;
     }
 

@@ -150,9 +150,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     {
         var id = key.Select(value);
         var selected = kernel.Select(in value);
-        ref var state = ref pane.Map.GetOrAdd(id, out bool added);
-        kernel.Add(ref state, in value, in selected);
-        Emit(pane, id, (byte)StableHash.GroupOf(id), ref state, isUpdate: !added);
+        ref var state = ref pane.Map.GetOrAdd(id, out _);
+        bool isUpdate = kernel.HasEvents(in state);
+        var corrected = state;
+        kernel.Add(ref corrected, in value, in selected);
+        Emit(pane, id, (byte)StableHash.GroupOf(id), ref corrected, isUpdate);
+
+        // Only now: an event whose correction can't be projected becomes a dead letter, and is in no later result.
+        state = corrected;
     }
 
     private Pane PaneAt(long start)
@@ -205,7 +210,11 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         while (_fireIndex < entries.Length)
         {
             ref var entry = ref entries[_fireOrder[_fireIndex]];
-            Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+            if (kernel.HasEvents(in entry.State))
+            {
+                Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+            }
+
             _fireIndex++;
         }
 

@@ -114,6 +114,8 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     internal override bool IsStateless => false;
 
+    internal override bool HasIdentity => true;
+
     internal override bool IsOrdered => Spec.AllowedLateness == TimeSpan.Zero;
 
     internal override bool IsUpdating => Spec.AllowedLateness > TimeSpan.Zero;

@@ -1,0 +1,185 @@
+using IoT.Cep.Extensibility;
+using static IoT.Cep.Tests.Span;
+
+namespace IoT.Cep.Tests;
+
+/// <summary>User code throws at each index of a batch in turn: the event alone is left out, and the others give what they give without it.</summary>
+public class ErrorPolicyTests
+{
+    private const int Count = 6;
+
+    [Fact]
+    public void Where_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s.Where(r => check(r) >= 0));
+
+    [Fact]
+    public void Select_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s.Select(r => check(r)));
+
+    [Fact]
+    public void SelectMany_skips_exactly_the_failing_event() =>
+        AtEveryIndex((s, check) => s.SelectMany(r => new[] { r.Value, r.Value + 100 }.Select(x => x >= 100 ? check(r) : x)));
+
+    [Fact]
+    public void Enrich_skips_exactly_the_failing_event() =>
+        AtEveryIndex((s, check) => s.Enrich(new Table<string, string>([new("a", "Hall")]), r => r.Key, (r, row) => check(r)));
+
+    [Fact]
+    public void KeyBy_skips_exactly_the_failing_event() =>
+        AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2).Window(Window.Tumbling(Seconds(2))).Select(w => w.Sum(r => r.Value)));
+
+    [Fact]
+    public void KeyBy_of_a_pattern_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2)
+        .Match(Pattern.Begin<Reading>(out _, r => true).FollowedBy(out _, r => true).Within(Seconds(60))).Select(m => (m.Start, m.End)));
+
+    [Fact]
+    public void KeyBy_of_absence_skips_exactly_the_failing_event() =>
+        AtEveryIndex((s, check) => s.KeyBy(r => check(r)).Silent(Seconds(1)));
+
+    [Fact]
+    public void Window_selector_skips_exactly_the_failing_event() =>
+        AtEveryIndex((s, check) => s.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(2)))
+            .Select(w => (w.Sum(r => r.Value), w.Max(r => check(r)), w.Count())));
+
+    [Fact]
+    public void Accumulator_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s.KeyBy(r => $"{r.Value}")
+        .Window(Window.Tumbling(Seconds(2))).Aggregate(new Checking { Check = check }, (w, c) => c.Sum), canSave: false);
+
+    [Fact]
+    public void Simple_condition_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s
+        .Match(Pattern.Begin<Reading>(out _, r => check(r) >= 0).FollowedBy(out _, r => r.Value > 2).Within(Seconds(60))).Select(m => (m.Start, m.End)));
+
+    [Fact]
+    public void Dependent_condition_skips_exactly_the_failing_event() => AtEveryIndex(
+        (s, check) => s.Match(Pattern.Begin<Reading>(out var first, r => true).FollowedBy(out _, (r, m) => check(r) > m[first].Value + 1).Within(Seconds(60)))
+            .Select(m => (m.Start, m.End)), from: 1);
+
+    [Fact]
+    public void Projection_that_throws_loses_its_result_alone()
+    {
+        for (int bad = 0; bad < Count; bad++)
+        {
+            double failing = bad;
+            var outcome = Rows().Through(s => s.SelectMany(r => new[] { r, r }).KeyBy(r => r.Value).Window(Window.Tumbling(Seconds(60)))
+                .Select(w => w.Key == failing && w.Count() == 2 ? throw new FormatException("bad") : w.Key + (0 * w.Count()))).Skipping().Run();
+            Assert.Equal(Enumerable.Range(0, Count).Select(i => (double)i).Where(x => x != failing), outcome.Rows.Select(row => row.Value).Order());
+            Assert.Single(outcome.DeadLetters);
+        }
+    }
+
+    [Fact]
+    public void Correction_that_throws_loses_its_result_alone() =>
+        Timeline.Of<double>().At(1, 1).Watermark(10).At(2, 10).At(3, 100).Watermark(11).At(4, 1000).Watermark(20)
+            .Through(s => s.Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(5)))
+                .Select(w => w.Max(x => x) + w.Sum(x => x) == 21 ? throw new FormatException("bad") : w.Sum(x => x)))
+            .Skipping().Expect((10, 1), (10, 101), (10, 1101));
+
+    [Fact]
+    public void Selectors_found_before_an_error_are_found_again() =>
+        Timeline.Of<double>().At(1, 1).At(2, 2).At(3, 4).End()
+            .Through(s => s.Window(Window.Tumbling(Seconds(10))).Select(w => (w.Sum(x => x), w.Max(x => x == 1 ? throw new FormatException("bad") : x), w.Min(x => -x))))
+            .Skipping().Expect((10, (6, 4, -4)));
+
+    [Fact]
+    public void Stop_names_the_query_the_operator_and_the_event()
+    {
+        var error = Rows().Through(s => s.Where(r => r.Value < 3 || (r.Value == 3 && int.Parse("x", null) > 0))).ExpectError();
+        Assert.Equal(("test", "Where r => r.Value < 3 || (r.Value == 3 && int.Parse(\"x\", null) > 0)"), (error.Query, error.Operator));
+        Assert.Contains("b=3 (1970-01-01T00:00:04", error.Message, StringComparison.Ordinal);
+        Assert.IsType<FormatException>(error.InnerException);
+    }
+
+    [Fact]
+    public void Stop_ends_at_the_failing_event() =>
+        Assert.Equal([0.0, 1, 2], Rows(watermarks: true).Through(s => s.Select(r => r.Value == 3 ? throw new FormatException("bad") : r.Value)).Run()
+            .Rows.Select(row => row.Value));
+
+    [Fact]
+    public void Observer_that_throws_skips_the_event_alone()
+    {
+        var letters = new List<string>();
+        var seen = new List<double>();
+        var query = new QueryContext("test", ErrorPolicy.Skip, (_, _, _, value) => letters.Add($"{value}"));
+        using var sink = new ObserverOperator<double>(System.Reactive.Observer.Create<double>(x => seen.Add(x == 2 ? throw new FormatException("bad") : x)), query);
+        sink.OnEvents(new Batch<double>([1, 2, 3], [1, 2, 3]));
+        Assert.Equal([1.0, 3], seen);
+        Assert.Equal(["2"], letters);
+    }
+
+    [Fact]
+    public void Inline_sink_that_throws_skips_the_event_alone()
+    {
+        for (int bad = 0; bad < Count; bad++)
+        {
+            var letters = new List<string>();
+            var sink = new Fussy(bad);
+            using var end = new InlineSinkOperator<double>(
+                sink, new QueryContext("test", ErrorPolicy.Skip, (_, _, _, value) => letters.Add($"{value}")), _ => { }, () => { });
+            end.OnEvents(new Batch<double>([0, 1, 2, 3, 4, 5], new long[Count]));
+            end.OnWatermark(1);
+            end.OnCompleted();
+            Assert.Equal([.. new double[] { 0, 1, 2, 3, 4, 5 }.Where(x => x != bad)], sink.Seen);
+            Assert.Equal([$"{bad}", "", ""], letters);
+        }
+    }
+
+    private static Timeline<Reading> Rows(int without = -1, bool watermarks = false)
+    {
+        var timeline = Timeline.Keyed();
+        for (int i = 0; i < Count; i++)
+        {
+            timeline = i == without ? timeline : timeline.At(i + 1, i % 2 == 0 ? "a" : "b", i);
+            timeline = watermarks ? timeline.Watermark(i + 1) : timeline;
+        }
+
+        return timeline.Watermark(60).Watermark(100).End();
+    }
+
+    private static void AtEveryIndex<TResult>(
+        Func<IEventStream<Reading>, Func<Reading, double>, IEventStream<TResult>> query, int from = 0, bool canSave = true)
+    {
+        for (int bad = from; bad < Count; bad++)
+        {
+            double failing = bad;
+            var expected = Rows(without: bad).Through(s => query(s, r => r.Value));
+            var actual = Rows().Through(s => query(s, r => r.Value == failing ? throw new FormatException("bad") : r.Value)).Skipping();
+            var outcome = (canSave ? actual : actual.WithoutSaving()).Run();
+            Assert.Equal((canSave ? expected : expected.WithoutSaving()).Run().Results, outcome.Results);
+            Assert.Equal([$"{(bad % 2 == 0 ? "a" : "b")}={bad}"], outcome.DeadLetters);
+        }
+    }
+
+    private struct Checking : IAccumulator<Reading, Checking>
+    {
+        internal double Sum;
+        internal Func<Reading, double> Check;
+
+        public void Add(in Reading value)
+        {
+            Sum += 1000;
+            Sum += Check(value) - 1000;
+        }
+
+        public void Merge(in Checking other) => Sum += other.Sum;
+    }
+
+    /// <summary>Refuses a batch with the bad value whole, as a sink does that leaves nothing half done.</summary>
+    private sealed class Fussy(double bad) : IInlineSink<double>
+    {
+        internal List<double> Seen { get; } = [];
+
+        public string Name => "fussy";
+
+        public void Write(in Batch<double> batch)
+        {
+            if (batch.Events.Contains(bad))
+            {
+                throw new FormatException("bad");
+            }
+
+            Seen.AddRange(batch.Events);
+        }
+
+        public void Advance(long ticks) => throw new FormatException("bad");
+
+        public void Complete() => throw new FormatException("bad");
+    }
+}
