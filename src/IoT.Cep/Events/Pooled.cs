@@ -48,7 +48,9 @@ internal static class Pooled
     {
         var larger = Rent<T>(Math.Max(needed, buffer.Length * 2));
         buffer.AsSpan(0, used).CopyTo(larger);
-        Return(ref buffer, used);
+
+        // All of it is cleared: what was removed or filtered may still stand behind what is used.
+        Return(ref buffer, buffer.Length);
         buffer = larger;
     }
 }

@@ -198,10 +198,21 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
     private void LoadFound(StateReader reader)
     {
-        _lastEnd = Math.Max(_lastEnd, reader.Int64());
+        // Shards may have found their last matches at different times: only those of the latest can have another beside them.
+        long lastEnd = reader.Int64();
+        if (lastEnd > _lastEnd)
+        {
+            _lastEnd = lastEnd;
+            _foundAtLastEnd.Clear();
+        }
+
         for (int count = reader.Int32(); count > 0; count--)
         {
-            _foundAtLastEnd.Add((StateCodec.Require<TKey>().Read(reader), reader.Int64()));
+            var found = (StateCodec.Require<TKey>().Read(reader), reader.Int64());
+            if (lastEnd == _lastEnd)
+            {
+                _foundAtLastEnd.Add(found);
+            }
         }
     }
 
@@ -224,14 +235,15 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
         if (begins)
         {
-            int last = _matches.Take(value, ticks, None);
             if (_steps.Length == 1)
             {
-                Emit(key, last);
+                Emit(key, _matches.Take(value, ticks, None));
             }
             else
             {
-                AddRun(key, last, 1, ticks);
+                // The key's place comes first: where there is none left, no event stays behind.
+                RunsOf(key);
+                AddRun(key, _matches.Take(value, ticks, None), 1, ticks);
             }
         }
     }

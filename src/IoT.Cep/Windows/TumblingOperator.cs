@@ -10,10 +10,10 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     where TState : struct
     where TKernel : struct, IWindowKernel<TKey, T, TState, TValue>
 {
-    private const int MaxFreeMaps = 4;
+    private const int MaxFreePanes = 4;
 
     private readonly OrderedOutput<TResult> _output = new(next);
-    private readonly Stack<KeyedMap<TKey, TState>> _free = new();
+    private readonly Stack<Pane> _free = new();
     private int[] _fireOrder = [];
     private TKey[] _keys = [];
     private TValue[] _values = [];
@@ -206,7 +206,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             return _panes[at];
         }
 
-        var pane = new Pane(start, _free.Count > 0 ? _free.Pop() : new KeyedMap<TKey, TState>(key.MaxKeys));
+        var pane = _free.Count > 0 ? _free.Pop() : new Pane(new KeyedMap<TKey, TState>(key.MaxKeys));
+        (pane.Start, pane.HasFired) = (start, false);
         _panes.Insert(at, pane);
         return pane;
     }
@@ -224,7 +225,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         _output.Flush();
         while (_panes.Count > 0 && (time == long.MaxValue || spec.GoneAt(_panes[0].Start) <= time))
         {
-            Release(_panes[0].Map);
+            Release(_panes[0]);
             _panes.RemoveAt(0);
         }
     }
@@ -295,18 +296,19 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
     }
 
-    private void Release(KeyedMap<TKey, TState> map)
+    private void Release(Pane pane)
     {
-        if (_free.Count < MaxFreeMaps && map.IsWellUsed)
+        if (_free.Count < MaxFreePanes && pane.Map.IsWellUsed)
         {
-            map.Clear();
-            _free.Push(map);
+            pane.Map.Clear();
+            _free.Push(pane);
         }
     }
 
-    private sealed class Pane(long start, KeyedMap<TKey, TState> map)
+    /// <summary>One window of all keys; used again for a later window.</summary>
+    private sealed class Pane(KeyedMap<TKey, TState> map)
     {
-        internal long Start => start;
+        internal long Start { get; set; }
 
         internal KeyedMap<TKey, TState> Map => map;
 
