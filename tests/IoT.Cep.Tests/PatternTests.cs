@@ -127,6 +127,35 @@ public class PatternTests
     }
 
     [Fact]
+    public void Event_past_the_key_limit_is_not_held()
+    {
+        var input = new Input<Reading>();
+        using var run = new PlanRun<Reading, Match<Reading>>(
+            input, input.ToStream().KeyBy(r => r.Key, maxKeys: 2).Match(_warmThenHot).Node, shards: 1, ErrorPolicy.Skip);
+        run.Push([new("a", 25), new("b", 25), new("c", 25), new("d", 25)], [1, 2, 3, 4]);
+        run.Advance(5);
+        Assert.Equal((2, 2), run.Plan.Operators.OfType<MatchOperator<string, Reading>>().Single().Held);
+        Assert.Equal(2, run.DeadLetters.Count);
+    }
+
+    [Fact]
+    public void Match_keeps_its_number_when_shards_are_merged()
+    {
+        var timeline = Timeline.Keyed();
+        foreach (string key in new[] { "a", "b", "c", "d", "e", "f" })
+        {
+            timeline.At(1, key, 25).At(1, key, 26);
+        }
+
+        for (int i = 0; i < 6; i++)
+        {
+            timeline.At(2 + i, "abcdef".Substring(i, 1), i % 2 == 0 ? 40.5 : 99).Watermark(2 + i).At(2 + i, "abcdef".Substring(5 - i, 1), 99).Watermark(2.5 + i);
+        }
+
+        Assert.NotEmpty(timeline.Through(s => s.KeyBy(r => r.Key).Match(_warmThenHot).Select(m => m.End.Second)).WithIdentity().Run().Rows);
+    }
+
+    [Fact]
     public void Match_has_an_identity_of_key_and_times()
     {
         var outcome = Timeline.Keyed().At(1, "a", 21).At(1, "a", 22).At(3, "a", 99).End()

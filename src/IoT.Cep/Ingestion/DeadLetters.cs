@@ -93,8 +93,11 @@ public sealed class DeadLetters : ISource<DeadLetter>
         Add(new DeadLetter(reason, source, SafeText.Escape(topic), SafeText.Escape(detail), SafeText.Escape(prefix[..length]), _clock.GetUtcNow()));
     }
 
-    internal void Add(DeadLetterReason reason, string source, string detail, object? value) => Add(new DeadLetter(
-        reason, source, "", SafeText.Escape(detail), SafeText.Escape(value?.ToString(), PrefixBytes * 4), _clock.GetUtcNow()));
+    internal void Add(DeadLetterReason reason, string source, string detail, object? value) => Add(
+        new DeadLetter(reason, source, "", SafeText.Escape(detail), SafeText.Escape(value?.ToString(), PrefixBytes * 4), _clock.GetUtcNow()),
+
+        // A letter about a letter would come back to the query that failed on it, and so on for ever.
+        isStreamed: value is not DeadLetter);
 
     /// <summary>No more will come; the stream ends when all were read.</summary>
     internal void Complete() => Stream().Writer.TryComplete();
@@ -110,7 +113,7 @@ public sealed class DeadLetters : ISource<DeadLetter>
         }
     }
 
-    private void Add(DeadLetter letter)
+    private void Add(DeadLetter letter, bool isStreamed = true)
     {
         Channel<DeadLetter>? stream;
         lock (_gate)
@@ -122,7 +125,7 @@ public sealed class DeadLetters : ISource<DeadLetter>
                 _latest.Dequeue();
             }
 
-            stream = _stream;
+            stream = isStreamed ? _stream : null;
         }
 
         if (stream is not null && !stream.Writer.TryWrite(letter))

@@ -233,11 +233,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
             }
         }
 
-        foreach (var (tracker, sink) in query.Trackers)
-        {
-            tracker.RemoveSink(sink);
-        }
-
+        ReleaseAcknowledgements(query);
         query.Plan.Detach();
         query.OnRemoved();
         if (query.Worker is { } worker)
@@ -253,6 +249,14 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         lock (_queries)
         {
             _removed.Add(query);
+        }
+    }
+
+    internal static void ReleaseAcknowledgements(Query query)
+    {
+        foreach (var (tracker, sink) in query.Trackers)
+        {
+            tracker.RemoveSink(sink);
         }
     }
 

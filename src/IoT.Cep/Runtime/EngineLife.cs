@@ -229,7 +229,13 @@ internal sealed class EngineLife : IDisposable
         {
             lock (_gate)
             {
-                _sinks.TryAdd(query, Task.Run(() => worker.RunAsync(_abandon.Token)));
+                _sinks.TryAdd(query, Task.Run(async () =>
+                {
+                    await worker.RunAsync(_abandon.Token).ConfigureAwait(false);
+
+                    // It has written all it will: a query that failed holds no acknowledgement back.
+                    CepEngine.ReleaseAcknowledgements(query);
+                }));
             }
         }
     }

@@ -62,6 +62,9 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
 
     public string Name => _source.Name;
 
+    /// <summary>At so many events a batch leaves; where it can't, the transport waits or its source's mode decides.</summary>
+    private int FullAt => Math.Min(_options.CapacityEvents, EventBuffer<T>.DefaultCapacity);
+
     public AckTracker Acknowledgements { get; } = new();
 
     public SourceStatistics Statistics
@@ -149,17 +152,14 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 _hasAcknowledged = true;
             }
 
-            if (_buffer.Count >= EventBuffer<T>.DefaultCapacity || (_buffer.Count == 0 && _hasAcknowledged) || _options.MaxBatchDelay == TimeSpan.Zero)
-            {
-                TryFlush();
-            }
-            else if (!_timerIsSet)
+            bool isDue = _buffer.Count >= FullAt || (_buffer.Count == 0 && _hasAcknowledged) || _options.MaxBatchDelay == TimeSpan.Zero;
+            if (!(isDue && TryFlush()) && !_timerIsSet)
             {
                 _timerIsSet = true;
                 _batchTimer.Change(_options.MaxBatchDelay, Timeout.InfiniteTimeSpan);
             }
 
-            return _buffer.Count < _options.CapacityEvents && (_buffer.Count < EventBuffer<T>.DefaultCapacity || _options.Backpressure != BackpressureMode.Wait)
+            return _buffer.Count < FullAt || _options.Backpressure != BackpressureMode.Wait
                 ? ValueTask.CompletedTask
                 : new ValueTask(WaitUntilFlushedAsync());
         }
@@ -272,6 +272,12 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
     {
         lock (_stage.Gate)
         {
+            if (!_running.IsConnected)
+            {
+                // A source without a transport has no other way to say that it is there.
+                _running.SetConnected(true);
+            }
+
             _received += events.Length;
             _events += events.Length;
             Push(events, ticks);
@@ -340,7 +346,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 int excess = _buffer.Count - _options.CapacityEvents;
                 foreach (ref readonly var value in _buffer.Events[..excess])
                 {
-                    if (_hasAcknowledged)
+                    if (_hasAcknowledged || mustNotLose)
                     {
                         _deadLetters++;
                         _engine.AddDeadLetter(DeadLetterReason.Overflow, Name, "The queries did not keep up.", value);
@@ -354,6 +360,8 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 _buffer.RemoveFirst(excess);
                 return;
             default:
+                _dropped += _buffer.MessageCount;
+                _buffer.Reject(DeadLetterReason.Overflow, "");
                 throw new InvalidOperationException(
                     $"Source '{Name}' has {_options.CapacityEvents:N0} events waiting and its backpressure mode is Fail. Use Wait or a dropping mode, or make the queries or sinks faster.");
         }
@@ -429,7 +437,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         {
             lock (_stage.Gate)
             {
-                if (_buffer.Count < EventBuffer<T>.DefaultCapacity || TryFlush())
+                if (_buffer.Count < FullAt || TryFlush())
                 {
                     return;
                 }

@@ -108,19 +108,28 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     /// <summary>Takes the query off its inputs.</summary>
     internal void Detach()
     {
-        foreach (var one in _attached)
+        IDisposable[] attached;
+        lock (_attached)
+        {
+            attached = [.. _attached];
+            _attached.Clear();
+        }
+
+        foreach (var one in attached)
         {
             one.Dispose();
         }
-
-        _attached.Clear();
     }
 
     internal void Start()
     {
         foreach (var start in _starts)
         {
-            _attached.Add(start());
+            var attached = start();
+            lock (_attached)
+            {
+                _attached.Add(attached);
+            }
         }
     }
 

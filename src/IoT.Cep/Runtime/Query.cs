@@ -76,6 +76,7 @@ public sealed class Query : IDisposable
         {
             State = QueryState.Failed;
             Error = error;
+            _plan.Detach();
             Log.QueryStopped(_engine.Logger, Name, SafeText.Escape(error.Message, 500));
         }
     }

@@ -76,6 +76,18 @@ internal sealed class SinkWorker<T>(
         }
     }
 
+    /// <summary>Whether a batch has been taken and not been written yet.</summary>
+    internal bool IsWriting
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _writing.Columns.Count > 0;
+            }
+        }
+    }
+
     public Task WaitForRoomAsync(CancellationToken stop) => _room.WaitAsync(() => HasRoom, stop);
 
     internal override void OnEvents(in Batch<T> batch)

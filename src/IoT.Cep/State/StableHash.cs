@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -41,10 +42,16 @@ internal static class StableHash
             return OfBytes(MemoryMarshal.AsBytes(text.AsSpan()));
         }
 
+        // Equal values of these may print differently: 1.0 and 1.00, one instant with two offsets.
+        if (typeof(TKey) == typeof(decimal) || typeof(TKey) == typeof(DateTimeOffset))
+        {
+            return Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1);
+        }
+
         // Primitive values hash alike in every process; tuples and records may mix a seed in, so their printed form is hashed.
         return typeof(TKey).IsPrimitive || typeof(TKey).IsEnum
             ? Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1)
-            : OfBytes(MemoryMarshal.AsBytes((key.ToString() ?? "").AsSpan()));
+            : OfBytes(MemoryMarshal.AsBytes(((key is IFormattable value ? value.ToString(null, CultureInfo.InvariantCulture) : key.ToString()) ?? "").AsSpan()));
     }
 
     private static ulong OfBytes(ReadOnlySpan<byte> bytes)

@@ -7,6 +7,9 @@ internal sealed record LateNode<T>(StreamNode<T> Source, WindowSpec Spec) : Stre
 {
     internal override string Text => $"Late for {Spec}";
 
+    /// <summary>Late events are behind the watermark, every one.</summary>
+    internal override bool IsOrdered => false;
+
     internal override void Build(Plan plan, Operator<T> next) =>
         Input.Build(plan, plan.Add(this, new LateOperator<T>(next, plan.Query, Spec), next));
 }

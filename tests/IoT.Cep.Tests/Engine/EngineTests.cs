@@ -1,3 +1,4 @@
+using IoT.Cep.Extensibility;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using static IoT.Cep.Tests.Span;
@@ -107,7 +108,7 @@ public class EngineTests
         var query = Memory(engine, 100).Select(r => r.Value == 7 ? throw new FormatException("bad") : r.Value).To(new Collecting<double>());
         engine.From(engine.DeadLetters).Select(letter => letter.Detail).To(store);
         await engine.RunAsync().WaitAsync(Limit.Time);
-        Assert.Equal((10, 10), (query.SkippedEvents, engine.DeadLetters.CountOf(Extensibility.DeadLetterReason.QueryError)));
+        Assert.Equal((10, 10), (query.SkippedEvents, engine.DeadLetters.CountOf(DeadLetterReason.QueryError)));
         Assert.Equal(10, store.Rows.Count(row => row.EndsWith("FormatException: bad", StringComparison.Ordinal)));
     }
 
@@ -120,6 +121,16 @@ public class EngineTests
         engine.From(engine.DeadLetters).KeyBy(letter => letter.Source).Window(Window.Tumbling(TimeSpan.FromDays(10_000))).Select(w => w.Count()).To(store);
         await engine.RunAsync().WaitAsync(Limit.Time);
         Assert.Equal([10L], store.Rows);
+    }
+
+    [Fact]
+    public async Task Query_over_dead_letters_that_fails_gets_none_of_its_own()
+    {
+        await using var engine = new CepEngine(new CepEngineOptions { ErrorPolicy = ErrorPolicy.Skip });
+        Memory(engine, 100).Select(r => r.Value == 7 ? throw new FormatException("bad") : r.Value).To(new Collecting<double>());
+        engine.From(engine.DeadLetters).Select<DeadLetter, string>(letter => throw new FormatException("worse")).To(new Collecting<string>());
+        await engine.RunAsync().WaitAsync(Limit.Time);
+        Assert.Equal(20, engine.DeadLetters.Count);
     }
 
     [Fact]

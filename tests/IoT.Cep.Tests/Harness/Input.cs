@@ -26,7 +26,13 @@ internal sealed record Input<T>(bool IsInOrder = false) : StreamNode<T>
         }
     }
 
-    internal void Advance(long watermark) => _entries.ForEach(entry => entry.OnWatermark(watermark));
+    internal void Advance(long watermark)
+    {
+        foreach (var entry in _entries)
+        {
+            entry.OnWatermark(watermark);
+        }
+    }
 
     internal void Complete() => _entries.ForEach(entry => entry.OnCompleted());
 }
