@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Microsoft.Data.Sqlite;
 using Quickstart;
 using Spectre.Console;
 
@@ -23,34 +22,42 @@ if (options.WantsHelp)
     return 0;
 }
 
+var clock = TimeProvider.System;
+long stoppedAt = 0;
 using var stop = new CancellationTokenSource();
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 try
 {
-    return await new Session(options, TimeProvider.System).RunAsync(stop.Token);
+    return await new Session(options, clock).RunAsync(stop.Token);
 }
 catch (InvalidDataException error)
 {
     Console.Error.WriteLine(error.Message);
     return Misused;
 }
-catch (Exception error) when (error is InvalidOperationException or IOException or UnauthorizedAccessException or SqliteException)
+catch (Exception error) when (error is InvalidOperationException or IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine(error.Message);
     return CouldNotRun;
 }
 catch (OperationCanceledException) when (stop.IsCancellationRequested)
 {
-    // Stopped before the first reading.
+    Console.WriteLine("Stopped before the first reading.");
     return 0;
 }
 
-// The first one ends in good order, a second one at once.
+// The first one ends in good order, a second one at once. One that follows in the same half second is the same: the
+// command "timeout", for one, signals the process and then its group.
 void Stop(PosixSignalContext signal)
 {
     signal.Cancel = true;
-    if (stop.IsCancellationRequested)
+    if (!stop.IsCancellationRequested)
+    {
+        stoppedAt = clock.GetTimestamp();
+        stop.Cancel();
+    }
+    else if (clock.GetElapsedTime(stoppedAt) > TimeSpan.FromMilliseconds(500))
     {
         if (!Console.IsOutputRedirected)
         {
@@ -59,6 +66,4 @@ void Stop(PosixSignalContext signal)
 
         Environment.Exit(Interrupted);
     }
-
-    stop.Cancel();
 }

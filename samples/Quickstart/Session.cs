@@ -1,5 +1,6 @@
 using System.Globalization;
 using IoT.Cep;
+using Microsoft.Data.Sqlite;
 using MQTTnet.Exceptions;
 
 namespace Quickstart;
@@ -21,6 +22,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
         double rate = options.Rate ?? 1_000;
         var tuning = recording?.Tuning ?? Tuning.Simulation(options.Sensors, rate);
         string database = Path.GetFullPath(options.Database ?? Path.Combine(Path.GetTempPath(), $"quickstart-{Guid.NewGuid():N}.db"));
+        CheckDatabase(database);
 
         await using var broker = options.Broker is null ? await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0 }) : null;
         var (host, port) = options.Broker ?? ("127.0.0.1", broker!.Port);
@@ -39,7 +41,8 @@ public sealed class Session(CommandLine options, TimeProvider clock)
 
         string title = $"{(recording is null ? $"{options.Sensors} sensors" : Board.Name(Path.GetFileName(options.Data)!))} -> {host}:{port}";
         Console.WriteLine($"database {database}");
-        var messages = recording?.Messages(options.Speed) ?? new Simulated(names, rate).Messages(clock.GetUtcNow());
+        long begun = clock.GetTimestamp();
+        var messages = recording?.Messages(options.Speed) ?? new Simulated(names, rate).Messages(clock.GetUtcNow(), () => clock.GetElapsedTime(begun));
         if (recording is not null && options.Rate is not null)
         {
             messages = messages.Select((m, i) => m with { Due = TimeSpan.FromTicks(Math.Max(m.Due.Ticks, (long)(i / rate * TimeSpan.TicksPerSecond))) });
@@ -64,6 +67,21 @@ public sealed class Session(CommandLine options, TimeProvider clock)
         return (new Table<string, Place>(file is null && options.Data is null ? Simulated.PlacesOf(names) : places), names);
     }
 
+    /// <summary>Tells at once what the engine would try again and again: that the file is no database, or not ours to write.</summary>
+    private static void CheckDatabase(string file)
+    {
+        try
+        {
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false, DefaultTimeout = 2 }.ToString());
+            connection.Open();
+            using var transaction = connection.BeginTransaction();
+        }
+        catch (SqliteException error)
+        {
+            throw new InvalidOperationException($"Can't write the database {file}: {error.Message}", error);
+        }
+    }
+
     private static async Task<Publisher> ConnectAsync(string host, int port, string topic, CancellationToken stop)
     {
         try
@@ -72,6 +90,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
         }
         catch (Exception error) when (error is MqttCommunicationException or MQTTnet.Adapter.MqttConnectingFailedException)
         {
+            stop.ThrowIfCancellationRequested();
             throw new InvalidOperationException($"No MQTT broker answers at {host}:{port}: {error.GetBaseException().Message}", error);
         }
     }
@@ -79,7 +98,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
     private async Task WaitForSubscriptionAsync(CepEngine engine, CancellationToken stop)
     {
         long start = clock.GetTimestamp();
-        while (!engine.Sources[0].IsConnected)
+        while (!engine.Sources[0].IsConnected && !stop.IsCancellationRequested)
         {
             if (engine.Completion.IsFaulted)
             {
@@ -91,7 +110,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
                 throw new InvalidOperationException("The broker did not take the subscription.");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(10), clock, stop);
+            await Task.Delay(TimeSpan.FromMilliseconds(10), clock, CancellationToken.None);
         }
     }
 
@@ -124,12 +143,8 @@ public sealed class Session(CommandLine options, TimeProvider clock)
 
     private async Task<string?> PublishAsync(CepEngine engine, Publisher publisher, IEnumerable<Message> messages, CancellationToken stop)
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        if (options.Duration is { } duration)
-        {
-            end.CancelAfter(duration);
-        }
-
+        using var timeIsUp = new CancellationTokenSource(options.Duration ?? Timeout.InfiniteTimeSpan, clock);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop, timeIsUp.Token);
         // A source that fails for good will take nothing more.
         _ = engine.Completion.ContinueWith(_ => end.Cancel(), end.Token, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         try

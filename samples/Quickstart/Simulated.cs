@@ -37,23 +37,28 @@ public sealed class Simulated
     public static IEnumerable<KeyValuePair<string, Place>> PlacesOf(string[] names) => names.Select((name, i) =>
         KeyValuePair.Create(name, new Place(_buildings[i % _buildings.Length], _kinds[i % _kinds.Length])));
 
-    /// <summary>Readings without end, one sensor after the other. A reading's time is when it is due.</summary>
-    public IEnumerable<Message> Messages(DateTimeOffset start)
+    /// <summary>Readings without end, one sensor after the other.</summary>
+    /// <param name="start">The first one's time.</param>
+    /// <param name="elapsed">
+    /// The time since then. A reading's time is when it is due; where the broker does not take so many, the sensors measure less often.
+    /// </param>
+    public IEnumerable<Message> Messages(DateTimeOffset start, Func<TimeSpan> elapsed)
     {
         for (long i = 0; ; i++)
         {
             int sensor = (int)(i % _names.Length);
-            double second = i / _rate;
+            var due = TimeSpan.FromSeconds(i / _rate);
+            double second = Math.Max(due.TotalSeconds, elapsed().TotalSeconds);
             if (IsSilent(sensor, second))
             {
                 continue;
             }
 
-            var due = TimeSpan.FromSeconds(second);
+            var time = start + TimeSpan.FromSeconds(second);
             double temperature = Math.Round(Temperature(sensor, second), 2), humidity = Math.Round(45 + (10 * _random.NextDouble()), 1);
             yield return sensor % 2 == 0
-                ? new Message(Message.TopicOf(_names[sensor], "senml"), SenMl(_names[sensor], start + due, temperature, humidity), due)
-                : new Message(Message.TopicOf(_names[sensor], "json"), Json(_names[sensor], start + due, temperature, humidity), due);
+                ? new Message(Message.TopicOf(_names[sensor], "senml"), SenMl(_names[sensor], time, temperature, humidity), due)
+                : new Message(Message.TopicOf(_names[sensor], "json"), Json(_names[sensor], time, temperature, humidity), due);
         }
     }
 

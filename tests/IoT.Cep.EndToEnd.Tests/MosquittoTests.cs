@@ -105,6 +105,39 @@ public sealed class MosquittoTests
     }
 
     [Fact]
+    public async Task A_clean_stop_leads_to_no_redelivery()
+    {
+        if (!Mosquitto.IsInstalled)
+        {
+            return;
+        }
+
+        await using var broker = await Mosquitto.StartAsync();
+        using var database = new Database();
+        await using var publisher = new Publisher(broker.Port);
+        for (int start = 0; start < 3; start++)
+        {
+            await using var engine = Consumer.Make(broker.Port, database.File);
+            await engine.StartAsync();
+            await Until.True(() => engine.Sources[0].IsConnected, "the source is connected");
+            for (int i = start * 300; i < (start + 1) * 300; i++)
+            {
+                await publisher.PublishAsync(i);
+            }
+
+            // In the middle of things: some messages are here, some are not, some are not committed.
+            await engine.DrainAsync();
+            Assert.Equal(0, engine.Sources[0].Unacknowledged);
+        }
+
+        await using var last = Consumer.Make(broker.Port, database.File);
+        await last.StartAsync();
+        await Until.True(() => database.Readings().Count == 900, "every reading is in the database");
+        await last.DrainAsync();
+        Assert.Equal(900, database.Count("readings"));
+    }
+
+    [Fact]
     public async Task A_locked_database_is_waited_for_and_messages_are_acknowledged_only_then()
     {
         if (!Mosquitto.IsInstalled)

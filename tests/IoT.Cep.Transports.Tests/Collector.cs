@@ -92,7 +92,7 @@ internal sealed class RunningTransport : IAsyncDisposable
 
     internal static Connections To(int port, Action<MqttOptions>? configure = null)
     {
-        var options = new MqttOptions { Host = "127.0.0.1", Port = port, ReconnectMin = TimeSpan.FromMilliseconds(50), ReconnectMax = TimeSpan.FromMilliseconds(200) };
+        var options = new MqttOptions { Host = "127.0.0.1", Port = port, ReconnectMin = TimeSpan.FromMilliseconds(50), ReconnectMax = TimeSpan.FromMilliseconds(200), StopTimeout = TimeSpan.FromMilliseconds(100) };
         configure?.Invoke(options);
         var connections = new Connections();
         connections.Set(options);

@@ -29,6 +29,9 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
     private BufferedChannel? _channel;
     private int _connection;
     private TaskCompletionSource? _sending;
+    private TaskCompletionSource? _quiet;
+    private int _unacknowledged;
+    private bool _closing;
     private bool _idsCountUp = true;
     private ushort _lastId;
 
@@ -63,6 +66,22 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
         }
     }
 
+    /// <summary>Takes no more messages, and completes when the receiver has acknowledged all that it has.</summary>
+    internal Task QuietAsync()
+    {
+        lock (_gate)
+        {
+            _closing = true;
+            _quiet ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_unacknowledged == 0)
+            {
+                _quiet.TrySetResult();
+            }
+
+            return _quiet.Task;
+        }
+    }
+
     /// <summary>Completes when the acknowledgements that are due were sent.</summary>
     internal Task AcknowledgementsSentAsync()
     {
@@ -76,6 +95,12 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
     /// <param name="packet">The message.</param>
     internal ValueTask Receive(MqttPublishPacket packet)
     {
+        if (_closing)
+        {
+            // The broker keeps it for the next start, as it does with what comes when the connection is closed.
+            return ValueTask.CompletedTask;
+        }
+
         var payload = new Payload(packet.Payload, packet.Topic);
         if (packet.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce)
         {
@@ -110,6 +135,11 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
         lock (_gate)
         {
             known.State = DeliveryState.Committed;
+            if (--_unacknowledged == 0)
+            {
+                _quiet?.TrySetResult();
+            }
+
             if (known.Connection == _connection)
             {
                 SendAcknowledgement(known);
@@ -148,6 +178,7 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
             delivery.Hash = hash;
             delivery.Connection = _connection;
             delivery.State = DeliveryState.Taken;
+            _unacknowledged++;
             return delivery;
         }
     }

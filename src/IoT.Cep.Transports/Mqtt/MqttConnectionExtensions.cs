@@ -92,6 +92,7 @@ public static class MqttConnectionExtensions
             case "CLEANSESSION": options.CleanSession = bool.Parse(value); break;
             case "SESSIONEXPIRY": options.SessionExpiry = TimeSpan.Parse(value, CultureInfo.InvariantCulture); break;
             case "KEEPALIVE": options.KeepAlive = TimeSpan.Parse(value, CultureInfo.InvariantCulture); break;
+            case "STOPTIMEOUT": options.StopTimeout = TimeSpan.Parse(value, CultureInfo.InvariantCulture); break;
             case "CONNECTTIMEOUT": options.ConnectTimeout = TimeSpan.Parse(value, CultureInfo.InvariantCulture); break;
             case "USERNAME": options.UserName = value; break;
             case "PASSWORD": options.Password = value; break;

@@ -40,6 +40,12 @@ public sealed class MqttOptions
     /// <summary>How long connecting and subscribing may take. Default: 10 s.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// How long a source that is stopped keeps the connection for messages that it has and a store has not committed yet. Default: 5 s. What is not
+    /// acknowledged then is delivered again at the next start.
+    /// </summary>
+    public TimeSpan StopTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>The user's name; null: none.</summary>
     public string? UserName { get; set; }
 
@@ -84,6 +90,7 @@ public sealed class MqttOptions
         Require(SessionExpiry >= TimeSpan.FromSeconds(1) && SessionExpiry.TotalSeconds <= uint.MaxValue, nameof(SessionExpiry),
             "must be at least 1 s; for no session set CleanSession");
         Require(KeepAlive >= TimeSpan.FromSeconds(1) && KeepAlive.TotalSeconds <= ushort.MaxValue, nameof(KeepAlive), "must be 1 to 65,535 s");
+        Require(StopTimeout >= TimeSpan.Zero, nameof(StopTimeout), "can't be negative");
         Require(ConnectTimeout > TimeSpan.Zero, nameof(ConnectTimeout), "must be longer than zero");
         Require(Password is null || UserName is not null, nameof(UserName), "is missing although Password is set; MQTT 3.1.1 forbids that");
         Require(Password is null || Tls is not null || AllowPlainTextPassword, nameof(Password),

@@ -181,12 +181,29 @@ public sealed class MqttTransport : ITransport
             // A session under a name made up for this run will not be found again: the broker may drop it after a second.
             var goodbye = new MqttClientDisconnectOptions { SessionExpiryInterval = options is { ClientId: null, ProtocolVersion: MqttProtocol.V5, IsCleanSession: false } ? 1u : 0u };
             using var limit = new CancellationTokenSource(options.ConnectTimeout, context.TimeProvider);
+            await WaitForAcknowledgementsAsync(session, options.StopTimeout, context.TimeProvider).ConfigureAwait(false);
             await session.AcknowledgementsSentAsync().WaitAsync(limit.Token).ConfigureAwait(false);
             await client.DisconnectAsync(goodbye, limit.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (MqttFailure.IsTransient(e))
         {
             MqttLog.NoGoodbye(context.Logger, Name, MqttFailure.Describe(e));
+        }
+    }
+
+    /// <summary>
+    /// What was taken is acknowledged while the connection is still there, so that a clean stop leads to no redelivery. A store that can't write
+    /// does not hold the stop up for longer than this: the broker then delivers again.
+    /// </summary>
+    private static async Task WaitForAcknowledgementsAsync(InboundSession session, TimeSpan longest, TimeProvider timeProvider)
+    {
+        try
+        {
+            await session.QuietAsync().WaitAsync(longest, timeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Not acknowledged is the truth.
         }
     }
 

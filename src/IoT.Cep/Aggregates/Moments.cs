@@ -24,20 +24,9 @@ internal struct Moments
         }
 
         Sum += value;
-        if (value < _min)
-        {
-            _min = value;
-        }
 
-        if (value > _max)
-        {
-            _max = value;
-        }
-
-        // A NaN stays, as no comparison with it is true; the sum would not do as its sign, since infinities of both signs make one as well.
-        if (double.IsNaN(value))
-        {
-            _min = _max = value;
-        }
+        // Both give NaN where either is, so a NaN stays; the sum would not do as its sign, since infinities of both signs make one as well.
+        _min = Math.Min(_min, value);
+        _max = Math.Max(_max, value);
     }
 }

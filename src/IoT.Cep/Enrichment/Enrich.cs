@@ -39,21 +39,18 @@ internal sealed record EnrichNode<T, TKey, TRow, TResult>(
 {
     internal override string Text => $"Enrich by {Lambda}";
 
-    internal override void Build(Plan plan, Operator<TResult> next) => Input.Build(plan, plan.Add(
-        this,
-        Table is Table<TKey, TRow> inMemory
-            ? new EnrichOperator<T, TKey, TRow, TResult, Table<TKey, TRow>>(next, plan.Query, inMemory, Key, Result)
-            : (Operator<T>)new EnrichOperator<T, TKey, TRow, TResult, ITable<TKey, TRow>>(next, plan.Query, Table, Key, Result),
-        next));
+    internal override void Build(Plan plan, Operator<TResult> next) => Input.Build(
+        plan, plan.Add(this, new EnrichOperator<T, TKey, TRow, TResult>(next, plan.Query, Table, Key, Result), next));
 }
 
-/// <summary>The table's type is a parameter, so that the look-up in a sealed one is a direct call.</summary>
-internal sealed class EnrichOperator<T, TKey, TRow, TResult, TTable>(
-    Operator<TResult> next, QueryContext query, TTable table, Func<T, TKey> key, Func<T, TRow?, TResult> result) : Operator<T, TResult>(next, query)
+internal sealed class EnrichOperator<T, TKey, TRow, TResult>(
+    Operator<TResult> next, QueryContext query, ITable<TKey, TRow> table, Func<T, TKey> key, Func<T, TRow?, TResult> result)
+    : Operator<T, TResult>(next, query)
     where TKey : notnull
     where TRow : class
-    where TTable : ITable<TKey, TRow>
 {
+    private readonly Table<TKey, TRow>? _inMemory = table as Table<TKey, TRow>;
+    private int[] _found = [];
     private TResult[] _results = [];
 
     protected override bool IsAtomic => true;
@@ -61,21 +58,33 @@ internal sealed class EnrichOperator<T, TKey, TRow, TResult, TTable>(
     protected override void Process(in Batch<T> batch)
     {
         var events = batch.Events;
-        if (_results.Length < events.Length)
-        {
-            Pooled.Grow(ref _results, 0, Math.Max(events.Length, 1024));
-        }
-
+        Pooled.Ensure(ref _results, events.Length);
         var results = _results.AsSpan(0, events.Length);
-        var (rows, keyOf, make) = (table, key, result);
-        for (int i = 0; i < events.Length; i++)
+        if (_inMemory is null)
         {
-            ref readonly var value = ref events[i];
-            results[i] = make(value, rows.Find(keyOf(value)));
+            for (int i = 0; i < events.Length; i++)
+            {
+                results[i] = result(events[i], table.Find(key(events[i])));
+            }
+        }
+        else
+        {
+            Pooled.Ensure(ref _found, events.Length);
+            _inMemory.Join(events, key, result, _found.AsSpan(0, events.Length), results);
         }
 
-        Next.OnEvents(new Batch<TResult>(results, batch.Ticks) { Ids = batch.Ids, Kinds = batch.Kinds, Groups = batch.Groups });
+        Next.OnEvents(new Batch<TResult>(results, batch.Ticks)
+        {
+            Ids = batch.Ids,
+            Kinds = batch.Kinds,
+            Groups = batch.Groups,
+            IsSorted = batch.IsSorted,
+        });
     }
 
-    protected override void Release() => Pooled.Return(ref _results, _results.Length);
+    protected override void Release()
+    {
+        Pooled.Return(ref _results, _results.Length);
+        Pooled.Return(ref _found, 0);
+    }
 }

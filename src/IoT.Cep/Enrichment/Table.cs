@@ -42,6 +42,25 @@ public sealed class Table<TKey, TRow> : ITable<TKey, TRow>
         return index < 0 ? null : rows.Entries[index].State;
     }
 
+    /// <summary>
+    /// Joins a batch with the rows that there are when it begins: look-ups first, so that those of several events wait for memory together.
+    /// </summary>
+    internal void Join<T, TResult>(
+        ReadOnlySpan<T> events, Func<T, TKey> keyOf, Func<T, TRow?, TResult> make, Span<int> found, Span<TResult> results)
+    {
+        var view = new KeyedMap<TKey, TRow?>.View(_rows);
+        for (int i = 0; i < events.Length && i < found.Length; i++)
+        {
+            found[i] = view.IndexOf(keyOf(events[i]), out _);
+        }
+
+        for (int i = 0; i < events.Length && i < found.Length && i < results.Length; i++)
+        {
+            int index = found[i];
+            results[i] = make(events[i], index < 0 ? null : view.StateAt(index));
+        }
+    }
+
     /// <summary>Puts these rows in place of all others, at once.</summary>
     /// <param name="rows">The rows.</param>
     public void Replace(IEnumerable<KeyValuePair<TKey, TRow>> rows)

@@ -27,6 +27,9 @@ public readonly ref struct Batch<T>(ReadOnlySpan<T> events, ReadOnlySpan<long> t
     /// <summary>Each event's key group, where a keyed operator made the batch: results of several shards are put in order by it.</summary>
     internal ReadOnlySpan<byte> Groups { get; init; }
 
+    /// <summary>Whether the source knows that no event of it is before an earlier one: then the first and the last time say all about the others.</summary>
+    internal bool IsSorted { get; init; }
+
     /// <summary>How many events there are.</summary>
     public int Length => Events.Length;
 
@@ -38,6 +41,7 @@ public readonly ref struct Batch<T>(ReadOnlySpan<T> events, ReadOnlySpan<long> t
         Ids = Ids.IsEmpty ? default : Ids.Slice(start, length),
         Kinds = Kinds.IsEmpty ? default : Kinds.Slice(start, length),
         Groups = Groups.IsEmpty ? default : Groups.Slice(start, length),
+        IsSorted = IsSorted,
     };
 }
 

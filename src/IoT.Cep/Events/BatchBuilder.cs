@@ -17,6 +17,7 @@ internal sealed class BatchBuilder<T> : IDisposable
     private bool _hasIds;
     private bool _hasKinds;
     private bool _hasGroups;
+    private bool _isSorted;
 
     /// <summary>The columns as a batch; valid until the next change.</summary>
     internal Batch<T> Batch => new(Events.AsSpan(0, Count), Ticks.AsSpan(0, Count))
@@ -24,10 +25,15 @@ internal sealed class BatchBuilder<T> : IDisposable
         Ids = _hasIds ? Ids.AsSpan(0, Count) : default,
         Kinds = _hasKinds ? Kinds.AsSpan(0, Count) : default,
         Groups = _hasGroups ? Groups.AsSpan(0, Count) : default,
+        IsSorted = _isSorted,
     };
 
     /// <summary>Makes room for a whole input batch with the same optional columns, and starts over.</summary>
-    internal void Begin(in Batch<T> like) => Begin(like.Length, !like.Ids.IsEmpty, !like.Kinds.IsEmpty, !like.Groups.IsEmpty);
+    internal void Begin(in Batch<T> like)
+    {
+        Begin(like.Length, !like.Ids.IsEmpty, !like.Kinds.IsEmpty, !like.Groups.IsEmpty);
+        _isSorted = like.IsSorted;
+    }
 
     internal void Begin(int length, bool ids = false, bool kinds = false, bool groups = false)
     {
@@ -35,6 +41,7 @@ internal sealed class BatchBuilder<T> : IDisposable
         _hasIds = ids;
         _hasKinds = kinds;
         _hasGroups = groups;
+        _isSorted = false;
         Ensure(length);
     }
 
@@ -55,6 +62,7 @@ internal sealed class BatchBuilder<T> : IDisposable
         _hasIds |= !batch.Ids.IsEmpty;
         _hasKinds |= !batch.Kinds.IsEmpty;
         _hasGroups |= !batch.Groups.IsEmpty;
+        _isSorted = false;
         Ensure(start + batch.Length);
         batch.Events.CopyTo(Events.AsSpan(start));
         batch.Ticks.CopyTo(Ticks.AsSpan(start));

@@ -35,6 +35,15 @@ internal static class Pooled
         Interlocked.Decrement(ref _outstanding);
     }
 
+    /// <summary>Makes a scratch column as long as a batch; what it held is forgotten.</summary>
+    internal static void Ensure<T>(ref T[] buffer, int length)
+    {
+        if (buffer.Length < length)
+        {
+            Grow(ref buffer, 0, Math.Max(length, Extensibility.EventBuffer<T>.DefaultCapacity));
+        }
+    }
+
     internal static void Grow<T>(ref T[] buffer, int used, int needed)
     {
         var larger = Rent<T>(Math.Max(needed, buffer.Length * 2));

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -13,7 +12,6 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     private const int None = -1;
 
     private readonly StepNode<T>[] _steps;
-    private readonly Func<T, bool>? _first;
     private readonly Func<T, TKey> _keyOf;
     private readonly ulong _dependent;
     private readonly long _span;
@@ -22,6 +20,9 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     private readonly bool _identity;
     private readonly OrderedOutput<Match<T>> _output;
     private readonly List<int> _moving = [];
+    private ulong[] _takes = [];
+    private int[] _candidates = [];
+    private bool _asking;
 
     // State that checkpoints save: each key's runs, oldest first.
     private readonly KeyedMap<TKey, Runs> _byKey;
@@ -31,6 +32,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     private int _runFree = None;
     private int _oldest = None;
     private int _newest = None;
+    private int _idleKeys;
     private readonly List<(TKey Key, long Start)> _foundAtLastEnd = [];
     private long _lastEnd = long.MinValue;
 
@@ -38,7 +40,6 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         : base(next, query, node.Input.IsOrdered)
     {
         _steps = node.Pattern.Steps;
-        _first = _steps[0].Simple;
         _keyOf = node.Key.Select;
         _dependent = _steps.Select((s, i) => s.Dependent is null ? 0 : 1UL << i).Aggregate(0UL, (all, one) => all | one);
         _span = node.Pattern.Span?.Ticks ?? long.MaxValue;
@@ -51,31 +52,54 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     }
 
     /// <summary>How many keys have partial matches, and how many events these hold.</summary>
-    internal (int Keys, int Events) Held => (_byKey.Count, _matches.Count);
+    internal (int Keys, int Events) Held => (_byKey.Count - _idleKeys, _matches.Count);
+
+    /// <summary>While conditions on the event alone are asked, nothing of the batch has been applied.</summary>
+    protected override bool IsAtomic => _asking;
 
     protected override void ProcessOrdered(in Batch<T> batch)
     {
-        for (int i = 0; i < batch.Length; i++)
+        int count = AskSimple(batch.Events);
+        for (int candidate = 0; candidate < count; candidate++)
         {
-            ref readonly var value = ref batch.Events[i];
+            int i = _candidates[candidate];
             Position = i;
-            bool begins = _first!(value);
-            ulong takes = begins ? 1 : 0UL;
-            if (_oldest != None)
+            Take(in batch.Events[i], batch.Ticks[i], _takes[i] | _dependent);
+        }
+    }
+
+    /// <summary>
+    /// Asks each condition on the event alone over the whole batch, without a branch, and gives the events that some step could take: most events
+    /// cost no look-up.
+    /// </summary>
+    private int AskSimple(ReadOnlySpan<T> events)
+    {
+        Pooled.Ensure(ref _takes, events.Length);
+        Pooled.Ensure(ref _candidates, events.Length);
+        var takes = _takes.AsSpan(0, events.Length);
+        var candidates = _candidates.AsSpan(0, events.Length);
+        takes.Clear();
+        _asking = true;
+        for (int step = 0; step < _steps.Length; step++)
+        {
+            if (_steps[step].Simple is { } simple)
             {
-                for (int step = 1; step < _steps.Length; step++)
+                for (int i = 0; i < takes.Length; i++)
                 {
-                    takes |= _steps[step].Simple is { } simple && simple(value) ? 1UL << step : 0;
+                    takes[i] |= (simple(events[i]) ? 1UL : 0) << step;
                 }
-
-                takes |= _dependent;
-            }
-
-            if (takes != 0)
-            {
-                Take(value, batch.Ticks[i], takes, begins);
             }
         }
+
+        _asking = false;
+        int count = 0;
+        for (int i = 0; i < takes.Length; i++)
+        {
+            candidates[count] = i;
+            count += (takes[i] | _dependent) != 0 ? 1 : 0;
+        }
+
+        return count;
     }
 
     protected override void OnTime(long watermark)
@@ -142,7 +166,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
             if (_keys.Contains(StableHash.GroupOf(key)))
             {
-                AddRun(key, last, length);
+                AddRun(key, last, length, StartOf(last));
             }
             else
             {
@@ -157,6 +181,8 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     {
         base.Release();
         _output.Dispose();
+        Pooled.Return(ref _takes, 0);
+        Pooled.Return(ref _candidates, 0);
     }
 
     private void SaveFound(StateWriter writer)
@@ -190,16 +216,21 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
     }
 
-    private void Take(in T value, long ticks, ulong takes, bool begins)
+    private void Take(in T value, long ticks, ulong takes)
     {
         Expire(ticks);
-        var key = _keyOf(value);
-        ref var runs = ref _byKey.Find(key);
-        bool known = !Unsafe.IsNullRef(ref runs);
-        if (known)
+        bool begins = (takes & 1) != 0;
+        if (!begins && _oldest == None)
         {
-            Decide(in value, runs.Oldest, takes);
-            Advance(value, ticks, key);
+            return;
+        }
+
+        var key = _keyOf(value);
+        int index = _byKey.IndexOf(key);
+        if (index >= 0 && _byKey.Entries[index].State.Oldest != None)
+        {
+            Decide(in value, _byKey.Entries[index].State.Oldest, takes);
+            Advance(in value, ticks, key);
         }
 
         if (begins)
@@ -211,8 +242,8 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
             else
             {
                 // The key's place comes first: where there is none left, no event stays behind.
-                MakeRoom(key);
-                AddRun(key, _matches.Take(value, ticks, None), 1);
+                RunsOf(key);
+                AddRun(key, _matches.Take(value, ticks, None), 1, ticks);
             }
         }
     }
@@ -231,7 +262,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
     }
 
-    private void Advance(T value, long ticks, TKey key)
+    private void Advance(in T value, long ticks, TKey key)
     {
         foreach (int index in _moving)
         {
@@ -282,31 +313,64 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
     }
 
-    private void MakeRoom(TKey key)
+    private long StartOf(int last)
     {
-        ref var runs = ref _byKey.GetOrAdd(key, out bool added);
-        if (!added && runs.Count >= _maxRuns)
-        {
-            Query.DiscardedPartialMatches++;
-            RemoveRun(runs.Oldest);
-        }
-        else if (added)
-        {
-            runs = new Runs { Oldest = None, Newest = None };
-        }
-    }
-
-    private void AddRun(TKey key, int last, int length)
-    {
-        ref var runs = ref _byKey.GetOrAdd(key, out bool added);
-        runs = added ? new Runs { Oldest = None, Newest = None } : runs;
-        int index = RentRun();
-        long start = _matches.At(last).Ticks;
+        long start = 0;
         for (int at = last; at != None; at = _matches.At(at).Previous)
         {
             start = _matches.At(at).Ticks;
         }
 
+        return start;
+    }
+
+    /// <summary>
+    /// The runs of a key, which stays when its last run has gone: it is likely to come again. Keys without runs are dropped together once they
+    /// are the greater part, so there are never more than twice as many as there are keys with runs, or a batch's worth.
+    /// </summary>
+    private ref Runs RunsOf(TKey key)
+    {
+        int index = _byKey.IndexOf(key);
+        if (index >= 0)
+        {
+            return ref _byKey.Entries[index].State;
+        }
+
+        if (_idleKeys > Math.Max(EventBuffer<T>.DefaultCapacity, _byKey.Count / 2) || (_idleKeys > 0 && _byKey.IsFull))
+        {
+            DropIdleKeys();
+        }
+
+        ref var runs = ref _byKey.GetOrAdd(key, out _);
+        runs = new Runs { Oldest = None, Newest = None };
+        _idleKeys++;
+        return ref runs;
+    }
+
+    private void DropIdleKeys()
+    {
+        for (int i = _byKey.Count - 1; i >= 0; i--)
+        {
+            if (_byKey.Entries[i].State.Count == 0)
+            {
+                _byKey.Remove(_byKey.Entries[i].Key);
+            }
+        }
+
+        _idleKeys = 0;
+    }
+
+    private void AddRun(TKey key, int last, int length, long start)
+    {
+        ref var runs = ref RunsOf(key);
+        if (runs.Count >= _maxRuns)
+        {
+            Query.DiscardedPartialMatches++;
+            RemoveRun(runs.Oldest);
+        }
+
+        int index = RentRun();
+        _idleKeys -= runs.Count == 0 ? 1 : 0;
         _runs[index] = new Run { Key = key, Last = last, Length = length, Start = start, Next = None, Previous = runs.Newest, Newer = None, Older = _newest };
         runs.Count++;
         Link(ref runs.Oldest, ref runs.Newest, index);
@@ -360,10 +424,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         ref var runs = ref _byKey.Find(run.Key);
         Unlink(run.Previous, run.Next, ref runs.Oldest, ref runs.Newest, byKey: true);
         Unlink(run.Older, run.Newer, ref _oldest, ref _newest, byKey: false);
-        if (--runs.Count == 0)
-        {
-            _byKey.Remove(run.Key);
-        }
+        _idleKeys += --runs.Count == 0 ? 1 : 0;
 
         _runs[index] = new Run { Key = default!, Next = _runFree };
         _runFree = index;

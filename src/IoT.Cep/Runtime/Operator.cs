@@ -54,7 +54,7 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
 
     /// <summary>
     /// Whether a batch has no effect until all of it was processed. Such an operator is re-entered event by event after an error;
-    /// any other has applied what stands before <see cref="Position"/> and is re-entered behind it.
+    /// any other has applied what stands before <see cref="Position"/> and is re-entered behind it. Asked when the error is there.
     /// </summary>
     protected virtual bool IsAtomic => false;
 
@@ -124,20 +124,20 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
 
     private void Recover(in Batch<TIn> batch, Exception error)
     {
-        if (IsAtomic)
-        {
-            for (int i = 0; i < batch.Length; i++)
-            {
-                RecoverOne(batch.Slice(i, 1));
-            }
-
-            return;
-        }
-
         var rest = batch;
         Exception? next = error;
         while (next is not null)
         {
+            if (IsAtomic)
+            {
+                for (int i = 0; i < rest.Length; i++)
+                {
+                    RecoverOne(rest.Slice(i, 1));
+                }
+
+                return;
+            }
+
             query.Fail(next, this, rest.Events[Position], rest.Ticks[Position]);
             rest = rest.Slice(Position + 1, rest.Length - Position - 1);
             next = TryProcess(in rest);

@@ -41,6 +41,7 @@ internal sealed class SinkWorker<T>(
     private readonly Lock _gate = new();
     private readonly RoomSignal _room = new();
     private readonly SemaphoreSlim _work = new(0, 1);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Chunk _filling = new();
     private Chunk _writing = new();
     private bool _completed;
@@ -52,6 +53,17 @@ internal sealed class SinkWorker<T>(
     public string Name => sink.Name;
 
     public bool HasRoom => _filling.Columns.Count < CapacityEvents;
+
+    private bool IsEmpty
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _filling.Columns.Count + _writing.Columns.Count + _filling.Marks.Count + _writing.Marks.Count == 0;
+            }
+        }
+    }
 
     public SinkStatistics Statistics
     {
@@ -126,12 +138,17 @@ internal sealed class SinkWorker<T>(
     public void Complete()
     {
         _completed = true;
+        _ended.TrySetResult();
         Wake();
     }
 
     public async Task RunAsync(CancellationToken abandon)
     {
-        await RetryAsync(async stop => await sink.OpenAsync(context, stop).ConfigureAwait(false), abandon).ConfigureAwait(false);
+        if (!await RetryAsync(async stop => await sink.OpenAsync(context, stop).ConfigureAwait(false), abandon).ConfigureAwait(false))
+        {
+            return;
+        }
+
         while (await TakeAsync(abandon).ConfigureAwait(false))
         {
             await WriteAsync(abandon).ConfigureAwait(false);
@@ -243,7 +260,8 @@ internal sealed class SinkWorker<T>(
         }
     }
 
-    private async Task RetryAsync(Func<CancellationToken, Task> action, CancellationToken abandon)
+    /// <summary>Tries until it succeeds; false where it did not and nothing is left to do it for.</summary>
+    private async Task<bool> RetryAsync(Func<CancellationToken, Task> action, CancellationToken abandon)
     {
         var delay = _firstRetry;
         while (true)
@@ -252,7 +270,7 @@ internal sealed class SinkWorker<T>(
             {
                 await action(abandon).ConfigureAwait(false);
                 _lastError = null;
-                return;
+                return true;
             }
             catch (Exception error) when (error is not SinkRejectedException && !abandon.IsCancellationRequested)
             {
@@ -261,7 +279,15 @@ internal sealed class SinkWorker<T>(
                 Log.SinkRetries(engine.Logger, Name, query.Name, delay, _lastError);
             }
 
-            await Task.Delay(delay, engine.Clock, abandon).ConfigureAwait(false);
+            // Stopping ends the pause: a sink that never opened and has nothing to write must not hold it up.
+            var pause = Task.Delay(delay, engine.Clock, abandon);
+            await (_ended.Task.IsCompleted ? pause : Task.WhenAny(pause, _ended.Task)).ConfigureAwait(false);
+            abandon.ThrowIfCancellationRequested();
+            if (_ended.Task.IsCompleted && IsEmpty)
+            {
+                return false;
+            }
+
             delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, _longestRetry.Ticks));
         }
     }

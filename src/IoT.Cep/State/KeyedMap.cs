@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace IoT.Cep;
 
@@ -15,6 +16,7 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
     where TKey : notnull
 {
     private const int InitialSlots = 64;
+    private const ulong Golden = 0x9E3779B97F4A7C15; // 2^64 divided by the golden ratio
 
     private int[] _slots = new int[InitialSlots];
     private Entry[] _entries = new Entry[InitialSlots / 2];
@@ -22,6 +24,8 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
     private int _count;
 
     internal int Count => _count;
+
+    internal bool IsFull => _count >= maxKeys;
 
     /// <summary>Whether it is worth keeping for the next window: one grown by a burst of keys is let go.</summary>
     internal bool IsWellUsed => _entries.Length <= 65_536 || _count * 8L >= _entries.Length;
@@ -33,27 +37,14 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref TState GetOrAdd(TKey key, out bool added)
     {
-        uint hash = HashOf(key);
-        int[] slots = _slots;
-        uint slot = SlotOf(hash);
-        while (true)
+        int index = new View(this).IndexOf(key, out uint hash);
+        added = index < 0;
+        if (added)
         {
-            int index = slots[slot] - 1;
-            if (index < 0)
-            {
-                added = true;
-                return ref Add(key, hash);
-            }
-
-            ref var entry = ref _entries[index];
-            if (Matches(in entry, key, hash))
-            {
-                added = false;
-                return ref entry.State;
-            }
-
-            slot = (slot + 1) & (uint)(slots.Length - 1);
+            index = Add(key, hash);
         }
+
+        return ref _entries[index].State;
     }
 
     /// <summary>The key's state, or a null reference.</summary>
@@ -71,22 +62,7 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
 
     /// <summary>The index of the key's entry, or -1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int IndexOf(TKey key)
-    {
-        uint hash = HashOf(key);
-        int[] slots = _slots;
-        uint slot = SlotOf(hash);
-        while (true)
-        {
-            int index = slots[slot] - 1;
-            if (index < 0 || Matches(in _entries[index], key, hash))
-            {
-                return index;
-            }
-
-            slot = (slot + 1) & (uint)(slots.Length - 1);
-        }
-    }
+    internal int IndexOf(TKey key) => new View(this).IndexOf(key, out _);
 
     /// <summary>Removes a key. The last entry moves into its place.</summary>
     /// <returns>The index that the last entry had before it moved, or -1 where no key was removed.</returns>
@@ -122,15 +98,16 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
 
     /// <summary>Fibonacci hashing: the product's top bits spread codes that differ in few bits, as device numbers do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private uint SlotOf(uint hash) => (uint)(hash * 0x9E3779B97F4A7C15UL >> _shift);
+    private uint SlotOf(uint hash) => (uint)(hash * Golden >> _shift);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool Matches(in Entry entry, TKey key, uint hash) => typeof(TKey).IsValueType
         ? EqualityComparer<TKey>.Default.Equals(entry.Key, key)
         : entry.Hash == hash && EqualityComparer<TKey>.Default.Equals(entry.Key, key);
 
+    /// <summary>Adds a key that is not there, and gives its entry's index.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private ref TState Add(TKey key, uint hash)
+    internal int Add(TKey key, uint hash)
     {
         if (_count >= maxKeys)
         {
@@ -153,7 +130,7 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
         entry.Key = key;
         entry.Hash = hash;
         entry.Group = (byte)StableHash.GroupOf(key);
-        return ref entry.State;
+        return index;
     }
 
     private void Grow()
@@ -211,6 +188,46 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
         }
 
         _slots[hole] = 0;
+    }
+
+    /// <summary>
+    /// The map as a loop over a batch sees it, in registers; stale once a key was added or removed. Nothing here is checked against bounds: a
+    /// slot comes out of a shift that leaves as many bits as the index is long, and holds 0 or the number of an entry that exists.
+    /// </summary>
+    internal readonly ref struct View
+    {
+        private readonly ref int _slots;
+        private readonly ref Entry _entries;
+        private readonly int _shift;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal View(KeyedMap<TKey, TState> map)
+        {
+            _slots = ref MemoryMarshal.GetArrayDataReference(map._slots);
+            _entries = ref MemoryMarshal.GetArrayDataReference(map._entries);
+            _shift = map._shift;
+        }
+
+        /// <summary>The index of the key's entry, or -1; the hash is for <see cref="Add"/>.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal int IndexOf(TKey key, out uint hash)
+        {
+            hash = HashOf(key);
+            uint slot = (uint)(hash * Golden >> _shift);
+            while (true)
+            {
+                int index = Unsafe.Add(ref _slots, slot) - 1;
+                if (index < 0 || Matches(in Unsafe.Add(ref _entries, (uint)index), key, hash))
+                {
+                    return index;
+                }
+
+                slot = (slot + 1) & (uint)(ulong.MaxValue >> _shift);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal ref TState StateAt(int index) => ref Unsafe.Add(ref _entries, (uint)index).State;
     }
 
     internal struct Entry

@@ -50,7 +50,13 @@ internal sealed class SelectOperator<T, TResult>(Operator<TResult> next, QueryCo
             results[i] = select(events[i]);
         }
 
-        Next.OnEvents(new Batch<TResult>(results, batch.Ticks) { Ids = batch.Ids, Kinds = batch.Kinds, Groups = batch.Groups });
+        Next.OnEvents(new Batch<TResult>(results, batch.Ticks)
+        {
+            Ids = batch.Ids,
+            Kinds = batch.Kinds,
+            Groups = batch.Groups,
+            IsSorted = batch.IsSorted,
+        });
     }
 
     protected override void Release() => Pooled.Return(ref _results, _results.Length);

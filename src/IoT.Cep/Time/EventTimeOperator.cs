@@ -160,17 +160,17 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             RaiseWatermark(Minus(_latest, disorder));
         }
 
-        int pushed = 0;
         if (isSorted)
         {
             _latest = Math.Max(_latest, batch.Ticks[^1]);
+            Next.OnEvents(new Batch<T>(batch.Events, batch.Ticks) { IsSorted = true });
         }
         else
         {
-            pushed = PushBeforeLate(in batch, disorder);
+            int pushed = PushBeforeLate(in batch, disorder);
+            Next.OnEvents(pushed == 0 ? batch : batch.Slice(pushed, batch.Length - pushed));
         }
 
-        Next.OnEvents(pushed == 0 ? batch : batch.Slice(pushed, batch.Length - pushed));
         RaiseWatermark(Minus(_latest, disorder));
     }
 

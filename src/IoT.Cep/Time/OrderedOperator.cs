@@ -22,7 +22,7 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
 
     protected override void Process(in Batch<T> batch)
     {
-        if (!batch.Ticks.ContainsAnyExceptInRange(_watermark, long.MaxValue))
+        if (batch.IsSorted ? batch.Ticks[0] >= _watermark : !batch.Ticks.ContainsAnyExceptInRange(_watermark, long.MaxValue))
         {
             Take(in batch);
             return;
@@ -168,6 +168,16 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
             }
             catch (Exception error) when (error is not QueryException)
             {
+                if (IsAtomic && rest.Length > 1)
+                {
+                    for (int i = 0; i < rest.Length; i++)
+                    {
+                        ProcessRecovering(rest.Slice(i, 1));
+                    }
+
+                    return;
+                }
+
                 Query.Fail(error, this, rest.Events[Position], rest.Ticks[Position]);
                 rest = rest.Slice(Position + 1, rest.Length - Position - 1);
             }

@@ -8,13 +8,16 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     IWindowResult<TKey, TState, TResult> result, KeyRange keys, bool identity) : Operator<T, TResult>(next, query)
     where TKey : notnull
     where TState : struct
-    where TKernel : struct, IWindowKernel<T, TState, TValue>
+    where TKernel : struct, IWindowKernel<TKey, T, TState, TValue>
 {
     private const int MaxFreePanes = 4;
 
     private readonly OrderedOutput<TResult> _output = new(next);
     private readonly Stack<Pane> _free = new();
     private int[] _fireOrder = [];
+    private TKey[] _keys = [];
+    private TValue[] _values = [];
+    private bool _selecting;
 
     // State that checkpoints save: the open windows by start, and the time.
     private readonly List<Pane> _panes = [];
@@ -25,32 +28,61 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     internal override bool IsStateful => true;
 
+    /// <summary>While the user's selectors run over a batch, nothing of it has been applied.</summary>
+    protected override bool IsAtomic => _selecting;
+
     protected override void Process(in Batch<T> batch)
     {
-        var events = batch.Events;
-        var ticks = batch.Ticks[..events.Length];
-        var keyOf = key.Select;
-        var fused = kernel;
-        ulong size = (ulong)spec.Size.Ticks;
-        long start = long.MaxValue; // no event time is within a window that begins there
-        KeyedMap<TKey, TState> map = null!;
-        for (int i = 0; i < events.Length; i++)
+        SelectAll(batch.Events);
+        var ticks = batch.Ticks[..batch.Length];
+        for (int i = 0; i < ticks.Length;)
         {
             Position = i;
-            if ((ulong)(ticks[i] - start) >= size)
+            if (!TryOpen(in batch.Events[i], ticks[i], out var pane))
             {
-                if (!TryOpen(in events[i], ticks[i], out var pane))
-                {
-                    continue;
-                }
-
-                (start, map) = (pane!.Start, pane.Map);
+                i++;
+                continue;
             }
 
-            ref readonly var value = ref events[i];
-            var id = keyOf(value);
-            var selected = fused.Select(in value);
-            fused.Add(ref map.GetOrAdd(id, out _), in value, in selected);
+            long last = pane!.Start + spec.Size.Ticks - 1;
+            int run = batch.IsSorted && ticks[^1] <= last ? -1 : ticks[i..].IndexOfAnyExceptInRange(pane.Start, last);
+            int end = run < 0 ? ticks.Length : i + run;
+            AddRun(batch.Events[..end], i, pane.Map);
+            i = end;
+        }
+    }
+
+    /// <summary>
+    /// Runs the selectors over the whole batch, before anything of it is applied: a loop without look-ups is short enough for the compiler to
+    /// inline the delegates, and reads events ahead while the other loop's look-ups would wait.
+    /// </summary>
+    private void SelectAll(ReadOnlySpan<T> events)
+    {
+        Pooled.Ensure(ref _keys, events.Length);
+        Pooled.Ensure(ref _values, events.Length);
+        _selecting = true;
+        kernel.Select(events, key.Select, _keys.AsSpan(0, events.Length), _values.AsSpan(0, events.Length));
+        _selecting = false;
+    }
+
+    /// <summary>Adds a run of events of one window. This is the loop that keyed windows spend their time in.</summary>
+    private void AddRun(ReadOnlySpan<T> events, int start, KeyedMap<TKey, TState> map)
+    {
+        var fused = kernel;
+        var ids = _keys.AsSpan(0, events.Length);
+        var values = _values.AsSpan(0, events.Length);
+        var view = new KeyedMap<TKey, TState>.View(map);
+        for (int i = start; i < ids.Length; i++)
+        {
+            Position = i;
+            int index = view.IndexOf(ids[i], out uint hash);
+            if (index < 0)
+            {
+                index = map.Add(ids[i], hash);
+                view = new KeyedMap<TKey, TState>.View(map);
+            }
+
+            fused.Add(ref view.StateAt(index), in events[i], in values[i]);
         }
     }
 
@@ -122,6 +154,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     {
         _output.Dispose();
         Pooled.Return(ref _fireOrder, 0);
+        Pooled.Return(ref _keys, _keys.Length);
+        Pooled.Return(ref _values, _values.Length);
     }
 
     /// <summary>Finds an event's window. False where the event has been dealt with: it is late, or it corrected a window that has fired.</summary>
@@ -148,12 +182,11 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     private void Correct(Pane pane, in T value)
     {
-        var id = key.Select(value);
-        var selected = kernel.Select(in value);
+        var id = _keys[Position];
         ref var state = ref pane.Map.GetOrAdd(id, out _);
         bool isUpdate = kernel.HasEvents(in state);
         var corrected = state;
-        kernel.Add(ref corrected, in value, in selected);
+        kernel.Add(ref corrected, in value, in _values[Position]);
         Emit(pane, id, (byte)StableHash.GroupOf(id), ref corrected, isUpdate);
 
         // Only now: an event whose correction can't be projected becomes a dead letter, and is in no later result.

@@ -6,16 +6,6 @@ public sealed class PatternMisuseTests
     private const string NoCelsus = "error CS1061: 'Reading' does not contain a definition for 'Celsus' and no accessible extension method 'Celsus' accepting "
         + "a first argument of type 'Reading' could be found (are you missing a using directive or an assembly reference?)";
 
-    [ApiFact("NegatedPattern`1")]
-    public async Task A_pattern_that_ends_in_an_absence_must_say_how_long()
-    {
-        string message = Assert.Single(await CompileErrors.Of(
-            "k.Match(Pattern.Begin<Reading>(out var a, r => r.Celsius > 5).NotFollowedBy(r => r.Celsius < 1));"));
-        Assert.StartsWith("(1,1): error CS0619: ", message, StringComparison.Ordinal);
-        Assert.EndsWith(
-            "'A pattern that ends in NotFollowedBy or NotNext waits for an absence: say how long with .Within(...).'", message, StringComparison.Ordinal);
-    }
-
     [Fact]
     public async Task The_first_step_names_its_event_type()
     {

@@ -163,6 +163,17 @@ public class EngineTests
     }
 
     [Fact]
+    public async Task Sink_that_never_opened_and_has_nothing_to_write_does_not_hold_up_the_stop()
+    {
+        var sink = new ManualSink<double> { OpenError = new IOException("no such disk") };
+        await using var engine = new CepEngine(new CepEngineOptions { DrainTimeout = TimeSpan.FromHours(1) });
+        var query = engine.From(new ManualTransport().ToSource()).To(sink);
+        await engine.StartAsync();
+        await engine.DrainAsync().WaitAsync(Limit.Time);
+        Assert.Equal("no such disk", query.Sink!.LastError);
+    }
+
+    [Fact]
     public async Task Host_starts_the_engine_and_drains_it()
     {
         var transport = new ManualTransport();

@@ -19,6 +19,9 @@ internal sealed class ManualSink<T>(bool isDurable = false, bool usesIdentity = 
     /// <summary>Called before each write with the number of the try; throws to fail it.</summary>
     internal Action<SinkBatch<T>, int>? BeforeWrite { get; init; }
 
+    /// <summary>What opening fails with, each time.</summary>
+    internal Exception? OpenError { get; init; }
+
     internal int Tries { get; private set; }
 
     internal bool Disposed { get; private set; }
@@ -34,7 +37,7 @@ internal sealed class ManualSink<T>(bool isDurable = false, bool usesIdentity = 
         }
     }
 
-    public ValueTask OpenAsync(SinkContext context, CancellationToken stop) => default;
+    public ValueTask OpenAsync(SinkContext context, CancellationToken stop) => OpenError is null ? default : ValueTask.FromException(OpenError);
 
     public async ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop)
     {

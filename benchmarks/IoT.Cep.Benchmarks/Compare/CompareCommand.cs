@@ -1,0 +1,108 @@
+using System.Text.Json;
+using IoT.Cep.Benchmarks.Workloads;
+
+namespace IoT.Cep.Benchmarks.Compare;
+
+/// <summary>The command: runs the workloads that were asked for, prints a line for each, and says by its exit code whether all is right.</summary>
+internal static class CompareCommand
+{
+    internal static async Task<int> RunAsync(string[] args)
+    {
+        CompareOptions options;
+        try
+        {
+            options = CompareOptions.Parse(args);
+        }
+        catch (UsageException error)
+        {
+            await Console.Error.WriteLineAsync($"{error.Message}\n\n{CompareOptions.Help}");
+            return 2;
+        }
+
+        if (options.ShowHelp)
+        {
+            Console.WriteLine(CompareOptions.Help);
+            return 0;
+        }
+
+        Console.WriteLine($"{options.Events:N0} events, {options.Devices:N0} devices, median of {options.Runs} runs in turns; million events per CPU-second [least..most], by the clock in brackets");
+        var all = new List<Figures>();
+        foreach (string name in options.Workloads)
+        {
+            all.Add(name == "mqtt"
+                ? await MqttComparison.RunAsync(options)
+                : await Comparison.RunAsync(Make(name, options), options.Devices, options.Runs));
+            Print(all[^1]);
+        }
+
+        if (options.JsonFile is not null)
+        {
+            await File.WriteAllTextAsync(options.JsonFile, ToJson(all));
+        }
+
+        return all.TrueForAll(figures => figures.ResultErrors.Count == 0 && (!options.Check || figures.AllocationError is null)) ? 0 : 1;
+    }
+
+    private static Workload Make(string name, CompareOptions options) => name switch
+    {
+        "W1" => FilterProject.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "W2" => TumblingWindow.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "W5" => Enrichment.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "W6" => TwoStepPattern.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
+        "json" => PayloadsToWindows.Make(PayloadFormat.Json, options.Events, options.Devices),
+        "senml" => PayloadsToWindows.Make(PayloadFormat.SenMl, options.Events, options.Devices),
+        _ => throw new UsageException($"Unknown workload '{name}'."),
+    };
+
+    private static void Print(Figures figures)
+    {
+        string peer = figures.Peer is null ? "" : $"  {figures.PeerName} {Text(figures.Peer)}  of it {figures.RatioPeer:F2}";
+        string peerBytes = figures.PeerBytesPerEvent is { } bytes ? $" ({figures.PeerName} {bytes:F1})" : "";
+        Console.WriteLine(
+            $"{figures.Workload,-5}  IoT.Cep {Text(figures.Cep)}{peer}  {figures.FloorName} {Text(figures.Floor)}  of it {figures.RatioFloor:F2}  {figures.BytesPerEvent:F3} B/event{peerBytes}");
+        foreach (string error in figures.ResultErrors.Append(figures.AllocationError).OfType<string>())
+        {
+            Console.WriteLine($"       WRONG {error}");
+        }
+    }
+
+    private static string Text(Speed speed) => $"{speed.PerCpuSecond:F2} [{speed.Least:F2}..{speed.Most:F2}] ({speed.PerSecond:F2})";
+
+    private static string ToJson(List<Figures> all)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartArray();
+            foreach (var figures in all)
+            {
+                json.WriteStartObject();
+                json.WriteString("workload", figures.Workload);
+                json.WriteNumber("devices", figures.Devices);
+                json.WriteNumber("cep", figures.Cep.PerCpuSecond);
+                Write(json, "rx", figures.Peer?.PerCpuSecond);
+                json.WriteNumber("hand", figures.Floor.PerCpuSecond);
+                Write(json, "ratioRx", figures.RatioPeer);
+                json.WriteNumber("ratioHand", figures.RatioFloor);
+                json.WriteNumber("bytesPerEvent", figures.BytesPerEvent);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.ToArray()) + "\n";
+    }
+
+    private static void Write(Utf8JsonWriter json, string name, double? value)
+    {
+        if (value is { } number)
+        {
+            json.WriteNumber(name, number);
+        }
+        else
+        {
+            json.WriteNull(name);
+        }
+    }
+}

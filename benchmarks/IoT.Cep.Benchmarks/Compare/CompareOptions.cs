@@ -1,0 +1,81 @@
+using System.Globalization;
+
+namespace IoT.Cep.Benchmarks.Compare;
+
+/// <summary>What the command line of <c>compare</c> says.</summary>
+internal sealed record CompareOptions
+{
+    internal const string Help = """
+        compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
+
+          --workloads LIST  of W1,W2,W5,W6,senml,json,mqtt; all by default
+          --devices N       how many devices send; 1000 by default
+          --events N        how many events; 10000000 by default
+          --runs N          measured runs of each, of which the median counts; 5 by default
+          --json FILE       writes the figures as JSON
+          --check           fails as well where the hot path allocates
+          --help            prints this
+
+        Exit code: 0 all right, 1 a result is wrong or a check failed, 2 wrong usage.
+        """;
+
+    internal static readonly string[] Known = ["W1", "W2", "W5", "W6", "senml", "json", "mqtt"];
+
+    internal IReadOnlyList<string> Workloads { get; private init; } = Known;
+
+    internal int Devices { get; private init; } = 1_000;
+
+    internal int Events { get; private init; } = 10_000_000;
+
+    internal int Runs { get; private init; } = 5;
+
+    internal string? JsonFile { get; private init; }
+
+    internal bool Check { get; private init; }
+
+    internal bool ShowHelp { get; private init; }
+
+    /// <summary>Reads the arguments.</summary>
+    /// <exception cref="UsageException">An argument is unknown, or its value can't be used.</exception>
+    internal static CompareOptions Parse(ReadOnlySpan<string> args)
+    {
+        var options = new CompareOptions();
+        while (args is [var name, .. var rest])
+        {
+            (options, int taken) = name switch
+            {
+                "--workloads" => (options with { Workloads = WorkloadsOf(Value(name, rest)) }, 2),
+                "--devices" => (options with { Devices = Number(name, rest, 10_000_000) }, 2),
+                "--events" => (options with { Events = Number(name, rest, 50_000_000) }, 2),
+                "--runs" => (options with { Runs = Number(name, rest, 1_000) }, 2),
+                "--json" => (options with { JsonFile = Value(name, rest) }, 2),
+                "--check" => (options with { Check = true }, 1),
+                "--help" or "-h" => (options with { ShowHelp = true }, 1),
+                _ => throw new UsageException($"Unknown option '{name}'."),
+            };
+            args = args[taken..];
+        }
+
+        return options;
+    }
+
+    private static string Value(string name, ReadOnlySpan<string> rest) =>
+        rest is [var value, ..] ? value : throw new UsageException($"{name} needs a value.");
+
+    private static int Number(string name, ReadOnlySpan<string> rest, int most)
+    {
+        string text = Value(name, rest);
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= most
+            ? number
+            : throw new UsageException($"{name} needs a whole number from 1 to {most}, not '{text}'.");
+    }
+
+    private static string[] WorkloadsOf(string text) => [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        .Select(name => Array.Find(Known, known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? throw new UsageException($"Unknown workload '{name}'; there are {string.Join(", ", Known)}."))];
+}
+
+/// <summary>The command line can't be used; the message says why.</summary>
+#pragma warning disable CA1032, CA1064 // thrown and caught within this command
+internal sealed class UsageException(string message) : Exception(message);
+#pragma warning restore CA1032, CA1064

@@ -1,0 +1,16 @@
+using BenchmarkDotNet.Running;
+using IoT.Cep.Benchmarks.Compare;
+using IoT.Cep.Benchmarks.Workloads;
+
+if (args is ["compare", .. var rest])
+{
+    return await CompareCommand.RunAsync(rest);
+}
+
+if (args is [MqttConsumer.Command, .. var consume])
+{
+    return await MqttConsumer.RunAsync(consume);
+}
+
+BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args);
+return 0;

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text;
+
+namespace IoT.Cep.Benchmarks.Workloads;
+
+/// <summary>The event of the payload workloads: what a small weather station sends.</summary>
+[Event]
+internal readonly partial record struct Measurement(
+    [EventTime] DateTimeOffset Time, [EventKey] string Sensor, [Field("temperature")] double Celsius, double Humidity);
+
+internal enum PayloadFormat
+{
+    Json,
+    SenMl,
+    Csv,
+}
+
+/// <summary>Messages, one measurement each, in one array as a network would have filled it: a hundred thousand a second of event time.</summary>
+/// <param name="Bytes">The messages, one behind the other.</param>
+/// <param name="Ends">Where each message ends.</param>
+internal sealed record Payloads(byte[] Bytes, int[] Ends)
+{
+    private static readonly DateTimeOffset _start = new(2020, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    internal int Count => Ends.Length;
+
+    internal ReadOnlyMemory<byte> this[int message]
+    {
+        get
+        {
+            int start = message == 0 ? 0 : Ends[message - 1];
+            return Bytes.AsMemory(start, Ends[message] - start);
+        }
+    }
+
+    internal static Payloads Make(PayloadFormat format, int count, int devices)
+    {
+        var random = new SplitMix64(0x9E3779B97F4A7C15);
+        using var bytes = new MemoryStream(count * 96);
+        int[] ends = new int[count];
+        for (int i = 0; i < count; i++)
+        {
+            ulong a = random.Next(), b = random.Next();
+            string device = $"sensor-{(a >> 32) * (ulong)devices >> 32:D6}";
+            double celsius = Math.Round((b >> 11) * (40.0 / (1UL << 53)), 2), humidity = Math.Round((a & 0xFFFF) / 655.36, 1);
+            bytes.Write(Encoding.UTF8.GetBytes(Text(format, _start.AddMilliseconds(i / 100), device, celsius, humidity)));
+            ends[i] = (int)bytes.Length;
+        }
+
+        return new Payloads(bytes.ToArray(), ends);
+    }
+
+    private static string Text(PayloadFormat format, DateTimeOffset time, string device, double celsius, double humidity)
+    {
+        FormattableString text = format switch
+        {
+            PayloadFormat.Json => (FormattableString)
+                $$"""{"time":"{{time:yyyy-MM-ddTHH:mm:ss.fffZ}}","sensor":"{{device}}","temperature":{{celsius}},"humidity":{{humidity}}}""",
+            PayloadFormat.SenMl =>
+                $$"""[{"bn":"{{device}}/","bt":{{time.ToUnixTimeMilliseconds() / 1000.0:F3}},"n":"temperature","u":"Cel","v":{{celsius}}},{"n":"humidity","u":"%RH","v":{{humidity}}}]""",
+            _ => (FormattableString)$"{time:yyyy-MM-ddTHH:mm:ss.fffZ},{device},{celsius},{humidity}\n",
+        };
+        return text.ToString(CultureInfo.InvariantCulture);
+    }
+}
