@@ -15,7 +15,6 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     private readonly Func<T, TKey> _keyOf;
     private readonly ulong _dependent;
     private readonly long _span;
-    private readonly int _maxRuns;
     private readonly KeyRange _keys;
     private readonly bool _identity;
     private readonly OrderedOutput<Match<T>> _output;
@@ -25,14 +24,8 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     private bool _asking;
 
     // State that checkpoints save: each key's runs, oldest first.
-    private readonly KeyedMap<TKey, Runs> _byKey;
     private readonly PartialMatches<T> _matches;
-    private Run[] _runs = new Run[64];
-    private int _runCount;
-    private int _runFree = None;
-    private int _oldest = None;
-    private int _newest = None;
-    private int _idleKeys;
+    private readonly RunTable<TKey, T> _runs;
     private readonly List<(TKey Key, long Start)> _foundAtLastEnd = [];
     private long _lastEnd = long.MinValue;
 
@@ -43,16 +36,15 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         _keyOf = node.Key.Select;
         _dependent = _steps.Select((s, i) => s.Dependent is null ? 0 : 1UL << i).Aggregate(0UL, (all, one) => all | one);
         _span = node.Pattern.Span?.Ticks ?? long.MaxValue;
-        _maxRuns = node.MaxPartialMatches;
         _keys = keys;
         _identity = identity;
         _output = new OrderedOutput<Match<T>>(next);
-        _byKey = new KeyedMap<TKey, Runs>(node.Key.MaxKeys);
         _matches = new PartialMatches<T>([.. _steps.Select(s => s.Handle)]);
+        _runs = new RunTable<TKey, T>(_matches, query, node.Key.MaxKeys, node.MaxPartialMatches);
     }
 
     /// <summary>How many keys have partial matches, and how many events these hold.</summary>
-    internal (int Keys, int Events) Held => (_byKey.Count - _idleKeys, _matches.Count);
+    internal (int Keys, int Events) Held => (_runs.Keys, _matches.Count);
 
     /// <summary>While conditions on the event alone are asked, nothing of the batch has been applied.</summary>
     protected override bool IsAtomic => _asking;
@@ -104,7 +96,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
     protected override void OnTime(long watermark)
     {
-        Expire(watermark);
+        _runs.Expire(watermark, _span);
         _output.Flush();
     }
 
@@ -115,37 +107,9 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     internal override void Save(StateWriter writer)
     {
         base.Save(writer);
-        int count = 0;
-        for (int run = _oldest; run != None; run = _runs[run].Newer)
-        {
-            count++;
-        }
-
         SaveFound(writer);
         _output.Save(writer, static (w, match) => match.Save(w), static (w, key) => StateCodec.Require<TKey>().Write(w, (TKey)key!));
-        writer.Int32(count);
-        if (count == 0)
-        {
-            return;
-        }
-
-        var (keyCodec, eventCodec) = (StateCodec.Require<TKey>(), StateCodec.Require<T>());
-        for (int run = _oldest; run != None; run = _runs[run].Newer)
-        {
-            keyCodec.Write(writer, _runs[run].Key);
-            var chain = new Stack<int>();
-            for (int at = _runs[run].Last; at != None; at = _matches.At(at).Previous)
-            {
-                chain.Push(at);
-            }
-
-            writer.Int32(chain.Count);
-            foreach (int at in chain)
-            {
-                writer.Int64(_matches.At(at).Ticks);
-                eventCodec.Write(writer, _matches.At(at).Event);
-            }
-        }
+        _runs.Save(writer);
     }
 
     internal override void Load(StateReader reader)
@@ -153,28 +117,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         base.Load(reader);
         LoadFound(reader);
         _output.Load(reader, _keys, r => Match<T>.Load(r, _matches.Steps), static r => StateCodec.Require<TKey>().Read(r));
-        int count = reader.Int32();
-        for (; count > 0; count--)
-        {
-            var key = StateCodec.Require<TKey>().Read(reader);
-            int last = None, length = reader.Int32();
-            for (int i = 0; i < length; i++)
-            {
-                long ticks = reader.Int64();
-                last = _matches.Take(StateCodec.Require<T>().Read(reader), ticks, last);
-            }
-
-            if (_keys.Contains(StableHash.GroupOf(key)))
-            {
-                AddRun(key, last, length, StartOf(last));
-            }
-            else
-            {
-                _matches.Free(last);
-            }
-        }
-
-        SortByStart();
+        _runs.Load(reader, _keys);
     }
 
     protected override void Release()
@@ -218,18 +161,18 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
 
     private void Take(in T value, long ticks, ulong takes)
     {
-        Expire(ticks);
+        _runs.Expire(ticks, _span);
         bool begins = (takes & 1) != 0;
-        if (!begins && _oldest == None)
+        if (!begins && _runs.IsEmpty)
         {
             return;
         }
 
         var key = _keyOf(value);
-        int index = _byKey.IndexOf(key);
-        if (index >= 0 && _byKey.Entries[index].State.Oldest != None)
+        int oldest = _runs.OldestOf(key);
+        if (oldest != None)
         {
-            Decide(in value, _byKey.Entries[index].State.Oldest, takes);
+            Decide(in value, oldest, takes);
             Advance(in value, ticks, key);
         }
 
@@ -242,8 +185,8 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
             else
             {
                 // The key's place comes first: where there is none left, no event stays behind.
-                RunsOf(key);
-                AddRun(key, _matches.Take(value, ticks, None), 1, ticks);
+                _runs.Reserve(key);
+                _runs.Add(key, _matches.Take(value, ticks, None), 1, ticks);
             }
         }
     }
@@ -252,10 +195,10 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     private void Decide(in T value, int run, ulong takes)
     {
         _moving.Clear();
-        for (; run != None; run = _runs[run].Next)
+        for (; run != None; run = _runs.At(run).Next)
         {
-            int step = _runs[run].Length;
-            if ((takes >> step & 1) != 0 && (_steps[step].Dependent is not { } dependent || dependent(value, new PartialMatch<T>(_matches, _runs[run].Last))))
+            int step = _runs.At(run).Length;
+            if ((takes >> step & 1) != 0 && (_steps[step].Dependent is not { } dependent || dependent(value, new PartialMatch<T>(_matches, _runs.At(run).Last))))
             {
                 _moving.Add(run);
             }
@@ -266,13 +209,13 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     {
         foreach (int index in _moving)
         {
-            ref var run = ref _runs[index];
+            ref var run = ref _runs.At(index);
             run.Last = _matches.Take(value, ticks, run.Last);
             if (++run.Length == _steps.Length)
             {
                 Emit(key, run.Last);
                 run.Last = None;
-                RemoveRun(index);
+                _runs.Remove(index);
             }
         }
     }
@@ -303,205 +246,5 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         int ordinal = _foundAtLastEnd.Count(found => found.Start == match.StartTicks && EqualityComparer<TKey>.Default.Equals(found.Key, key));
         _foundAtLastEnd.Add((key, match.StartTicks));
         return ordinal;
-    }
-
-    private void Expire(long time)
-    {
-        while (_oldest != None && _span != long.MaxValue && time - _runs[_oldest].Start >= _span)
-        {
-            RemoveRun(_oldest);
-        }
-    }
-
-    private long StartOf(int last)
-    {
-        long start = 0;
-        for (int at = last; at != None; at = _matches.At(at).Previous)
-        {
-            start = _matches.At(at).Ticks;
-        }
-
-        return start;
-    }
-
-    /// <summary>
-    /// The runs of a key, which stays when its last run has gone: it is likely to come again. Keys without runs are dropped together once they
-    /// are the greater part, so there are never more than twice as many as there are keys with runs, or a batch's worth.
-    /// </summary>
-    private ref Runs RunsOf(TKey key)
-    {
-        int index = _byKey.IndexOf(key);
-        if (index >= 0)
-        {
-            return ref _byKey.Entries[index].State;
-        }
-
-        if (_idleKeys > Math.Max(EventBuffer<T>.DefaultCapacity, _byKey.Count / 2) || (_idleKeys > 0 && _byKey.IsFull))
-        {
-            DropIdleKeys();
-        }
-
-        ref var runs = ref _byKey.GetOrAdd(key, out _);
-        runs = new Runs { Oldest = None, Newest = None };
-        _idleKeys++;
-        return ref runs;
-    }
-
-    private void DropIdleKeys()
-    {
-        for (int i = _byKey.Count - 1; i >= 0; i--)
-        {
-            if (_byKey.Entries[i].State.Count == 0)
-            {
-                _byKey.Remove(_byKey.Entries[i].Key);
-            }
-        }
-
-        _idleKeys = 0;
-    }
-
-    private void AddRun(TKey key, int last, int length, long start)
-    {
-        ref var runs = ref RunsOf(key);
-        if (runs.Count >= _maxRuns)
-        {
-            Query.DiscardedPartialMatches++;
-            RemoveRun(runs.Oldest);
-        }
-
-        int index = RentRun();
-        _idleKeys -= runs.Count == 0 ? 1 : 0;
-        _runs[index] = new Run { Key = key, Last = last, Length = length, Start = start, Next = None, Previous = runs.Newest, Newer = None, Older = _newest };
-        runs.Count++;
-        Link(ref runs.Oldest, ref runs.Newest, index);
-        if (_newest != None)
-        {
-            _runs[_newest].Newer = index;
-        }
-        else
-        {
-            _oldest = index;
-        }
-
-        _newest = index;
-    }
-
-    private void Link(ref int oldest, ref int newest, int index)
-    {
-        if (newest != None)
-        {
-            _runs[newest].Next = index;
-        }
-        else
-        {
-            oldest = index;
-        }
-
-        newest = index;
-    }
-
-    private int RentRun()
-    {
-        if (_runFree != None)
-        {
-            int index = _runFree;
-            _runFree = _runs[index].Next;
-            return index;
-        }
-
-        if (_runCount == _runs.Length)
-        {
-            Array.Resize(ref _runs, _runs.Length * 2);
-        }
-
-        return _runCount++;
-    }
-
-    private void RemoveRun(int index)
-    {
-        var run = _runs[index];
-        _matches.Free(run.Last);
-        ref var runs = ref _byKey.Find(run.Key);
-        Unlink(run.Previous, run.Next, ref runs.Oldest, ref runs.Newest, byKey: true);
-        Unlink(run.Older, run.Newer, ref _oldest, ref _newest, byKey: false);
-        _idleKeys += --runs.Count == 0 ? 1 : 0;
-
-        _runs[index] = new Run { Key = default!, Next = _runFree };
-        _runFree = index;
-    }
-
-    private void Unlink(int before, int behind, ref int first, ref int last, bool byKey)
-    {
-        if (before == None)
-        {
-            first = behind;
-        }
-        else if (byKey)
-        {
-            _runs[before].Next = behind;
-        }
-        else
-        {
-            _runs[before].Newer = behind;
-        }
-
-        if (behind == None)
-        {
-            last = before;
-        }
-        else if (byKey)
-        {
-            _runs[behind].Previous = before;
-        }
-        else
-        {
-            _runs[behind].Older = before;
-        }
-    }
-
-    /// <summary>Runs loaded from several shards expire in order of their start.</summary>
-    private void SortByStart()
-    {
-        var order = new List<int>();
-        for (int run = _oldest; run != None; run = _runs[run].Newer)
-        {
-            order.Add(run);
-        }
-
-        (_oldest, _newest) = (None, None);
-        foreach (int index in order.OrderBy(i => _runs[i].Start))
-        {
-            (_runs[index].Older, _runs[index].Newer) = (_newest, None);
-            if (_newest == None)
-            {
-                _oldest = index;
-            }
-            else
-            {
-                _runs[_newest].Newer = index;
-            }
-
-            _newest = index;
-        }
-    }
-
-    /// <summary>A partial match, in its key's list and in the list of all by start.</summary>
-    private struct Run
-    {
-        internal TKey Key;
-        internal int Last;
-        internal int Length;
-        internal long Start;
-        internal int Next;
-        internal int Previous;
-        internal int Newer;
-        internal int Older;
-    }
-
-    private struct Runs
-    {
-        internal int Oldest;
-        internal int Newest;
-        internal int Count;
     }
 }

@@ -2,27 +2,6 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>What the engine does with a source, whatever its event type.</summary>
-internal interface IIngress
-{
-    string Name { get; }
-
-    AckTracker Acknowledgements { get; }
-
-    SourceStatistics Statistics { get; }
-
-    /// <summary>Runs the source until it ends or is stopped; then what it left waiting has been pushed.</summary>
-    Task RunAsync(CancellationToken stop);
-
-    /// <summary>Lets time go on where the source is idle.</summary>
-    void Tick();
-
-    /// <summary>Ends the input: windows fire, queries complete.</summary>
-    void Complete();
-
-    void Fail(Exception error);
-}
-
 /// <summary>
 /// A source's way into the engine: decodes messages into the current batch, pushes it through the queries when it is full or old enough,
 /// and makes the transport wait while they do not keep up.
@@ -33,7 +12,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
     private readonly SourceOptions _options;
     private readonly CepEngine _engine;
     private readonly Stage _stage;
-    private readonly List<Timeline<T>> _timelines = [];
+    private readonly Timelines<T> _timelines;
     private readonly EventBuffer<T> _buffer;
     private readonly ITimer _batchTimer;
     private readonly RunningClock _running;
@@ -56,6 +35,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         _options = options;
         _stage = engine.Stages.Ingress;
         _buffer = new EventBuffer<T>(new StringPool(options.PooledStrings));
+        _timelines = new Timelines<T>(source.Name, engine, isLive: !source.IsBounded, isSorted: source is ISortedSource { IsSorted: true });
         _running = new RunningClock(engine.Clock, source.IsBounded);
         _batchTimer = engine.Clock.CreateTimer(static state => ((Ingress<T>)state!).FlushDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -73,12 +53,9 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         {
             lock (_stage.Gate)
             {
-                long latest = _timelines.Count == 0 ? long.MinValue : _timelines.Max(t => t.Operator.Latest);
-                long farFuture = _timelines.Count == 0 ? 0 : _timelines.Max(t => t.Operator.FarFuture);
                 return new SourceStatistics(
-                    Name, _running.IsConnected, _received, _events, _duplicates, _deadLetters + farFuture, _dropped,
-                    _timelines.Count == 0 ? 0 : _timelines.Max(t => t.Operator.Late), Acknowledgements.Waiting,
-                    latest == long.MinValue ? null : Ticks.ToTime(latest));
+                    Name, _running.IsConnected, _received, _events, _duplicates, _deadLetters + _timelines.FarFuture, _dropped,
+                    _timelines.Late, Acknowledgements.Waiting, _timelines.Latest == long.MinValue ? null : Ticks.ToTime(_timelines.Latest));
             }
         }
     }
@@ -88,15 +65,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
     {
         lock (_stage.Gate)
         {
-            var timeline = _timelines.Find(t => t.Time == time);
-            if (timeline is null)
-            {
-                timeline = MakeTimeline(time);
-                _timelines.Add(timeline);
-            }
-
-            timeline.Queries.Add(query);
-            return new Detach(() => timeline.Queries.Remove(query), _stage);
+            return new Detach(_timelines.Add(time, query), _stage);
         }
     }
 
@@ -206,10 +175,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 return;
             }
 
-            foreach (var timeline in _timelines)
-            {
-                timeline.Operator.AdvanceIdle(silentFor);
-            }
+            _timelines.AdvanceIdle(silentFor);
         }
     }
 
@@ -223,10 +189,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
             }
 
             _completed = true;
-            foreach (var timeline in _timelines)
-            {
-                timeline.Operator.OnCompleted();
-            }
+            _timelines.OnCompleted();
         }
     }
 
@@ -235,10 +198,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         lock (_stage.Gate)
         {
             _completed = true;
-            foreach (var timeline in _timelines)
-            {
-                timeline.Operator.OnError(error);
-            }
+            _timelines.OnError(error);
         }
     }
 
@@ -249,23 +209,8 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         {
             _buffer.Dispose();
             Pooled.Return(ref _arrival, 0);
-            foreach (var timeline in _timelines)
-            {
-                timeline.Operator.Dispose();
-            }
+            _timelines.Dispose();
         }
-    }
-
-    private Timeline<T> MakeTimeline(EventTimeSpec<T> time)
-    {
-        var context = new QueryContext($"source {Name}", ErrorPolicy.Skip, _engine.AddDeadLetter);
-        var queries = new FanOut<T>();
-        bool isSorted = time.Select is null && _source is ISortedSource { IsSorted: true };
-        return new Timeline<T>(time, queries, new EventTimeOperator<T>(queries, context, time, _engine.Clock, !_source.IsBounded, isSorted)
-        {
-            OnFarFuture = (value, ticks) => _engine.AddDeadLetter(
-                DeadLetterReason.FarFuture, Name, $"Its time {Ticks.ToTime(ticks):O} is more than {time.MaxFuture} ahead of the clock.", value),
-        });
     }
 
     private void Write(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks)
@@ -398,11 +343,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         }
 
         _running.OnEvent();
-        foreach (var timeline in _timelines)
-        {
-            timeline.Operator.OnEvents(new Batch<T>(events, ticks));
-        }
-
+        _timelines.OnEvents(new Batch<T>(events, ticks));
     }
 
     private ReadOnlySpan<long> Arrival(int length)
@@ -478,84 +419,5 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 remove();
             }
         }
-    }
-}
-
-/// <summary>One way of timing a source's events, and the queries that use it.</summary>
-internal sealed record Timeline<T>(EventTimeSpec<T> Time, FanOut<T> Queries, EventTimeOperator<T> Operator);
-
-/// <summary>Hands everything to each of several queries.</summary>
-internal sealed class FanOut<T> : Operator<T>
-{
-    private QueryEntry<T>[] _queries = [];
-
-    internal void Add(QueryEntry<T> query) => _queries = [.. _queries, query];
-
-    internal void Remove(QueryEntry<T> query) => _queries = [.. _queries.Where(q => q != query)];
-
-    internal override void OnEvents(in Batch<T> batch)
-    {
-        foreach (var query in _queries)
-        {
-            query.OnEvents(in batch);
-        }
-    }
-
-    internal override void OnWatermark(long watermark)
-    {
-        foreach (var query in _queries)
-        {
-            query.OnWatermark(watermark);
-        }
-    }
-
-    internal override void OnCompleted()
-    {
-        foreach (var query in _queries)
-        {
-            query.OnCompleted();
-        }
-    }
-
-    internal override void OnError(Exception error)
-    {
-        foreach (var query in _queries)
-        {
-            query.OnError(error);
-        }
-    }
-}
-
-/// <summary>Time while a source is connected and not held back: only that counts as silence.</summary>
-internal sealed class RunningClock(TimeProvider clock, bool isConnected)
-{
-    private TimeSpan _silentFor;
-    private long _lastLook = clock.GetTimestamp();
-
-    internal bool IsConnected { get; private set; } = isConnected;
-
-    internal void SetConnected(bool connected)
-    {
-        Look(wasRunning: IsConnected);
-        IsConnected = connected;
-    }
-
-    internal void OnEvent()
-    {
-        _silentFor = TimeSpan.Zero;
-        _lastLook = clock.GetTimestamp();
-    }
-
-    internal TimeSpan SinceLastEvent(bool held)
-    {
-        Look(IsConnected && !held);
-        return _silentFor;
-    }
-
-    private void Look(bool wasRunning)
-    {
-        long now = clock.GetTimestamp();
-        _silentFor += wasRunning ? clock.GetElapsedTime(_lastLook, now) : TimeSpan.Zero;
-        _lastLook = now;
     }
 }
