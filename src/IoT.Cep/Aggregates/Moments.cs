@@ -25,8 +25,14 @@ internal struct Moments
 
         Sum += value;
 
-        // Both give NaN where either is, so a NaN stays; the sum would not do as its sign, since infinities of both signs make one as well.
-        _min = Math.Min(_min, value);
-        _max = Math.Max(_max, value);
+        // One instruction each; where one of both is NaN they give the second, and fmin and fmax of ARM give NaN.
+        _min = double.MinNative(value, _min);
+        _max = double.MaxNative(value, _max);
+
+        // So a NaN that is there stays, and a new one is kept here; the sum would not do as its sign, since infinities of both signs make one as well.
+        if (double.IsNaN(value))
+        {
+            _min = _max = value;
+        }
     }
 }
