@@ -1,6 +1,8 @@
 using System.Buffers;
+using System.Net;
 using MQTTnet;
 using MQTTnet.Exceptions;
+using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 
 namespace Quickstart;
@@ -10,6 +12,9 @@ public sealed class Publisher : IAsyncDisposable
 {
     // Enough that neither side waits for the other's answer on loopback; brokers that allow less say so.
     private const int MaxInFlight = 1_000;
+
+    // MQTTnet's 8 KiB are less than one packet of the loopback interface, and a sender that fills such a window waits for a timer.
+    private const int SocketBufferBytes = 1 << 18;
 
     private static readonly TimeSpan _connectTimeout = TimeSpan.FromSeconds(10), _lastAnswers = TimeSpan.FromSeconds(10);
 
@@ -40,8 +45,13 @@ public sealed class Publisher : IAsyncDisposable
         var client = new MqttClientFactory().CreateMqttClient();
         try
         {
-            var options = new MqttClientOptionsBuilder().WithTcpServer(host, port).WithProtocolVersion(MQTTnet.Formatter.MqttProtocolVersion.V500)
-                .WithTimeout(_connectTimeout).Build();
+            var options = new MqttClientOptions
+            {
+                ClientId = $"quickstart-{Guid.NewGuid():N}",
+                ProtocolVersion = MqttProtocolVersion.V500,
+                Timeout = _connectTimeout,
+                ChannelOptions = new MqttClientTcpOptions { RemoteEndpoint = new DnsEndPoint(host, port), BufferSize = SocketBufferBytes },
+            };
             var answer = await client.ConnectAsync(options, stop);
             // The client gives 0 where the broker names no limit.
             return new Publisher(client, topic, answer.ReceiveMaximum is > 0 and var most ? Math.Min(MaxInFlight, (int)most) : MaxInFlight);

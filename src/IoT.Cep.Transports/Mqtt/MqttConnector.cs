@@ -17,6 +17,10 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
     /// <summary>The largest header of a PUBLISH beside its payload: fixed header, topic of 65,535 bytes, packet id, a few properties.</summary>
     private const int MaxHeaderBytes = 70_000;
 
+    // MQTTnet's 8 KiB of socket buffer are less than one packet of the loopback interface (64 KiB): a broker that has filled
+    // such a window goes on by a timer of 200 ms, 40 messages at a time. Four packets keep it going; more would only hold messages back.
+    private const int SocketBufferBytes = 1 << 18;
+
     /// <summary>The adapter of the latest connection.</summary>
     internal ReceivingAdapter? Adapter { get; private set; }
 
@@ -79,6 +83,7 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
             {
                 // MQTTnet's default closes with a reset, and that discards what the broker has not read yet: QoS 0 messages, acknowledgements.
                 LingerState = new System.Net.Sockets.LingerOption(enable: false, 0),
+                BufferSize = SocketBufferBytes,
                 RemoteEndpoint = new System.Net.DnsEndPoint(options.Host, options.EffectivePort),
                 TlsOptions = options.Tls is { } tls ? ToTls(tls) : new MqttClientTlsOptions(),
             },
