@@ -32,7 +32,6 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     private int _runFree = None;
     private int _oldest = None;
     private int _newest = None;
-    private int _idleKeys;
     private readonly List<(TKey Key, long Start)> _foundAtLastEnd = [];
     private long _lastEnd = long.MinValue;
 
@@ -52,7 +51,7 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     }
 
     /// <summary>How many keys have partial matches, and how many events these hold.</summary>
-    internal (int Keys, int Events) Held => (_byKey.Count - _idleKeys, _matches.Count);
+    internal (int Keys, int Events) Held => (_byKey.Count, _matches.Count);
 
     /// <summary>While conditions on the event alone are asked, nothing of the batch has been applied.</summary>
     protected override bool IsAtomic => _asking;
@@ -226,7 +225,9 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
 
         var key = _keyOf(value);
-        int index = _byKey.IndexOf(key);
+
+        // An event that can only begin a match moves none, and needs no look-up here.
+        int index = (takes & ~1UL) == 0 ? None : _byKey.IndexOf(key);
         if (index >= 0 && _byKey.Entries[index].State.Oldest != None)
         {
             Decide(in value, _byKey.Entries[index].State.Oldest, takes);
@@ -324,40 +325,15 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         return start;
     }
 
-    /// <summary>
-    /// The runs of a key, which stays when its last run has gone: it is likely to come again. Keys without runs are dropped together once they
-    /// are the greater part, so there are never more than twice as many as there are keys with runs, or a batch's worth.
-    /// </summary>
     private ref Runs RunsOf(TKey key)
     {
-        int index = _byKey.IndexOf(key);
-        if (index >= 0)
+        ref var runs = ref _byKey.GetOrAdd(key, out bool added);
+        if (added)
         {
-            return ref _byKey.Entries[index].State;
+            runs = new Runs { Oldest = None, Newest = None };
         }
 
-        if (_idleKeys > Math.Max(EventBuffer<T>.DefaultCapacity, _byKey.Count / 2) || (_idleKeys > 0 && _byKey.IsFull))
-        {
-            DropIdleKeys();
-        }
-
-        ref var runs = ref _byKey.GetOrAdd(key, out _);
-        runs = new Runs { Oldest = None, Newest = None };
-        _idleKeys++;
         return ref runs;
-    }
-
-    private void DropIdleKeys()
-    {
-        for (int i = _byKey.Count - 1; i >= 0; i--)
-        {
-            if (_byKey.Entries[i].State.Count == 0)
-            {
-                _byKey.Remove(_byKey.Entries[i].Key);
-            }
-        }
-
-        _idleKeys = 0;
     }
 
     private void AddRun(TKey key, int last, int length, long start)
@@ -367,10 +343,10 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         {
             Query.DiscardedPartialMatches++;
             RemoveRun(runs.Oldest);
+            runs = ref RunsOf(key);
         }
 
         int index = RentRun();
-        _idleKeys -= runs.Count == 0 ? 1 : 0;
         _runs[index] = new Run { Key = key, Last = last, Length = length, Start = start, Next = None, Previous = runs.Newest, Newer = None, Older = _newest };
         runs.Count++;
         Link(ref runs.Oldest, ref runs.Newest, index);
@@ -424,7 +400,11 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         ref var runs = ref _byKey.Find(run.Key);
         Unlink(run.Previous, run.Next, ref runs.Oldest, ref runs.Newest, byKey: true);
         Unlink(run.Older, run.Newer, ref _oldest, ref _newest, byKey: false);
-        _idleKeys += --runs.Count == 0 ? 1 : 0;
+        if (--runs.Count == 0)
+        {
+            _byKey.Remove(run.Key);
+        }
+
 
         _runs[index] = new Run { Key = default!, Next = _runFree };
         _runFree = index;
