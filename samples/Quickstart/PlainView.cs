@@ -9,6 +9,7 @@ public sealed class PlainView(Watch watch, Board board, ITable<string, Place> pl
     private static readonly TimeSpan _every = TimeSpan.FromSeconds(2);
 
     private long _newsShown;
+    private string? _troubleShown;
 
     public async Task RunAsync(CancellationToken stop)
     {
@@ -30,10 +31,12 @@ public sealed class PlainView(Watch watch, Board board, ITable<string, Place> pl
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"published {look.Totals.Published:N0} ({look.PublishedRate:N0}/s), stored {look.Totals.Stored:N0} ({look.StoredRate:N0}/s), lag {(look.Lag is { } lag ? $"{lag.TotalMilliseconds:N0} ms" : "-")}, alerts {look.Totals.Alerts:N0}, absences {look.Totals.Absences:N0}, dead letters {look.Totals.DeadLetters:N0}, hottest {(hottest.Length == 0 ? "-" : hottest)}"));
-        if (look.Trouble is not null)
+        if (look.Trouble is not null && look.Trouble != _troubleShown)
         {
             Console.WriteLine($"can't write: {look.Trouble}");
         }
+
+        _troubleShown = look.Trouble;
     }
 
     private void WriteNews()

@@ -38,6 +38,7 @@ public sealed class Session(CommandLine options, TimeProvider clock)
         }, new CepEngineOptions { TimeProvider = clock });
         await engine.StartAsync(CancellationToken.None);
         await WaitForSubscriptionAsync(engine, stop);
+        ThrowIfTroubled(engine);
 
         string title = $"{(recording is null ? $"{options.Sensors} sensors" : Board.Name(Path.GetFileName(options.Data)!))} -> {host}:{port}";
         Console.WriteLine($"database {database}");
@@ -111,6 +112,15 @@ public sealed class Session(CommandLine options, TimeProvider clock)
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(10), clock, CancellationToken.None);
+        }
+    }
+
+    // A table of another layout, for one: the engine would try again until somebody changes it.
+    private static void ThrowIfTroubled(CepEngine engine)
+    {
+        if (engine.Queries.Select(q => q.Sink?.LastError).FirstOrDefault(e => e is not null) is { } trouble)
+        {
+            throw new InvalidOperationException($"Can't write results: {trouble}");
         }
     }
 

@@ -63,8 +63,7 @@ internal sealed class Stage(string name, int capacity = Stage.DefaultCapacity) :
     /// <summary>In messages of up to 1,024 events: enough to ride out a garbage collection at a million events a second.</summary>
     internal const int DefaultCapacity = 64;
 
-    // Not declared single-reader: that channel can not tell its length, which admission looks at.
-    private readonly Channel<StageMessage> _queue = Channel.CreateUnbounded<StageMessage>();
+    private readonly Channel<StageMessage> _queue = Channel.CreateUnbounded<StageMessage>(new UnboundedChannelOptions { SingleReader = true });
     private readonly RoomSignal _room = new();
     private readonly List<IBounded> _outputs = [];
 
