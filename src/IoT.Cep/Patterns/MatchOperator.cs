@@ -169,7 +169,9 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
         }
 
         var key = _keyOf(value);
-        int oldest = _runs.OldestOf(key);
+
+        // An event that can only begin a match moves none, and needs no look-up here.
+        int oldest = (takes & ~1UL) == 0 ? None : _runs.OldestOf(key);
         if (oldest != None)
         {
             Decide(in value, oldest, takes);

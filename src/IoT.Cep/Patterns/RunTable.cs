@@ -16,10 +16,9 @@ internal sealed class RunTable<TKey, T>(PartialMatches<T> matches, QueryContext 
     private int _runFree = None;
     private int _oldest = None;
     private int _newest = None;
-    private int _idleKeys;
 
     /// <summary>How many keys have partial matches.</summary>
-    internal int Keys => _byKey.Count - _idleKeys;
+    internal int Keys => _byKey.Count;
 
     internal bool IsEmpty => _oldest == None;
 
@@ -100,40 +99,15 @@ internal sealed class RunTable<TKey, T>(PartialMatches<T> matches, QueryContext 
         SortByStart();
     }
 
-    /// <summary>
-    /// The runs of a key, which stays when its last run has gone: it is likely to come again. Keys without runs are dropped together once they
-    /// are the greater part, so there are never more than twice as many as there are keys with runs, or a batch's worth.
-    /// </summary>
     private ref Runs RunsOf(TKey key)
     {
-        int index = _byKey.IndexOf(key);
-        if (index >= 0)
+        ref var runs = ref _byKey.GetOrAdd(key, out bool added);
+        if (added)
         {
-            return ref _byKey.Entries[index].State;
+            runs = new Runs { Oldest = None, Newest = None };
         }
 
-        if (_idleKeys > Math.Max(EventBuffer<T>.DefaultCapacity, _byKey.Count / 2) || (_idleKeys > 0 && _byKey.IsFull))
-        {
-            DropIdleKeys();
-        }
-
-        ref var runs = ref _byKey.GetOrAdd(key, out _);
-        runs = new Runs { Oldest = None, Newest = None };
-        _idleKeys++;
         return ref runs;
-    }
-
-    private void DropIdleKeys()
-    {
-        for (int i = _byKey.Count - 1; i >= 0; i--)
-        {
-            if (_byKey.Entries[i].State.Count == 0)
-            {
-                _byKey.Remove(_byKey.Entries[i].Key);
-            }
-        }
-
-        _idleKeys = 0;
     }
 
     internal void Add(TKey key, int last, int length, long start)
@@ -143,10 +117,10 @@ internal sealed class RunTable<TKey, T>(PartialMatches<T> matches, QueryContext 
         {
             query.DiscardedPartialMatches++;
             Remove(runs.Oldest);
+            runs = ref RunsOf(key);
         }
 
         int index = RentRun();
-        _idleKeys -= runs.Count == 0 ? 1 : 0;
         _runs[index] = new Run { Key = key, Last = last, Length = length, Start = start, Next = None, Previous = runs.Newest, Newer = None, Older = _newest };
         runs.Count++;
         Link(ref runs.Oldest, ref runs.Newest, index);
@@ -200,7 +174,10 @@ internal sealed class RunTable<TKey, T>(PartialMatches<T> matches, QueryContext 
         ref var runs = ref _byKey.Find(run.Key);
         Unlink(run.Previous, run.Next, ref runs.Oldest, ref runs.Newest, byKey: true);
         Unlink(run.Older, run.Newer, ref _oldest, ref _newest, byKey: false);
-        _idleKeys += --runs.Count == 0 ? 1 : 0;
+        if (--runs.Count == 0)
+        {
+            _byKey.Remove(run.Key);
+        }
 
         _runs[index] = new Run { Key = default!, Next = _runFree };
         _runFree = index;

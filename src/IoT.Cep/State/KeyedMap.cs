@@ -25,8 +25,6 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
 
     internal int Count => _count;
 
-    internal bool IsFull => _count >= maxKeys;
-
     /// <summary>Whether it is worth keeping for the next window: one grown by a burst of keys is let go.</summary>
     internal bool IsWellUsed => _entries.Length <= 65_536 || _count * 8L >= _entries.Length;
 
