@@ -26,7 +26,8 @@ internal sealed record Speed(double PerSecond, double PerCpuSecond, double Least
 /// <summary>Runs a workload's contenders in turns, so that whatever else the machine does meets all of them.</summary>
 internal static class Comparison
 {
-    private const int WarmUps = 2;
+    // Code is compiled anew, with what was learned of it, after a few runs; before that, two processes would not agree.
+    private const int WarmUps = 8;
 
     internal static async Task<Figures> RunAsync(Workload workload, int devices, int runs)
     {
@@ -98,9 +99,16 @@ internal static class Comparison
     private static async Task<double> AllocatedPerEventAsync(Contender contender, int count)
     {
         int fifth = Math.Max(1, count / 5);
-        long start = await AllocatedAsync(contender, fifth);
-        long all = await AllocatedAsync(contender, count);
-        return Math.Max(0, all - start) / (double)(count - fifth);
+        double least = double.MaxValue;
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            // The least counts: the shared pool may let buffers go between two runs, and a run that finds none allocates them anew.
+            long start = await AllocatedAsync(contender, fifth);
+            long all = await AllocatedAsync(contender, count);
+            least = Math.Min(least, Math.Max(0, all - start) / (double)(count - fifth));
+        }
+
+        return least;
     }
 
     private static async Task<long> AllocatedAsync(Contender contender, int count)

@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 namespace IoT.Cep;
 
 /// <summary>
-/// What a window does with events, as a struct so that the loops have no virtual call: first the user's selectors, over a batch, then the
-/// state. Code generated from the user's lambdas can take a kernel's place.
+/// What a window does with one event, as a struct so that the loop has no virtual call: first the user's selectors, then the state. Code
+/// generated from the user's lambdas can take a kernel's place.
 /// </summary>
-internal interface IWindowKernel<TKey, T, TState, TValue>
+internal interface IWindowKernel<T, TState, TValue>
 {
-    void Select(ReadOnlySpan<T> events, Func<T, TKey> keyOf, Span<TKey> keys, Span<TValue> selected);
+    TValue Select(in T value);
 
     void Add(ref TState state, in T value, in TValue selected);
 
@@ -18,15 +18,10 @@ internal interface IWindowKernel<TKey, T, TState, TValue>
 }
 
 /// <summary>Only Count is asked for.</summary>
-internal readonly struct CountKernel<TKey, T> : IWindowKernel<TKey, T, Moments, Unit>
+internal readonly struct CountKernel<T> : IWindowKernel<T, Moments, Unit>
 {
-    public void Select(ReadOnlySpan<T> events, Func<T, TKey> keyOf, Span<TKey> keys, Span<Unit> selected)
-    {
-        for (int i = 0; i < events.Length && i < keys.Length; i++)
-        {
-            keys[i] = keyOf(events[i]);
-        }
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Unit Select(in T value) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref Moments state, in T value, in Unit selected) => state.Count++;
@@ -35,18 +30,10 @@ internal readonly struct CountKernel<TKey, T> : IWindowKernel<TKey, T, Moments, 
 }
 
 /// <summary>Any aggregates of one selector.</summary>
-internal readonly struct OneKernel<TKey, T>(Func<T, double> selector) : IWindowKernel<TKey, T, Moments, double>
+internal readonly struct OneKernel<T>(Func<T, double> selector) : IWindowKernel<T, Moments, double>
 {
-    public void Select(ReadOnlySpan<T> events, Func<T, TKey> keyOf, Span<TKey> keys, Span<double> selected)
-    {
-        var select = selector;
-        for (int i = 0; i < events.Length && i < keys.Length && i < selected.Length; i++)
-        {
-            ref readonly var value = ref events[i];
-            keys[i] = keyOf(value);
-            selected[i] = select(value);
-        }
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public double Select(in T value) => selector(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref Moments state, in T value, in double selected) => state.Add(selected);
@@ -55,23 +42,17 @@ internal readonly struct OneKernel<TKey, T>(Func<T, double> selector) : IWindowK
 }
 
 /// <summary>Aggregates of up to four selectors.</summary>
-internal readonly struct FourKernel<TKey, T>(Func<T, double>[] selectors) : IWindowKernel<TKey, T, Four<Moments>, Four<double>>
+internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IWindowKernel<T, Four<Moments>, Four<double>>
 {
-    public void Select(ReadOnlySpan<T> events, Func<T, TKey> keyOf, Span<TKey> keys, Span<Four<double>> selected)
+    public Four<double> Select(in T value)
     {
-        for (int i = 0; i < events.Length && i < keys.Length; i++)
+        Four<double> selected = default;
+        for (int i = 0; i < selectors.Length; i++)
         {
-            keys[i] = keyOf(events[i]);
+            selected[i] = selectors[i](value);
         }
 
-        for (int column = 0; column < selectors.Length; column++)
-        {
-            var select = selectors[column];
-            for (int i = 0; i < events.Length && i < selected.Length; i++)
-            {
-                selected[i][column] = select(events[i]);
-            }
-        }
+        return selected;
     }
 
     public void Add(ref Four<Moments> state, in T value, in Four<double> selected)
@@ -86,23 +67,17 @@ internal readonly struct FourKernel<TKey, T>(Func<T, double>[] selectors) : IWin
 }
 
 /// <summary>Aggregates of up to sixteen selectors.</summary>
-internal readonly struct SixteenKernel<TKey, T>(Func<T, double>[] selectors) : IWindowKernel<TKey, T, Sixteen<Moments>, Sixteen<double>>
+internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IWindowKernel<T, Sixteen<Moments>, Sixteen<double>>
 {
-    public void Select(ReadOnlySpan<T> events, Func<T, TKey> keyOf, Span<TKey> keys, Span<Sixteen<double>> selected)
+    public Sixteen<double> Select(in T value)
     {
-        for (int i = 0; i < events.Length && i < keys.Length; i++)
+        Sixteen<double> selected = default;
+        for (int i = 0; i < selectors.Length; i++)
         {
-            keys[i] = keyOf(events[i]);
+            selected[i] = selectors[i](value);
         }
 
-        for (int column = 0; column < selectors.Length; column++)
-        {
-            var select = selectors[column];
-            for (int i = 0; i < events.Length && i < selected.Length; i++)
-            {
-                selected[i][column] = select(events[i]);
-            }
-        }
+        return selected;
     }
 
     public void Add(ref Sixteen<Moments> state, in T value, in Sixteen<double> selected)
@@ -117,16 +92,11 @@ internal readonly struct SixteenKernel<TKey, T>(Func<T, double>[] selectors) : I
 }
 
 /// <summary>A user's accumulator. It works on a copy, so that an event at which it throws leaves the state as it was.</summary>
-internal readonly struct AccumulatorKernel<TKey, T, TAccumulator>(TAccumulator seed) : IWindowKernel<TKey, T, Seeded<TAccumulator>, Unit>
+internal readonly struct AccumulatorKernel<T, TAccumulator>(TAccumulator seed) : IWindowKernel<T, Seeded<TAccumulator>, Unit>
     where TAccumulator : struct, IAccumulator<T, TAccumulator>
 {
-    public void Select(ReadOnlySpan<T> events, Func<T, TKey> keyOf, Span<TKey> keys, Span<Unit> selected)
-    {
-        for (int i = 0; i < events.Length && i < keys.Length; i++)
-        {
-            keys[i] = keyOf(events[i]);
-        }
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Unit Select(in T value) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(ref Seeded<TAccumulator> state, in T value, in Unit selected)

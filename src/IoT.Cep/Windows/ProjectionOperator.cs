@@ -125,10 +125,10 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     {
         Operator<T> window = selectors.Length switch
         {
-            0 => Tumbling<Moments, Unit, CountKernel<TKey, T>>(default),
-            1 => Tumbling<Moments, double, OneKernel<TKey, T>>(new OneKernel<TKey, T>(selectors[0])),
-            <= 4 => Tumbling<Four<Moments>, Four<double>, FourKernel<TKey, T>>(new FourKernel<TKey, T>(selectors)),
-            _ => Tumbling<Sixteen<Moments>, Sixteen<double>, SixteenKernel<TKey, T>>(new SixteenKernel<TKey, T>(selectors)),
+            0 => Tumbling<Moments, Unit, CountKernel<T>>(default),
+            1 => Tumbling<Moments, double, OneKernel<T>>(new OneKernel<T>(selectors[0])),
+            <= 4 => Tumbling<Four<Moments>, Four<double>, FourKernel<T>>(new FourKernel<T>(selectors)),
+            _ => Tumbling<Sixteen<Moments>, Sixteen<double>, SixteenKernel<T>>(new SixteenKernel<T>(selectors)),
         };
         window.Info = Info;
         return window;
@@ -136,6 +136,6 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
 
     private TumblingOperator<TKey, T, TState, TValue, TKernel, TResult> Tumbling<TState, TValue, TKernel>(TKernel kernel)
         where TState : struct
-        where TKernel : struct, IWindowKernel<TKey, T, TState, TValue> => new(
+        where TKernel : struct, IWindowKernel<T, TState, TValue> => new(
             Next, Query, spec, key, kernel, new ProjectedResult<TKey, T, TState, TResult>(_projection, project), keys, identity);
 }

@@ -1,23 +1,23 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Tumbling windows for each key: one keyed map of states for each open window, of which there are usually one or two.</summary>
+/// <summary>Tumbling windows for each key: one table of states for each open window, of which there are usually one or two.</summary>
 internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(
     Operator<TResult> next, QueryContext query, WindowSpec spec, KeySelector<TKey, T> key, TKernel kernel,
     IWindowResult<TKey, TState, TResult> result, KeyRange keys, bool identity) : Operator<T, TResult>(next, query)
     where TKey : notnull
     where TState : struct
-    where TKernel : struct, IWindowKernel<TKey, T, TState, TValue>
+    where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
     private const int MaxFreePanes = 4;
 
     private readonly OrderedOutput<TResult> _output = new(next);
     private readonly Stack<Pane> _free = new();
     private int[] _fireOrder = [];
-    private TKey[] _keys = [];
-    private TValue[] _values = [];
-    private bool _selecting;
+    private TKey[] _ids = [];
+    private TValue[] _selected = [];
 
     // State that checkpoints save: the open windows by start, and the time.
     private readonly List<Pane> _panes = [];
@@ -28,12 +28,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     internal override bool IsStateful => true;
 
-    /// <summary>While the user's selectors run over a batch, nothing of it has been applied.</summary>
-    protected override bool IsAtomic => _selecting;
-
     protected override void Process(in Batch<T> batch)
     {
-        SelectAll(batch.Events);
         var ticks = batch.Ticks[..batch.Length];
         for (int i = 0; i < ticks.Length;)
         {
@@ -47,42 +43,96 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             long last = pane!.Start + spec.Size.Ticks - 1;
             int run = batch.IsSorted && ticks[^1] <= last ? -1 : ticks[i..].IndexOfAnyExceptInRange(pane.Start, last);
             int end = run < 0 ? ticks.Length : i + run;
-            AddRun(batch.Events[..end], i, pane.Map);
+            AddRun(batch.Events[..end], i, pane.States);
             i = end;
         }
     }
 
-    /// <summary>
-    /// Runs the selectors over the whole batch, before anything of it is applied: a loop without look-ups is short enough for the compiler to
-    /// inline the delegates, and reads events ahead while the other loop's look-ups would wait.
-    /// </summary>
-    private void SelectAll(ReadOnlySpan<T> events)
+    /// <summary>Adds a run of events of one window.</summary>
+    private void AddRun(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
     {
-        Pooled.Ensure(ref _keys, events.Length);
-        Pooled.Ensure(ref _values, events.Length);
-        _selecting = true;
-        kernel.Select(events, key.Select, _keys.AsSpan(0, events.Length), _values.AsSpan(0, events.Length));
-        _selecting = false;
+        int next = states.IsLarge ? start : AddToSmall(events, start, states);
+        if (next < events.Length)
+        {
+            AddToLarge(events, next, states);
+        }
     }
 
-    /// <summary>Adds a run of events of one window. This is the loop that keyed windows spend their time in.</summary>
-    private void AddRun(ReadOnlySpan<T> events, int start, KeyedMap<TKey, TState> map)
+    /// <summary>Gives the index of the first event that it left, because the table became large. The loop that keyed windows spend their time in.</summary>
+    private int AddToSmall(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    {
+        var (keyOf, fused) = (key.Select, kernel);
+        var view = new StateTable<TKey, TState>.SmallView(states);
+        for (int i = start; i < events.Length; i++)
+        {
+            Position = i;
+            ref readonly var value = ref events[i];
+            var id = keyOf(value);
+            var selected = fused.Select(in value);
+            uint hash = (uint)id.GetHashCode();
+            ref var state = ref view.Find(id, hash);
+            if (!Unsafe.IsNullRef(ref state))
+            {
+                fused.Add(ref state, in value, in selected);
+                continue;
+            }
+
+            fused.Add(ref states.Add(id, hash), in value, in selected);
+            if (states.IsLarge)
+            {
+                return i + 1;
+            }
+
+            view = new StateTable<TKey, TState>.SmallView(states);
+        }
+
+        return events.Length;
+    }
+
+    /// <summary>
+    /// Many keys: selectors run ahead, so that nothing stands between one look-up that misses the cache and the next. Where a selector throws, what
+    /// was selected before is added first, as everywhere.
+    /// </summary>
+    private void AddToLarge(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    {
+        Pooled.Ensure(ref _ids, events.Length);
+        Pooled.Ensure(ref _selected, events.Length);
+        var (keyOf, fused, ids, selected) = (key.Select, kernel, _ids, _selected);
+        int end = start;
+        try
+        {
+            for (; end < events.Length; end++)
+            {
+                ref readonly var value = ref events[end];
+                ids[end] = keyOf(value);
+                selected[end] = fused.Select(in value);
+            }
+        }
+        finally
+        {
+            AddSelected(events[..end], start, states);
+            Position = end;
+        }
+    }
+
+    private void AddSelected(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
     {
         var fused = kernel;
-        var ids = _keys.AsSpan(0, events.Length);
-        var values = _values.AsSpan(0, events.Length);
-        var view = new KeyedMap<TKey, TState>.View(map);
+        var ids = _ids.AsSpan(0, events.Length);
+        var selected = _selected.AsSpan(0, events.Length);
+        var view = new StateTable<TKey, TState>.LargeView(states);
         for (int i = start; i < ids.Length; i++)
         {
             Position = i;
-            int index = view.IndexOf(ids[i], out uint hash);
-            if (index < 0)
+            uint hash = (uint)ids[i].GetHashCode();
+            ref var state = ref view.Find(ids[i], hash);
+            if (Unsafe.IsNullRef(ref state))
             {
-                index = map.Add(ids[i], hash);
-                view = new KeyedMap<TKey, TState>.View(map);
+                state = ref states.Add(ids[i], hash);
+                view = new StateTable<TKey, TState>.LargeView(states);
             }
 
-            fused.Add(ref view.StateAt(index), in events[i], in values[i]);
+            fused.Add(ref state, in events[i], in selected[i]);
         }
     }
 
@@ -115,9 +165,10 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         {
             writer.Int64(pane.Start);
             writer.Boolean(pane.HasFired);
-            writer.Int32(pane.Map.Count);
-            foreach (ref var entry in pane.Map.Entries)
+            writer.Int32(pane.States.Count);
+            for (int i = 0; i < pane.States.Count; i++)
             {
+                ref var entry = ref pane.States.At(i);
                 keyCodec.Write(writer, entry.Key);
                 stateCodec.Write(writer, entry.State);
             }
@@ -142,7 +193,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 var state = stateCodec.Read(reader);
                 if (keys.Contains(StableHash.GroupOf(id)))
                 {
-                    pane.Map.GetOrAdd(id, out _) = state;
+                    pane.States.GetOrAdd(id) = state;
                 }
             }
         }
@@ -154,8 +205,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     {
         _output.Dispose();
         Pooled.Return(ref _fireOrder, 0);
-        Pooled.Return(ref _keys, _keys.Length);
-        Pooled.Return(ref _values, _values.Length);
+        Pooled.Return(ref _ids, _ids.Length);
+        Pooled.Return(ref _selected, _selected.Length);
     }
 
     /// <summary>Finds an event's window. False where the event has been dealt with: it is late, or it corrected a window that has fired.</summary>
@@ -182,11 +233,12 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     private void Correct(Pane pane, in T value)
     {
-        var id = _keys[Position];
-        ref var state = ref pane.Map.GetOrAdd(id, out _);
+        var id = key.Select(value);
+        var selected = kernel.Select(in value);
+        ref var state = ref pane.States.GetOrAdd(id);
         bool isUpdate = kernel.HasEvents(in state);
         var corrected = state;
-        kernel.Add(ref corrected, in value, in _values[Position]);
+        kernel.Add(ref corrected, in value, in selected);
         Emit(pane, id, (byte)StableHash.GroupOf(id), ref corrected, isUpdate);
 
         // Only now: an event whose correction can't be projected becomes a dead letter, and is in no later result.
@@ -206,7 +258,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             return _panes[at];
         }
 
-        var pane = _free.Count > 0 ? _free.Pop() : new Pane(new KeyedMap<TKey, TState>(key.MaxKeys));
+        var pane = _free.Count > 0 ? _free.Pop() : new Pane(new StateTable<TKey, TState>(key.MaxKeys));
         (pane.Start, pane.HasFired) = (start, false);
         _panes.Insert(at, pane);
         return pane;
@@ -234,16 +286,15 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     private void Fire(Pane pane)
     {
-        var entries = pane.Map.Entries;
         if (_fireIndex < 0)
         {
-            OrderByGroup(entries);
+            OrderByGroup(pane.States);
             _fireIndex = 0;
         }
 
-        while (_fireIndex < entries.Length)
+        while (_fireIndex < pane.States.Count)
         {
-            ref var entry = ref entries[_fireOrder[_fireIndex]];
+            ref var entry = ref pane.States.At(_fireOrder[_fireIndex]);
             if (kernel.HasEvents(in entry.State))
             {
                 Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
@@ -271,18 +322,15 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     }
 
     /// <summary>A counting sort by key group, stable: results come in the same order from any number of shards.</summary>
-    private void OrderByGroup(ReadOnlySpan<KeyedMap<TKey, TState>.Entry> entries)
+    private void OrderByGroup(StateTable<TKey, TState> states)
     {
-        if (_fireOrder.Length < entries.Length)
-        {
-            Pooled.Grow(ref _fireOrder, 0, entries.Length);
-        }
+        Pooled.Ensure(ref _fireOrder, states.Count);
 
         Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
         next.Clear();
-        foreach (ref readonly var entry in entries)
+        for (int i = 0; i < states.Count; i++)
         {
-            next[entry.Group + 1]++;
+            next[states.At(i).Group + 1]++;
         }
 
         for (int group = 1; group < next.Length; group++)
@@ -290,27 +338,27 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             next[group] += next[group - 1];
         }
 
-        for (int i = 0; i < entries.Length; i++)
+        for (int i = 0; i < states.Count; i++)
         {
-            _fireOrder[next[entries[i].Group]++] = i;
+            _fireOrder[next[states.At(i).Group]++] = i;
         }
     }
 
     private void Release(Pane pane)
     {
-        if (_free.Count < MaxFreePanes && pane.Map.IsWellUsed)
+        if (_free.Count < MaxFreePanes && pane.States.IsWellUsed)
         {
-            pane.Map.Clear();
+            pane.States.Clear();
             _free.Push(pane);
         }
     }
 
     /// <summary>One window of all keys; used again for a later window.</summary>
-    private sealed class Pane(KeyedMap<TKey, TState> map)
+    private sealed class Pane(StateTable<TKey, TState> states)
     {
         internal long Start { get; set; }
 
-        internal KeyedMap<TKey, TState> Map => map;
+        internal StateTable<TKey, TState> States => states;
 
         internal bool HasFired { get; set; }
     }

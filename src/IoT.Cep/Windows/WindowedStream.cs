@@ -93,8 +93,8 @@ public static class WindowedStreamExtensions
         ArgumentNullException.ThrowIfNull(result);
         return new WindowNode<TKey, T, TResult>(
             windows.Source.Node, windows.Source.Key, windows.Spec, typeof(TAccumulator).Name,
-            (next, query, keys, identity) => new TumblingOperator<TKey, T, Seeded<TAccumulator>, Unit, AccumulatorKernel<TKey, T, TAccumulator>, TResult>(
-                next, query, windows.Spec, windows.Source.Key, new AccumulatorKernel<TKey, T, TAccumulator>(seed),
+            (next, query, keys, identity) => new TumblingOperator<TKey, T, Seeded<TAccumulator>, Unit, AccumulatorKernel<T, TAccumulator>, TResult>(
+                next, query, windows.Spec, windows.Source.Key, new AccumulatorKernel<T, TAccumulator>(seed),
                 new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity)).ToStream();
     }
 
