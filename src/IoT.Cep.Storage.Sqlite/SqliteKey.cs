@@ -14,7 +14,7 @@ internal static class SqliteKey
     /// <exception cref="NotSupportedException">The key's type has no such text, or the text can't be stored.</exception>
     public static string Of(object? key) => key switch
     {
-        null => "",
+        null or Unit => "",
         string text => Whole(text),
         ITuple tuple => OfTuple(tuple),
         bool flag => flag ? "true" : "false",

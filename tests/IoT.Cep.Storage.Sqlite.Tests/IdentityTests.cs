@@ -69,6 +69,13 @@ public sealed class IdentityTests : IDisposable
         Assert.Equal(SqliteKey.Of(new DateTime(5, DateTimeKind.Utc)), SqliteKey.Of(new DateTime(5, DateTimeKind.Local)));
     }
 
+    [Fact]
+    public async Task A_window_without_a_key_is_stored()
+    {
+        await _file.WriteAsync(Sqlite.Table<Sum>("sums"), SqliteFile.Batch((new ResultId(default(Unit), 0, 10, 0), new Sum("all", 1))));
+        Assert.Equal("", _file.Scalar("SELECT _key FROM sums"));
+    }
+
     // Objects, because an attribute could not hold half a surrogate pair.
     public static TheoryData<object, string> Unfit => new()
     {

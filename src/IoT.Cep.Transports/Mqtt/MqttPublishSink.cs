@@ -152,7 +152,7 @@ internal sealed class MqttPublishSink<T>(
             {
                 case MqttClientPublishReasonCode.Success or MqttClientPublishReasonCode.NoMatchingSubscribers:
                     continue;
-                case MqttClientPublishReasonCode.TopicNameInvalid or MqttClientPublishReasonCode.PayloadFormatInvalid:
+                case MqttClientPublishReasonCode.TopicNameInvalid or MqttClientPublishReasonCode.PayloadFormatInvalid or MqttClientPublishReasonCode.NotAuthorized:
                     throw new SinkRejectedException(_messages[start + i].Row, $"The broker refused the message: {result.ReasonCode}.");
                 default:
                     throw new MqttRefusedException($"The broker refused a message: {result.ReasonCode}.");

@@ -26,6 +26,12 @@ internal static partial class Log
     [LoggerMessage(7, LogLevel.Warning, "Sink {Sink} was given up with {Waiting} results not written")]
     internal static partial void SinkAbandoned(ILogger logger, string sink, int waiting);
 
+    [LoggerMessage(9, LogLevel.Error, "Source {Source} could not acknowledge a message")]
+    internal static partial void AcknowledgerFailed(ILogger logger, Exception error, string source);
+
+    [LoggerMessage(10, LogLevel.Error, "Sink {Sink} failed for good")]
+    internal static partial void SinkFailed(ILogger logger, Exception error, string sink);
+
     [LoggerMessage(8, LogLevel.Error, "Shard {Stage} failed")]
     internal static partial void StageFailed(ILogger logger, Exception error, string stage);
 }

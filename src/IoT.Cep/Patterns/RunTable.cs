@@ -115,7 +115,7 @@ internal sealed class RunTable<TKey, T>(PartialMatches<T> matches, QueryContext 
         ref var runs = ref RunsOf(key);
         if (runs.Count >= maxRuns)
         {
-            query.DiscardedPartialMatches++;
+            Interlocked.Increment(ref query.DiscardedPartialMatches);
             Remove(runs.Oldest);
             runs = ref RunsOf(key);
         }

@@ -6,7 +6,7 @@ namespace IoT.Cep;
 /// Holds the acknowledgements of a source's messages, in order, until every durable sink that they reach without an operator with state has
 /// committed them. Without such a sink they are accepted when they have been processed.
 /// </summary>
-internal sealed class AckTracker
+internal sealed class AckTracker(Action<Exception>? failed = null)
 {
     private readonly Lock _gate = new();
     private readonly Queue<(long Number, IAcknowledger Acknowledger, object Delivery)> _waiting = new();
@@ -98,10 +98,21 @@ internal sealed class AckTracker
                 next = _waiting.Dequeue();
             }
 
-            next.Acknowledger.Acknowledge(next.Delivery);
-            lock (_gate)
+            try
             {
-                _releasing = false;
+                next.Acknowledger.Acknowledge(next.Delivery);
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                // Against its contract. The sender delivers it again; the ones behind it must not wait for it.
+                failed?.Invoke(error);
+            }
+            finally
+            {
+                lock (_gate)
+                {
+                    _releasing = false;
+                }
             }
         }
     }

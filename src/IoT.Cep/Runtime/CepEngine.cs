@@ -8,7 +8,7 @@ namespace IoT.Cep;
 
 /// <summary>
 /// Owns sources, queries, shards and sinks: declare the queries, start it, and stop it by <see cref="DrainAsync"/> (all that was accepted
-/// is finished) or <see cref="SuspendAsync"/> (open windows are kept, not fired).
+/// is finished) or <see cref="SuspendAsync"/> (open windows are not fired).
 /// </summary>
 /// <remarks>Declaring is for one thread at a time, before or after the start. All other members may be used from any thread.</remarks>
 public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
@@ -125,7 +125,10 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
     /// <summary>Lets the sources go on.</summary>
     public void Resume() => _life.Resume();
 
-    /// <summary>Stops the sources, processes what was accepted, and leaves open windows and partial matches as they are.</summary>
+    /// <summary>
+    /// Stops the sources, processes what was accepted, and leaves open windows and partial matches unfinished: they end with the engine until it can save
+    /// them.
+    /// </summary>
     /// <param name="cancellationToken">Gives up waiting for sinks.</param>
     public Task SuspendAsync(CancellationToken cancellationToken = default) => _life.StopAsync(complete: false, cancellationToken);
 
@@ -135,6 +138,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
 
     /// <summary>Starts, waits until every source has ended or the token is cancelled, and drains.</summary>
     /// <param name="cancellationToken">Ends the sources early.</param>
+    /// <exception cref="AggregateException">A query failed, or a sink could not write all it was given.</exception>
     public async Task RunAsync(CancellationToken cancellationToken = default)
     {
         await StartAsync(cancellationToken).ConfigureAwait(false);
@@ -143,6 +147,18 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         if (Completion.IsFaulted)
         {
             await Completion.ConfigureAwait(false);
+        }
+
+        var errors = Queries.Where(q => q.Error is not null).Select(q => q.Error!)
+            .Concat(from query in Queries
+                    let sink = query.Sink
+                    where sink is { Waiting: > 0 }
+                    select new InvalidOperationException(
+                        $"{sink.Waiting} results of query '{query.Name}' were not written within the drain timeout: {sink.LastError ?? "the sink did not answer"}"))
+            .ToList();
+        if (errors.Count > 0)
+        {
+            throw new AggregateException("Not every query ran to its end.", errors);
         }
     }
 
@@ -243,6 +259,8 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
             {
                 stage.RemoveOutput(worker);
             }
+
+            worker.WakeWaiters();
         }
 
         // Other stages may still be at work on what it was given: its buffers go back with the engine.

@@ -19,6 +19,11 @@ public static class CepServices
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(queries);
+        if (services.Any(service => service.ServiceType == typeof(CepEngine)))
+        {
+            throw new InvalidOperationException("AddCep was called before, and an application has one engine: declare all queries in one call.");
+        }
+
         services.AddSingleton(provider => Make(provider, queries, configure));
         services.AddSingleton<IHostedService>(static provider => provider.GetRequiredService<CepEngine>());
         return services;

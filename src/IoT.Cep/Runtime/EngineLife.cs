@@ -135,9 +135,9 @@ internal sealed class EngineLife : IDisposable
             Resume();
             using var limit = new CancellationTokenSource(_options.DrainTimeout, _options.TimeProvider);
             using var outer = giveUp.Register(static state => ((CancellationTokenSource)state!).Cancel(), limit);
-            using var abandon = limit.Token.Register(_abandon.Cancel);
+            using var abandon = limit.Token.Register(Abandon);
             await _stopSources.CancelAsync().ConfigureAwait(false);
-            await Quiet(_sources).ConfigureAwait(false);
+            await UntilAbandonedAsync(Quiet(_sources)).ConfigureAwait(false);
             if (_ticker is not null)
             {
                 // Time stands still from here on: waiting for a slow sink is no idle time that closes windows.
@@ -155,12 +155,25 @@ internal sealed class EngineLife : IDisposable
         }
     }
 
+    /// <summary>Waiting has lasted as long as it may: whatever still holds a stop up is let go.</summary>
+    private void Abandon()
+    {
+        _stopLetters.Cancel();
+        _abandon.Cancel();
+    }
+
+    /// <summary>A source that does not heed its token must not hold a stop up for ever.</summary>
+    private async Task UntilAbandonedAsync(Task task)
+    {
+        var abandoned = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = _abandon.Token.Register(abandoned.SetResult).ConfigureAwait(false);
+        await Task.WhenAny(task, abandoned.Task).ConfigureAwait(false);
+    }
+
     public void Dispose()
     {
+        // The token sources have no timers and are left to the collector: a stop that was given up may still be cancelling them.
         _ticker?.Dispose();
-        _stopSources.Dispose();
-        _stopLetters.Dispose();
-        _abandon.Dispose();
         _changing.Dispose();
     }
 
@@ -231,7 +244,17 @@ internal sealed class EngineLife : IDisposable
             {
                 _sinks.TryAdd(query, Task.Run(async () =>
                 {
-                    await worker.RunAsync(_abandon.Token).ConfigureAwait(false);
+                    try
+                    {
+                        await worker.RunAsync(_abandon.Token).ConfigureAwait(false);
+                    }
+                    catch (Exception error) when (error is not OperationCanceledException and not OutOfMemoryException)
+                    {
+                        Log.SinkFailed(_engine.Logger, error, worker.Name);
+                        query.OnFailed(error);
+                        _engine.Remove(query);
+                        throw;
+                    }
 
                     // It has written all it will: a query that failed holds no acknowledgement back.
                     CepEngine.ReleaseAcknowledgements(query);
@@ -285,7 +308,14 @@ internal sealed class EngineLife : IDisposable
         }
     }
 
-    private Task FinishSinksAsync() => FinishSinksAsync(_engine.Queries);
+    private Task FinishSinksAsync()
+    {
+        lock (_gate)
+        {
+            // Also those of queries that were removed: what they hold is written.
+            return FinishSinksAsync([.. _sinks.Keys]);
+        }
+    }
 
     private async Task FinishSinksAsync(IEnumerable<Query> queries)
     {

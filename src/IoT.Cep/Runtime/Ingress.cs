@@ -34,6 +34,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         _source = source;
         _options = options;
         _stage = engine.Stages.Ingress;
+        Acknowledgements = new AckTracker(error => Log.AcknowledgerFailed(engine.Logger, error, source.Name));
         _buffer = new EventBuffer<T>(new StringPool(options.PooledStrings));
         _timelines = new Timelines<T>(source.Name, engine, isLive: !source.IsBounded, isSorted: source is ISortedSource { IsSorted: true });
         _running = new RunningClock(engine.Clock, source.IsBounded);
@@ -45,7 +46,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
     /// <summary>At so many events a batch leaves; where it can't, the transport waits or its source's mode decides.</summary>
     private int FullAt => Math.Min(_options.CapacityEvents, EventBuffer<T>.DefaultCapacity);
 
-    public AckTracker Acknowledgements { get; } = new();
+    public AckTracker Acknowledgements { get; }
 
     public SourceStatistics Statistics
     {
@@ -54,7 +55,7 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
             lock (_stage.Gate)
             {
                 return new SourceStatistics(
-                    Name, _running.IsConnected, _received, _events, _duplicates, _deadLetters + _timelines.FarFuture, _dropped,
+                    Name, _running.IsConnected, _received, _events, _duplicates, _deadLetters + _timelines.DeadLetters, _dropped,
                     _timelines.Late, Acknowledgements.Waiting, _timelines.Latest == long.MinValue ? null : Ticks.ToTime(_timelines.Latest));
             }
         }
@@ -175,7 +176,11 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 return;
             }
 
-            _timelines.AdvanceIdle(silentFor);
+            FailSafely(() =>
+            {
+                _timelines.AdvanceIdle(silentFor);
+                return true;
+            });
         }
     }
 
@@ -322,8 +327,15 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
 
         if (_buffer.Count > 0)
         {
-            Push(_buffer.Events, default);
-            _buffer.Clear();
+            try
+            {
+                Push(_buffer.Events, default);
+            }
+            finally
+            {
+                // Whatever happened, the batch has been given to the queries: none gets it twice.
+                _buffer.Clear();
+            }
         }
 
         if (_hasAcknowledged)
@@ -363,12 +375,27 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
         lock (_stage.Gate)
         {
             _timerIsSet = false;
-            if (!TryFlush() && !_completed)
+            if (!FailSafely(TryFlush) && !_completed)
             {
                 // Looked at again soon; whoever waits for room looks as well.
                 _timerIsSet = true;
                 _batchTimer.Change(TimeSpan.FromMilliseconds(5), Timeout.InfiniteTimeSpan);
             }
+        }
+    }
+
+    /// <summary>On a timer's thread an exception would end the process: what no query accounts for ends this source instead.</summary>
+    private bool FailSafely(Func<bool> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Log.SourceFailed(_engine.Logger, error, Name);
+            Fail(error);
+            return true;
         }
     }
 
@@ -384,7 +411,15 @@ internal sealed class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, 
                 }
             }
 
-            await WaitForRoomAsync(_stop).ConfigureAwait(false);
+            try
+            {
+                await WaitForRoomAsync(_stop).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                // The message is in the buffer, which is pushed before the source has ended: the transport can close in peace.
+                return;
+            }
         }
     }
 

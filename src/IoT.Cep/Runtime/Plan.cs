@@ -13,7 +13,10 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     private readonly List<IDisposable> _attached = [];
     private readonly List<IDisposable> _hops = [];
     private string _stage = "";
+    private readonly Lock _gate = new();
+    private volatile bool _disposing;
     private bool _disposed;
+    private int _depth;
 
     internal QueryContext Query => query;
 
@@ -221,13 +224,47 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
 
     public void Dispose()
     {
-        if (_disposed)
+        Detach();
+        _disposing = true;
+        (_operators.FirstOrDefault() as IStoppable)?.Stop();
+        if (_gate.TryEnter())
+        {
+            try
+            {
+                ReleaseIfIdle();
+            }
+            finally
+            {
+                _gate.Exit();
+            }
+        }
+    }
+
+    /// <summary>
+    /// One event at a time in place, also where a union has producers on several threads; and nobody gives buffers back while another thread, or
+    /// the caller's own loop, is at work on them.
+    /// </summary>
+    internal void Enter()
+    {
+        _gate.Enter();
+        _depth++;
+    }
+
+    internal void Leave()
+    {
+        _depth--;
+        ReleaseIfIdle();
+        _gate.Exit();
+    }
+
+    private void ReleaseIfIdle()
+    {
+        if (!_disposing || _disposed || _depth > 0)
         {
             return;
         }
 
         _disposed = true;
-        Detach();
         foreach (var one in _hops.Concat(_operators))
         {
             one.Dispose();

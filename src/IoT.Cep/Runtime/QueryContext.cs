@@ -57,7 +57,7 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
             throw new QueryException(name, text, eventText, error);
         }
 
-        SkippedEvents++;
+        Interlocked.Increment(ref SkippedEvents);
         deadLetter(DeadLetterReason.QueryError, $"query {name}", $"{text}: {error.GetType().Name}: {error.Message}", value);
     }
 }

@@ -9,7 +9,7 @@ public enum BackpressureMode
     /// <summary>Drops the oldest waiting events.</summary>
     DropOldest,
 
-    /// <summary>Drops the newest event.</summary>
+    /// <summary>Drops the newest message, with all its events.</summary>
     DropNewest,
 
     /// <summary>Stops the source with an error.</summary>
@@ -23,7 +23,10 @@ public sealed class SourceOptions
     /// <remarks>An event of a message that is acknowledged (QoS 1 and 2) becomes a dead letter before it is dropped.</remarks>
     public BackpressureMode Backpressure { get; set; } = BackpressureMode.Wait;
 
-    /// <summary>How many events may wait while the queries do not keep up; 65,536 by default.</summary>
+    /// <summary>
+    /// How many events may wait while the queries do not keep up, in the modes that do not wait; 65,536 by default. In <see cref="BackpressureMode.Wait"/>
+    /// the transport waits as soon as a batch of 1,024 (or fewer, where this is less) can't leave.
+    /// </summary>
     public int CapacityEvents { get; set; } = 65_536;
 
     /// <summary>A batch leaves at the latest so long after its first event; 1 ms by default.</summary>

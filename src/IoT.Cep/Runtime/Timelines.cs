@@ -9,26 +9,38 @@ namespace IoT.Cep;
 /// <param name="isSorted">Whether the times that come with the events are in order.</param>
 internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive, bool isSorted) : IDisposable
 {
-    private readonly List<Timeline> _all = [];
+    // Copied when it changes: a query may leave while its events are given out.
+    private Timeline[] _all = [];
+    private readonly List<Timeline> _retired = [];
 
-    internal long Latest => _all.Count == 0 ? long.MinValue : _all.Max(t => t.Operator.Latest);
+    internal long Latest => _all.Length == 0 ? long.MinValue : _all.Max(t => t.Operator.Latest);
 
-    internal long Late => _all.Count == 0 ? 0 : _all.Max(t => t.Operator.Late);
+    internal long Late => _all.Length == 0 ? 0 : _all.Max(t => t.Operator.Late);
 
-    internal long FarFuture => _all.Count == 0 ? 0 : _all.Max(t => t.Operator.FarFuture);
+    /// <summary>Events too far ahead, and events whose time selector threw.</summary>
+    internal long DeadLetters => _all.Concat(_retired).Sum(t => t.Operator.FarFuture + Volatile.Read(ref t.Context.SkippedEvents));
 
     /// <summary>Hangs a query on the source. The caller holds the stage's gate.</summary>
     internal Action Add(EventTimeSpec<T> time, QueryEntry<T> query)
     {
-        var timeline = _all.Find(t => t.Time == time);
+        var timeline = Array.Find(_all, t => t.Time == time);
         if (timeline is null)
         {
             timeline = Make(time);
-            _all.Add(timeline);
+            _all = [.. _all, timeline];
         }
 
         timeline.Queries.Add(query);
-        return () => timeline.Queries.Remove(query);
+        return () =>
+        {
+            timeline.Queries.Remove(query);
+            if (timeline.Queries.IsEmpty && _all.Contains(timeline))
+            {
+                // Its buffers may be in use further up; they go back with the engine.
+                _all = [.. _all.Where(t => t != timeline)];
+                _retired.Add(timeline);
+            }
+        };
     }
 
     internal void OnEvents(in Batch<T> batch)
@@ -65,7 +77,7 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
 
     public void Dispose()
     {
-        foreach (var timeline in _all)
+        foreach (var timeline in _all.Concat(_retired))
         {
             timeline.Operator.Dispose();
         }
@@ -80,16 +92,18 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
             OnFarFuture = (value, ticks) => engine.AddDeadLetter(
                 DeadLetterReason.FarFuture, source, $"Its time {Ticks.ToTime(ticks):O} is more than {time.MaxFuture} ahead of the clock.", value),
         };
-        return new Timeline(time, queries, assign);
+        return new Timeline(time, queries, assign, context);
     }
 
-    private sealed record Timeline(EventTimeSpec<T> Time, FanOut<T> Queries, EventTimeOperator<T> Operator);
+    private sealed record Timeline(EventTimeSpec<T> Time, FanOut<T> Queries, EventTimeOperator<T> Operator, QueryContext Context);
 }
 
 /// <summary>Hands everything to each of several queries.</summary>
 internal sealed class FanOut<T> : Operator<T>
 {
     private QueryEntry<T>[] _queries = [];
+
+    internal bool IsEmpty => _queries.Length == 0;
 
     internal void Add(QueryEntry<T> query) => _queries = [.. _queries, query];
 

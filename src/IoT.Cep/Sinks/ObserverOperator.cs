@@ -4,9 +4,9 @@ namespace IoT.Cep;
 
 /// <summary>The end of a query that an observer subscribed to in place.</summary>
 internal sealed class ObserverOperator<T>(IObserver<T> observer, QueryContext query, Action<Exception>? failed = null, Action? completed = null)
-    : Operator<T>
+    : Operator<T>, IStoppable
 {
-    private bool _released;
+    private volatile bool _released;
 
     internal override void OnEvents(in Batch<T> batch)
     {
@@ -31,22 +31,45 @@ internal sealed class ObserverOperator<T>(IObserver<T> observer, QueryContext qu
     internal override void OnCompleted()
     {
         completed?.Invoke();
-        if (!_released)
-        {
-            observer.OnCompleted();
-        }
+        Tell(static (told, _) => told.OnCompleted(), null);
     }
 
     internal override void OnError(Exception error)
     {
         failed?.Invoke(error);
-        if (!_released)
-        {
-            observer.OnError(error);
-        }
+        Tell(static (told, e) => told.OnError(e!), error);
     }
 
+    public void Stop() => _released = true;
+
     protected override void Release() => _released = true;
+
+    /// <summary>
+    /// In an engine the query's own state says how it ended, so an observer that throws once more (Rx's does where no OnError was given) stops nothing
+    /// else. In place the exception is the caller's.
+    /// </summary>
+    private void Tell(Action<IObserver<T>, Exception?> tell, Exception? error)
+    {
+        if (_released)
+        {
+            return;
+        }
+
+        try
+        {
+            tell(observer, error);
+        }
+        catch (Exception thrown) when (failed is not null && thrown is not OutOfMemoryException)
+        {
+            failed(thrown);
+        }
+    }
+}
+
+/// <summary>The end of a query that gives nothing more from one moment on, whatever is still on its way.</summary>
+internal interface IStoppable
+{
+    void Stop();
 }
 
 /// <summary>An observer as the sink of a query in an engine: called on the shard's thread.</summary>

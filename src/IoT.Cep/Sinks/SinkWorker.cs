@@ -13,6 +13,9 @@ internal interface ISinkWorker : IBounded, IAsyncDisposable
 
     /// <summary>No more will come; the loop ends when all is written.</summary>
     void Complete();
+
+    /// <summary>Whoever waits for room looks again whether it still has to.</summary>
+    void WakeWaiters();
 }
 
 /// <summary>A sink's counters, read at one moment.</summary>
@@ -135,6 +138,8 @@ internal sealed class SinkWorker<T>(
         Wake();
     }
 
+    public void WakeWaiters() => _room.Set();
+
     public void Complete()
     {
         _completed = true;
@@ -231,7 +236,7 @@ internal sealed class SinkWorker<T>(
 
                 return;
             }
-            catch (SinkRejectedException error)
+            catch (SinkRejectedException error) when (IsOfThisBatch(error))
             {
                 Reject(error);
             }
@@ -249,6 +254,9 @@ internal sealed class SinkWorker<T>(
             Ids = hasIds ? columns.Ids.AsMemory(0, columns.Count) : default,
         };
     }
+
+    /// <summary>A sink that rejects a row that it was not given is mistaken: the batch is tried again.</summary>
+    private bool IsOfThisBatch(Exception error) => error is SinkRejectedException rejected && (uint)rejected.Row < (uint)_writing.Columns.Count;
 
     private void Reject(SinkRejectedException error)
     {
@@ -272,10 +280,11 @@ internal sealed class SinkWorker<T>(
                 _lastError = null;
                 return true;
             }
-            catch (Exception error) when (error is not SinkRejectedException && !abandon.IsCancellationRequested)
+            catch (Exception error) when (!IsOfThisBatch(error) && !abandon.IsCancellationRequested)
             {
                 _retries++;
-                _lastError = SafeText.Escape(error.Message);
+                _lastError = SafeText.Escape(error is SinkRejectedException rejected
+                    ? $"The sink rejected row {rejected.Row} of a batch of {_writing.Columns.Count}: {error.Message}" : error.Message);
                 Log.SinkRetries(engine.Logger, Name, query.Name, delay, _lastError);
             }
 

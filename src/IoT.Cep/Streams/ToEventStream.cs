@@ -32,54 +32,68 @@ internal sealed record ObservableNode<T>(IObservable<T> Source) : StreamNode<T>
 
     internal override CepEngine? Engine => null;
 
-    internal override void Build(Plan plan, Operator<T> next) => plan.AddStart(() => Source.Subscribe(new Feed(next)));
+    internal override void Build(Plan plan, Operator<T> next) => plan.AddStart(() => Source.Subscribe(new Feed(plan, next)));
 
-    private sealed class Feed(Operator<T> next) : IObserver<T>
+    private sealed class Feed(Plan plan, Operator<T> next) : IObserver<T>
     {
         private static readonly long[] _untimed = [0];
         private bool _stopped;
 
         public void OnNext(T value)
         {
-            if (_stopped)
-            {
-                return;
-            }
-
+            plan.Enter();
             try
             {
-                next.OnEvents(new Batch<T>(new ReadOnlySpan<T>(in value), _untimed));
+                if (!_stopped)
+                {
+                    next.OnEvents(new Batch<T>(new ReadOnlySpan<T>(in value), _untimed));
+                }
             }
             catch (QueryException error)
             {
                 OnError(error);
             }
+            finally
+            {
+                plan.Leave();
+            }
         }
 
         public void OnError(Exception error)
         {
-            if (!_stopped)
+            plan.Enter();
+            try
             {
-                _stopped = true;
-                next.OnError(error);
+                if (!_stopped)
+                {
+                    _stopped = true;
+                    next.OnError(error);
+                }
+            }
+            finally
+            {
+                plan.Leave();
             }
         }
 
         public void OnCompleted()
         {
-            if (_stopped)
-            {
-                return;
-            }
-
-            _stopped = true;
+            plan.Enter();
             try
             {
-                next.OnCompleted();
+                if (!_stopped)
+                {
+                    _stopped = true;
+                    next.OnCompleted();
+                }
             }
             catch (QueryException error)
             {
                 next.OnError(error);
+            }
+            finally
+            {
+                plan.Leave();
             }
         }
     }

@@ -5,7 +5,8 @@ namespace IoT.Cep;
 public static partial class EventStreamExtensions
 {
     /// <summary>
-    /// Puts streams of one type together. Time is that of the slowest input; an input that is idle or has ended no longer holds it back.
+    /// Puts streams of one type together. Time is that of the slowest input; an input that has ended no longer holds it back, nor does one that is connected and idle, once it had an event. Events lose their identity: a
+    /// store appends them.
     /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
@@ -21,10 +22,10 @@ public static partial class EventStreamExtensions
         }
 
         var union = new UnionNode<T>(inputs);
-        if (union.IsUpdating && !union.HasIdentity)
+        if (union.IsUpdating)
         {
             throw new ArgumentException(
-                "One of the streams may correct its results (AllowLate), and another one's events have no identity to be corrected by. Store them apart, or leave AllowLate out.",
+                "One of the streams may correct its results (AllowLate), and in a union a result can't be told from another stream's. Store them apart, or leave AllowLate out.",
                 nameof(others));
         }
 
@@ -50,11 +51,12 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
 
     internal override bool IsUpdating => Inputs.Any(node => node.IsUpdating);
 
-    internal override bool HasIdentity => Inputs.All(node => node.HasIdentity);
+    // Two inputs' windows of one key and time would be one row to a store.
+    internal override bool HasIdentity => false;
 
     internal override void Build(Plan plan, Operator<T> next)
     {
-        var union = plan.Add(this, new UnionOperator<T>(next, Inputs.Length, HasIdentity), next);
+        var union = plan.Add(this, new UnionOperator<T>(next, Inputs.Length), next);
         for (int i = 0; i < Inputs.Length; i++)
         {
             Inputs[i].Build(plan, plan.Gather(Inputs[i], Depth, union, union.Inputs[i]));
@@ -66,17 +68,15 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
 internal sealed class UnionOperator<T> : Operator<T>
 {
     private readonly Operator<T> _next;
-    private readonly bool _hasIdentity;
 
     // State that checkpoints save.
     private readonly long[] _watermarks;
     private readonly bool[] _completed;
     private long _watermark = long.MinValue;
 
-    internal UnionOperator(Operator<T> next, int inputs, bool hasIdentity)
+    internal UnionOperator(Operator<T> next, int inputs)
     {
         _next = next;
-        _hasIdentity = hasIdentity;
         _watermarks = new long[inputs];
         Array.Fill(_watermarks, long.MinValue);
         _completed = new bool[inputs];
@@ -87,8 +87,7 @@ internal sealed class UnionOperator<T> : Operator<T>
 
     internal IReadOnlyList<Operator<T>> Inputs { get; }
 
-    // Where only some of the inputs' events have an identity, none has: a store could not tell the others apart.
-    internal override void OnEvents(in Batch<T> batch) => _next.OnEvents(_hasIdentity ? batch : new Batch<T>(batch.Events, batch.Ticks));
+    internal override void OnEvents(in Batch<T> batch) => _next.OnEvents(new Batch<T>(batch.Events, batch.Ticks));
 
     internal override void OnWatermark(long watermark) => throw new System.Diagnostics.UnreachableException();
 

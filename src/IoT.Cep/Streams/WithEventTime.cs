@@ -43,9 +43,22 @@ public static partial class EventStreamExtensions
         });
     }
 
-    private static IEventStream<T> WithTime<T>(StreamNode<T> node, EventTimeSpec<T> spec) => node is SourceNode<T> source
-        ? (source with { Time = spec }).ToStream()
-        : new EventTimeNode<T>(node, spec).ToStream();
+    private static IEventStream<T> WithTime<T>(StreamNode<T> node, EventTimeSpec<T> spec)
+    {
+        if (node is SourceNode<T> source)
+        {
+            return (source with { Time = spec }).ToStream();
+        }
+
+        if (node.Engine is not null)
+        {
+            throw new ArgumentException(
+                "Put WithEventTime(...) or WithArrivalTime() right behind cep.From(...): idle time and the bound on the future belong to the source. To make "
+                + "other events of a payload first, do it in the decoder.");
+        }
+
+        return new EventTimeNode<T>(node, spec).ToStream();
+    }
 
     private static TimeSpan Positive(TimeSpan span, [CallerArgumentExpression(nameof(span))] string name = "")
     {

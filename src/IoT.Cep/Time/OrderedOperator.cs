@@ -32,7 +32,7 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
         {
             if (batch.Ticks[i] < _watermark)
             {
-                Query.LateEvents++;
+                Interlocked.Increment(ref Query.LateEvents);
             }
             else
             {

@@ -214,7 +214,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     {
         if (spec.IsPast(ticks, _watermark))
         {
-            Query.LateEvents++;
+            Interlocked.Increment(ref Query.LateEvents);
             pane = null;
             return false;
         }

@@ -95,7 +95,8 @@ public class EngineTests
         var failing = stream.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10)))
             .Select(w => w.Sum(r => r.Value == 7 ? throw new FormatException("bad") : r.Value)).To(new Collecting<double>(), "failing");
         stream.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10))).Select(w => w.Sum(r => r.Value)).To(good);
-        await engine.RunAsync().WaitAsync(Limit.Time);
+        var told = await Assert.ThrowsAsync<AggregateException>(() => engine.RunAsync().WaitAsync(Limit.Time));
+        Assert.Same(failing.Error, Assert.Single(told.InnerExceptions));
         Assert.Equal((QueryState.Failed, "failing"), (failing.State, Assert.IsType<QueryException>(failing.Error).Query));
         Assert.Equal(5000 / 10 * 45.0, good.Results.Sum());
     }
