@@ -20,20 +20,21 @@ if ! command -v dotnet >/dev/null; then
   exit 2
 fi
 
-need() { # command, Debian package, what is tested with it
-  command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] && return 0
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    { [ -n "${updated:-}" ] || apt-get update; } >/dev/null 2>&1; updated=1
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2" >/dev/null 2>&1 && return 0
-  fi
-  echo "NOT INSTALLED: $1 (package $2). Skipped without it: $3."
+install() { # Debian package
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  [ -n "${updated:-}" ] || apt-get update >/dev/null 2>&1
+  updated=1
+  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$1" >/dev/null 2>&1
+}
+need() { # what to look for (a command or a file), Debian package, what is tested with it
+  command -v "$1" >/dev/null || [ -e "$1" ] || [ -x "/usr/sbin/$1" ] || install "$2" && return 0
+  echo "NOT INSTALLED: $1 (package $2). Without it $3."
   return 1
 }
 missing=0
-need mosquitto mosquitto "tests against a real MQTT broker" || missing=1
-need cc gcc "the Native AOT test" || missing=1
-need python3 python3 "the document link check" || true
-[ -f /usr/include/zlib.h ] || need zlib-header zlib1g-dev "the Native AOT test" >/dev/null || true
+need mosquitto mosquitto "the tests against a real MQTT broker are passed over" || missing=1
+need cc gcc "the Native AOT test fails" || missing=1
+need /usr/include/zlib.h zlib1g-dev "the Native AOT test fails" || missing=1
 
 export IOT_CEP_SHARED="${IOT_CEP_SHARED:-$(cd .. && pwd)/shared}"
 if [ ! -d "$IOT_CEP_SHARED/data" ]; then
