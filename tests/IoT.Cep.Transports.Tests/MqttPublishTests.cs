@@ -25,6 +25,29 @@ public sealed class MqttPublishTests
         Assert.True(sink.IsDurable);
     }
 
+    [Fact]
+    public async Task Two_queries_may_end_in_one_sink()
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        var connections = RunningTransport.To(broker.Port);
+        await using var source = await RunningTransport.StartAsync(new Collector(), connections, "alerts/#");
+        await using var sink = (IAsyncSink<Alert>)Mqtt.Publish(a => $"alerts/{a.Building}", AlertJson.Default.Alert);
+        await sink.OpenAsync(RunningTransport.Context(connections), CancellationToken.None);
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(query => Task.Run(async () =>
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                await sink.WriteAsync(new SinkBatch<Alert> { Events = new[] { new Alert($"{query}", i) } }, CancellationToken.None);
+            }
+        })));
+
+        var received = await source.Collector.TakeAsync(200);
+        foreach (var one in received.GroupBy(r => r.Topic))
+        {
+            Assert.Equal(Enumerable.Range(0, 100).Select(i => $$"""{"Building":"{{one.Key[^1]}}","Value":{{i}}}"""), one.Select(r => r.Text));
+        }
+    }
+
     [Theory]
     [InlineData("alerts/+")]
     [InlineData("alerts/#")]

@@ -104,7 +104,15 @@ public sealed class MqttTransportTests
 
             await sink.SendAsync(("a/4", "four"));
             await using var later = await RunningTransport.StartAsync(new Collector(), connections, "a/#", qualityOfService);
-            Assert.Equal("four", (await later.Collector.NextAsync()).Text);
+            var first = await later.Collector.NextAsync();
+
+            // The embedded broker now and then delivers once more what was acknowledged just after a reconnection (docs/transports.md); mosquitto never does.
+            while (embedded && (first.Text is "two" or "three"))
+            {
+                first = await later.Collector.NextAsync();
+            }
+
+            Assert.Equal("four", first.Text);
         }
     }
 

@@ -23,6 +23,9 @@ internal sealed class MqttPublishSink<T>(
     private readonly ArrayBufferWriter<byte> _payloads = new();
     private readonly List<(MqttApplicationMessage Message, int Row)> _messages = [];
     private readonly Task<MqttClientPublishResult>[] _sent = new Task<MqttClientPublishResult>[MaxWindow];
+
+    // Two queries may end in one sink; its buffers and its connection are for one of them at a time.
+    private readonly SemaphoreSlim _gate = new(1, 1);
     private IMqttClient? _client;
     private MqttOptions? _options;
     private ConnectionContext? _context;
@@ -36,14 +39,35 @@ internal sealed class MqttPublishSink<T>(
     public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);
-        _context = context;
-        _options = MqttConnectionExtensions.Resolve(context.Connections, connection);
-        await ConnectAsync(_options, context, stop).ConfigureAwait(false);
+        await _gate.WaitAsync(stop).ConfigureAwait(false);
+        try
+        {
+            _context = context;
+            _options = MqttConnectionExtensions.Resolve(context.Connections, connection);
+            await ConnectAsync(_options, context, stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
     }
 
     public async ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        await _gate.WaitAsync(stop).ConfigureAwait(false);
+        try
+        {
+            await SendAsync(batch, stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async Task SendAsync(SinkBatch<T> batch, CancellationToken stop)
+    {
         if (_options is null || _context is null)
         {
             throw new InvalidOperationException("The sink was not opened.");
@@ -64,6 +88,19 @@ internal sealed class MqttPublishSink<T>(
     }
 
     public async ValueTask DisposeAsync()
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            await DisconnectAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async Task DisconnectAsync()
     {
         if (_client is not { } client || _options is null || _context is null)
         {
