@@ -9,7 +9,7 @@ public static partial class EventStreamExtensions
     /// Costs nothing by itself.
     /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
-    /// <typeparam name="TKey">The key's type: a value with equality (text, a number, a record of such).</typeparam>
+    /// <typeparam name="TKey">The key's type: a value with equality (text, a number, a tuple or record of such). SQLite does not store results keyed by a record.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="key">Called once for each event and operator.</param>
     /// <param name="maxKeys">How many keys an operator may hold at a time; one more is a <see cref="KeyLimitException"/> in the query.</param>
