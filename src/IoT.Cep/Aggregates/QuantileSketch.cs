@@ -26,7 +26,7 @@ internal record struct QuantileSketch : IRemovableAccumulator<double, QuantileSk
         _perLog = 1 / Math.Log((1 + error) / (1 - error));
     }
 
-    internal double Error { get; private set; }
+    public double Error { get; private set; }
 
     internal readonly long Count => _negative.Total + _positive.Total + _zeros + _negativeInfinities + _positiveInfinities + _notNumbers;
 
