@@ -33,7 +33,7 @@ internal static class Counters
     /// <summary>The increase a second between the first and the last sample; NaN where no time lies between them.</summary>
     internal static double Rate(ReadOnlySpan<Sample<double>> samples)
     {
-        long width = samples[^1].Ticks - samples[0].Ticks;
+        long width = samples.IsEmpty ? 0 : samples[^1].Ticks - samples[0].Ticks;
         return width == 0 ? double.NaN : Increase(samples) / ((double)width / TimeSpan.TicksPerSecond);
     }
 
@@ -44,7 +44,7 @@ internal static class Counters
     internal static double ExtrapolatedIncrease(ReadOnlySpan<Sample<double>> samples, long start, long end)
     {
         double increase = Increase(samples);
-        double width = samples[^1].Ticks - samples[0].Ticks;
+        double width = samples.IsEmpty ? 0 : samples[^1].Ticks - samples[0].Ticks;
         if (width == 0)
         {
             return increase;
@@ -59,6 +59,12 @@ internal static class Counters
 
         return increase * ((width + before + Reach(end - samples[^1].Ticks, interval)) / width);
     }
+
+    /// <summary>The extrapolated increase a second of the window; NaN where no time lies between the samples.</summary>
+    internal static double ExtrapolatedRate(ReadOnlySpan<Sample<double>> samples, long start, long end) =>
+        samples.Length < 2 || samples[^1].Ticks == samples[0].Ticks
+            ? double.NaN
+            : ExtrapolatedIncrease(samples, start, end) / ((double)(end - start) / TimeSpan.TicksPerSecond);
 
     private static double Reach(long toBorder, double interval) => toBorder < interval * 1.1 ? Math.Max(0, toBorder) : interval / 2;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -65,6 +66,9 @@ public sealed class HistogramBounds : IEquatable<HistogramBounds>
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(_bounds.Length, _bounds[0], _bounds[^1]);
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Join(", ", _bounds.Select(b => b.ToString(CultureInfo.InvariantCulture)));
 
     internal int Count => _bounds.Length;
 

@@ -20,6 +20,11 @@ internal static class Signals
     /// <summary>The area divided by its width; of no width, the last value.</summary>
     internal static double Average(ReadOnlySpan<Sample<double>> samples, long end, Interpolation interpolation)
     {
+        if (samples.IsEmpty)
+        {
+            return double.NaN;
+        }
+
         long width = (interpolation == Interpolation.Step ? Math.Max(end, samples[^1].Ticks) : samples[^1].Ticks) - samples[0].Ticks;
         return width == 0 ? samples[^1].Value : Area(samples, end, interpolation) / width;
     }
