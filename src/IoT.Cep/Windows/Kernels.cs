@@ -13,7 +13,7 @@ internal interface IWindowKernel<T, TState, TValue>
 
     void Add(ref TState state, in T value, in TValue selected);
 
-    /// <summary>False for a state whose only event failed: its key has no result.</summary>
+    /// <summary>False for a state that no event was added to: it is new, or its only event failed. Its key has no result.</summary>
     bool HasEvents(in TState state);
 }
 

@@ -18,6 +18,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     private int[] _fireOrder = [];
     private TKey[] _ids = [];
     private TValue[] _selected = [];
+    private StateTable<TKey, TState>? _filling;
 
     // State that checkpoints save: the open windows by start, and the time.
     private readonly List<Pane> _panes = [];
@@ -48,52 +49,95 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
     }
 
-    /// <summary>Adds a run of events of one window.</summary>
+    /// <summary>Adds a run of events of one window. Each way goes on until a new key gives the table another form.</summary>
     private void AddRun(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
     {
-        int next = states.IsLarge ? start : AddToSmall(events, start, states);
-        if (next < events.Length)
+        _filling = states;
+        for (int next = start; next < events.Length;)
         {
-            AddToLarge(events, next, states);
+            next = states switch
+            {
+                { Direct: not null } => AddToDirect(events, next),
+                { IsSmall: true } => AddToSmall(events, next),
+                _ => AddToLarge(events, next, states),
+            };
         }
     }
 
-    /// <summary>Gives the index of the first event that it left, because the table became large. The loop that keyed windows spend their time in.</summary>
-    private int AddToSmall(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    /// <summary>
+    /// The loop that windows by device number spend their time in. What it needs over a call fits the registers that calls leave alone: so it reads
+    /// the kernel from its field, and leaves what happens once for a key and window to another method.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AddToDirect(ReadOnlySpan<T> events, int start)
     {
-        var (keyOf, fused) = (key.Select, kernel);
-        var view = new StateTable<TKey, TState>.SmallView(states);
+        var (keyOf, places) = (key.Select, _filling!.Direct!.States);
         for (int i = start; i < events.Length; i++)
         {
             Position = i;
-            ref readonly var value = ref events[i];
-            var id = keyOf(value);
-            var selected = fused.Select(in value);
-            uint hash = (uint)id.GetHashCode();
-            ref var state = ref view.Find(id, hash);
-            if (!Unsafe.IsNullRef(ref state))
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            var selected = kernel.Select(in events[i]);
+            ulong place = WholeNumber.Of(id);
+
+            // A key that has events is there; whether any other one is, the table knows.
+            if (place < (ulong)places.Length && kernel.HasEvents(in places[place]))
             {
-                fused.Add(ref state, in value, in selected);
+                kernel.Add(ref places[place], in events[i], in selected);
                 continue;
             }
 
-            fused.Add(ref states.Add(id, hash), in value, in selected);
-            if (states.IsLarge)
+            AddFirst(id, in events[i], selected);
+            if (_filling.Direct is null)
             {
                 return i + 1;
             }
 
-            view = new StateTable<TKey, TState>.SmallView(states);
+            places = _filling.Direct.States;
         }
 
         return events.Length;
     }
 
+    /// <summary>The same for all other keys while there are not many.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AddToSmall(ReadOnlySpan<T> events, int start)
+    {
+        var keyOf = key.Select;
+        var view = new StateTable<TKey, TState>.SmallView(_filling!);
+        for (int i = start; i < events.Length; i++)
+        {
+            Position = i;
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            var selected = kernel.Select(in events[i]);
+            ref var state = ref view.Find(id, (uint)id.GetHashCode());
+            if (!Unsafe.IsNullRef(ref state))
+            {
+                kernel.Add(ref state, in events[i], in selected);
+                continue;
+            }
+
+            AddFirst(id, in events[i], selected);
+            if (!_filling!.IsSmall)
+            {
+                return i + 1;
+            }
+
+            view = new StateTable<TKey, TState>.SmallView(_filling);
+        }
+
+        return events.Length;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void AddFirst(TKey id, in T value, TValue selected) => kernel.Add(ref _filling!.GetOrAdd(id), in value, in selected);
+
     /// <summary>
     /// Many keys: selectors run ahead, so that nothing stands between one look-up that misses the cache and the next. Where a selector throws, what
     /// was selected before is added first, as everywhere.
     /// </summary>
-    private void AddToLarge(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    private int AddToLarge(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
     {
         Pooled.Ensure(ref _ids, events.Length);
         Pooled.Ensure(ref _selected, events.Length);
@@ -110,30 +154,45 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
         finally
         {
-            AddSelected(events[..end], start, states);
+            int next = AddSelected(events[..end], start, states);
+            for (; next < end; next++)
+            {
+                Position = next;
+                AddFirst(_ids[next], in events[next], _selected[next]);
+            }
+
             Position = end;
         }
+
+        return end;
     }
 
-    private void AddSelected(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    /// <summary>Gives the index of the first event that it left, because the table is no longer large.</summary>
+    private int AddSelected(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
     {
-        var fused = kernel;
         var ids = _ids.AsSpan(0, events.Length);
         var selected = _selected.AsSpan(0, events.Length);
         var view = new StateTable<TKey, TState>.LargeView(states);
         for (int i = start; i < ids.Length; i++)
         {
             Position = i;
-            uint hash = (uint)ids[i].GetHashCode();
-            ref var state = ref view.Find(ids[i], hash);
-            if (Unsafe.IsNullRef(ref state))
+            ref var state = ref view.Find(ids[i], (uint)ids[i].GetHashCode());
+            if (!Unsafe.IsNullRef(ref state))
             {
-                state = ref states.Add(ids[i], hash);
-                view = new StateTable<TKey, TState>.LargeView(states);
+                kernel.Add(ref state, in events[i], in selected[i]);
+                continue;
             }
 
-            fused.Add(ref state, in events[i], in selected[i]);
+            AddFirst(ids[i], in events[i], selected[i]);
+            if (!states.IsLarge)
+            {
+                return i + 1;
+            }
+
+            view = new StateTable<TKey, TState>.LargeView(states);
         }
+
+        return ids.Length;
     }
 
     protected override void Advance(long watermark)
@@ -168,7 +227,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             writer.Int32(pane.States.Count);
             for (int i = 0; i < pane.States.Count; i++)
             {
-                ref var entry = ref pane.States.At(i);
+                var entry = pane.States.At(i);
                 keyCodec.Write(writer, entry.Key);
                 stateCodec.Write(writer, entry.State);
             }
@@ -239,7 +298,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         bool isUpdate = kernel.HasEvents(in state);
         var corrected = state;
         kernel.Add(ref corrected, in value, in selected);
-        Emit(pane, id, (byte)StableHash.GroupOf(id), ref corrected, isUpdate);
+        Emit(pane, id, ref corrected, isUpdate);
 
         // Only now: an event whose correction can't be projected becomes a dead letter, and is in no later result.
         state = corrected;
@@ -288,16 +347,17 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     {
         if (_fireIndex < 0)
         {
-            OrderByGroup(pane.States);
+            Pooled.Ensure(ref _fireOrder, pane.States.Count);
+            pane.States.Order(_fireOrder);
             _fireIndex = 0;
         }
 
         while (_fireIndex < pane.States.Count)
         {
-            ref var entry = ref pane.States.At(_fireOrder[_fireIndex]);
+            var entry = pane.States.InPlace(_fireOrder[_fireIndex]);
             if (kernel.HasEvents(in entry.State))
             {
-                Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+                Emit(pane, entry.Key, ref entry.State, isUpdate: false);
             }
 
             _fireIndex++;
@@ -307,9 +367,10 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         pane.HasFired = true;
     }
 
-    private void Emit(Pane pane, TKey id, byte group, ref TState state, bool isUpdate)
+    private void Emit(Pane pane, TKey id, ref TState state, bool isUpdate)
     {
         long end = EndOf(pane);
+        byte group = (byte)StableHash.GroupOf(id);
         var made = result.Make(new WindowInfo<TKey>(id, pane.Start, end, isUpdate), ref state);
         if (identity)
         {
@@ -318,29 +379,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         else
         {
             _output.Add(made, end - 1, group);
-        }
-    }
-
-    /// <summary>A counting sort by key group, stable: results come in the same order from any number of shards.</summary>
-    private void OrderByGroup(StateTable<TKey, TState> states)
-    {
-        Pooled.Ensure(ref _fireOrder, states.Count);
-
-        Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
-        next.Clear();
-        for (int i = 0; i < states.Count; i++)
-        {
-            next[states.At(i).Group + 1]++;
-        }
-
-        for (int group = 1; group < next.Length; group++)
-        {
-            next[group] += next[group - 1];
-        }
-
-        for (int i = 0; i < states.Count; i++)
-        {
-            _fireOrder[next[states.At(i).Group]++] = i;
         }
     }
 
