@@ -11,6 +11,9 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     // SQLite's codes for what no second attempt can heal: a constraint, a datatype mismatch, a value beyond its size limit.
     private const int Constraint = 19, Mismatch = 20, TooBig = 18;
 
+    // Its codes for what lasts until somebody changes the table or the file: an error in a statement, no right to write, damage, another kind of file.
+    private const int Error = 1, ReadOnly = 8, Corrupt = 11, NoDatabase = 26;
+
     // A stop is looked for this often: some ten microseconds of work apart.
     private const int RowsPerStopCheck = 64;
 
@@ -41,6 +44,39 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     public bool IsDurable => true;
 
     public bool UsesIdentity => true;
+
+    public async ValueTask CheckAsync(SinkContext context, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        try
+        {
+            var options = SqliteOptions.Of(context.Connections, _connection);
+            SqliteDatabase.CheckPlace(options.File);
+            if (!File.Exists(options.File))
+            {
+                return;
+            }
+
+            var database = await SqliteDatabase.OpenAsync(options, context.Logger, stop).ConfigureAwait(false);
+            try
+            {
+                // Without a transaction that writes: a lock that another program holds must not fail the start.
+                using (await database.LockAsync(stop).ConfigureAwait(false))
+                {
+                    SqliteSchema.CheckFit(database, _table, _columns, context.HasIdentity);
+                }
+            }
+            finally
+            {
+                await database.LeaveAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (IsLasting(error))
+        {
+            string advice = error is SqliteException ? $". Mend the table '{_table}' or the file's rights, or write to another one." : "";
+            throw new SinkConfigurationException(SafeText.Escape(error.Message, 2000) + advice, error);
+        }
+    }
 
     public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
     {
@@ -88,6 +124,10 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
             }
         }
     }
+
+    /// <summary>What no later attempt heals by itself: our own complaints, and the codes for "no such column", a read-only file, damage, no database.</summary>
+    private static bool IsLasting(Exception error) => error is InvalidOperationException or DirectoryNotFoundException or ArgumentException
+        || error is SqliteException { SqliteErrorCode: Error or ReadOnly or Corrupt or NoDatabase };
 
     private async ValueTask<SqliteDatabase> ConnectAsync(SinkContext context, CancellationToken stop)
     {

@@ -69,6 +69,21 @@ public sealed class MqttPublishTests
     }
 
     [Fact]
+    public async Task A_connection_that_was_never_declared_fails_the_start_and_a_broker_that_is_away_does_not()
+    {
+        var alert = new[] { new Alert("7", 1) };
+        await using var wrong = new CepEngine();
+        wrong.From(Source.FromMemory<Alert>(alert, new long[1])).To(Mqtt.Publish(a => a.Building, AlertJson.Default.Alert, connection: "plant"));
+        var error = await Assert.ThrowsAsync<SinkConfigurationException>(() => wrong.StartAsync());
+        Assert.Contains("Query 'mqtt plant' can't write to its sink 'mqtt plant'. There is no MQTT connection 'plant'; declare it", error.Message, StringComparison.Ordinal);
+
+        await using var away = new CepEngine(new CepEngineOptions { DrainTimeout = TimeSpan.FromMilliseconds(1) });
+        away.Mqtt(o => o.Port = 1);
+        away.From(Source.FromMemory<Alert>(alert, new long[1])).To(Mqtt.Publish(a => a.Building, AlertJson.Default.Alert));
+        await away.StartAsync();
+    }
+
+    [Fact]
     public async Task A_payload_above_the_limit_is_rejected()
     {
         await using var broker = await EmbeddedBroker.StartAsync();

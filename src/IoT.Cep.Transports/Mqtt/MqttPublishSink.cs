@@ -36,6 +36,20 @@ internal sealed class MqttPublishSink<T>(
 
     public bool UsesIdentity => false;
 
+    public ValueTask CheckAsync(SinkContext context, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        try
+        {
+            MqttConnectionExtensions.Resolve(context.Connections, connection);
+            return ValueTask.CompletedTask;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new SinkConfigurationException(error.Message, error);
+        }
+    }
+
     public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);

@@ -44,6 +44,19 @@ public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
     /// <summary>Whether results should carry their identity.</summary>
     bool UsesIdentity { get; }
 
+    /// <summary>
+    /// Looks for what no later attempt can heal (a table that does not fit, a connection that was never declared), before anything runs, and throws
+    /// <see cref="SinkConfigurationException"/> for it: the engine does not start. Any other exception is left to <see cref="OpenAsync"/>, which is
+    /// tried again: a file that is locked or a broker that is away now must not fail the start. By default nothing is looked at.
+    /// </summary>
+    /// <remarks>
+    /// Changes nothing, does not wait for a network, and leaves nothing open. For a query declared after the start it is called on the sink's loop,
+    /// and what it throws fails that query alone.
+    /// </remarks>
+    /// <param name="context">Clock, connections, log, and what results will come.</param>
+    /// <param name="stop">Gives up.</param>
+    ValueTask CheckAsync(SinkContext context, CancellationToken stop) => ValueTask.CompletedTask;
+
     /// <summary>Connects. Throwing means: try again later, with backoff.</summary>
     /// <param name="context">Clock, connections, log, and what results will come.</param>
     /// <param name="stop">Gives up.</param>
@@ -90,4 +103,18 @@ public sealed class SinkRejectedException : Exception
 
     /// <summary>The row's index in the batch.</summary>
     public int Row { get; }
+}
+
+/// <summary>A sink is set up in a way that can never work: the engine does not start with it.</summary>
+#pragma warning disable CA1032 // without the remedy it helps nobody
+public sealed class SinkConfigurationException : Exception
+#pragma warning restore CA1032
+{
+    /// <summary>Refuses a configuration.</summary>
+    /// <param name="message">What is wrong and what to do about it; the engine puts the query's and the sink's name in front.</param>
+    /// <param name="inner">The store's own error.</param>
+    public SinkConfigurationException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
 }

@@ -9,6 +9,9 @@ internal interface ISinkWorker : IBounded, IAsyncDisposable
 
     SinkStatistics Statistics { get; }
 
+    /// <summary>What is wrong with the sink's configuration, or null; trouble that may pass is not.</summary>
+    Task<SinkConfigurationException?> CheckAsync(CancellationToken stop);
+
     Task RunAsync(CancellationToken abandon);
 
     /// <summary>No more will come; the loop ends when all is written.</summary>
@@ -145,6 +148,24 @@ internal sealed class SinkWorker<T>(
         _completed = true;
         _ended.TrySetResult();
         Wake();
+    }
+
+    public async Task<SinkConfigurationException?> CheckAsync(CancellationToken stop)
+    {
+        try
+        {
+            await sink.CheckAsync(context, stop).ConfigureAwait(false);
+            return null;
+        }
+        catch (SinkConfigurationException error)
+        {
+            return new SinkConfigurationException($"Query '{query.Name}' can't write to its sink '{Name}'. {error.Message}", error);
+        }
+        catch (Exception error) when (!stop.IsCancellationRequested && error is not OutOfMemoryException)
+        {
+            Log.SinkNotChecked(engine.Logger, Name, query.Name, SafeText.Escape(error.Message));
+            return null;
+        }
     }
 
     public async Task RunAsync(CancellationToken abandon)
