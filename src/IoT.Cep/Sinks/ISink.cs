@@ -63,9 +63,9 @@ public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
     ValueTask OpenAsync(SinkContext context, CancellationToken stop);
 
     /// <summary>
-    /// Writes a batch as a whole: when it returns, all of it is in place. Throws <see cref="SinkRejectedException"/> for a row
-    /// that can never be written (it becomes a dead letter, the others are tried again); any other exception means: try the
-    /// whole batch again later, so the sink must leave nothing half done.
+    /// Writes a batch: when it returns, all of it is in place. Throws <see cref="SinkRejectedException"/> for a row
+    /// that can never be written (it becomes a dead letter; the rows before it and those behind it are given again as two batches); any other exception
+    /// means: try again later. Either way the sink leaves nothing half done, or says by <see cref="SinkBatch{T}.MarkWritten"/> which rows are in place.
     /// </summary>
     /// <param name="batch">The results.</param>
     /// <param name="stop">Gives up.</param>
@@ -76,6 +76,8 @@ public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
 /// <typeparam name="T">The result's type.</typeparam>
 public sealed class SinkBatch<T>
 {
+    private bool[]? _written;
+
     /// <summary>The results.</summary>
     public ReadOnlyMemory<T> Events { get; init; }
 
@@ -87,6 +89,19 @@ public sealed class SinkBatch<T>
 
     /// <summary>How many results.</summary>
     public int Length => Events.Length;
+
+    /// <summary>
+    /// A row is in place: should this write fail in the end, it counts as written and is not given again. For sinks that can't write a batch as a whole,
+    /// such as one that sends messages; the others have no need of it.
+    /// </summary>
+    /// <param name="row">The row's index in this batch.</param>
+    public void MarkWritten(int row)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Length, nameof(row));
+        (_written ??= new bool[Length])[row] = true;
+    }
+
+    internal bool IsWritten(int row) => _written is not null && _written[row];
 }
 
 /// <summary>A row that a sink can never write.</summary>
