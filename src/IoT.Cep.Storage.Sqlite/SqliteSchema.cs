@@ -136,6 +136,10 @@ internal static class SqliteSchema
         }
     }
 
+    /// <summary>The statement that deletes the row of an identity.</summary>
+    public static SqliteStatement PrepareDelete(SqliteDatabase database, string table) => database.Prepare(
+        $"DELETE FROM {Quote(table)} WHERE {string.Join(" AND ", Identity.Select(name => $"{name} = ?"))}");
+
     // What the table wants a value for; an INTEGER primary key numbers itself.
     private static List<string> Required(SqliteDatabase database, string table) =>
         Names(database, table, """ "notnull" AND dflt_value IS NULL AND NOT (pk = 1 AND upper(type) = 'INTEGER') """);

@@ -27,6 +27,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     private SqliteDatabase? _database;
 
     private SqliteStatement? _insert;
+    private SqliteStatement? _delete;
     private bool _keyed;
 
     public SqliteTable(string table, SqliteColumn<T>[] columns, string connection)
@@ -184,6 +185,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     {
         var rows = batch.Events.Span;
         var ids = batch.Ids.Span;
+        var kinds = batch.Kinds.Span;
         Debug.Assert(ids.IsEmpty || ids.Length == rows.Length, "All results of a batch have an identity or none has.");
         var insert = Prepared(database, keyed: !ids.IsEmpty);
         for (int i = 0; i < rows.Length; i++)
@@ -195,6 +197,12 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
 
             try
             {
+                if (!kinds.IsEmpty && kinds[i] == EventKind.Retract)
+                {
+                    Delete(database, ids, i);
+                    continue;
+                }
+
                 for (int c = 0; c < _columns.Length; c++)
                 {
                     _columns[c].Bind(insert, c + 1, in rows[i]);
@@ -220,12 +228,25 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
         }
     }
 
-    private static void Bind(SqliteStatement insert, int parameter, in ResultId id)
+    /// <summary>The row of a result that was taken back goes; where it never came (its batch was lost before a restart) there is nothing to do.</summary>
+    private void Delete(SqliteDatabase database, ReadOnlySpan<ResultId> ids, int row)
     {
-        insert.Text(parameter + 1, SqliteKey.Of(id.Key));
-        insert.Integer(parameter + 2, id.Start);
-        insert.Integer(parameter + 3, id.End);
-        insert.Integer(parameter + 4, id.Ordinal);
+        if (ids.IsEmpty)
+        {
+            throw new NotSupportedException("a result without an identity can't be taken back: nobody can tell which row it was");
+        }
+
+        var delete = _delete ??= SqliteSchema.PrepareDelete(database, _table);
+        Bind(delete, 0, ids[row]);
+        delete.Run();
+    }
+
+    private static void Bind(SqliteStatement statement, int parameter, in ResultId id)
+    {
+        statement.Text(parameter + 1, SqliteKey.Of(id.Key));
+        statement.Integer(parameter + 2, id.Start);
+        statement.Integer(parameter + 3, id.End);
+        statement.Integer(parameter + 4, id.Ordinal);
     }
 
     private SqliteStatement Prepared(SqliteDatabase database, bool keyed)
@@ -252,5 +273,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     {
         _insert?.Dispose();
         _insert = null;
+        _delete?.Dispose();
+        _delete = null;
     }
 }

@@ -111,6 +111,21 @@ public sealed class MqttPublishTests
     }
 
     [Fact]
+    public async Task A_result_that_was_taken_back_is_not_published()
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        await using var sink = await Publisher.OpenAsync(RunningTransport.To(broker.Port));
+        await sink.WriteAsync(
+            new SinkBatch<(string, string)>
+            {
+                Events = new[] { ("a", "1"), ("a", "2"), ("a", "3") },
+                Ticks = new long[3],
+                Kinds = new[] { EventKind.Insert, EventKind.Retract, EventKind.Update },
+            }, CancellationToken.None);
+        Assert.Equal(2, broker.Broker.Received);
+    }
+
+    [Fact]
     public async Task A_payload_above_the_limit_is_rejected()
     {
         await using var broker = await EmbeddedBroker.StartAsync();

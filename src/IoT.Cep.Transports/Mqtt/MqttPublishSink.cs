@@ -22,7 +22,7 @@ internal sealed class MqttPublishSink<T>(
     // A QoS 2 message is delivered when it is released, and MQTTnet releases messages under way in any order: one at a time keeps it.
     private readonly int _window = qualityOfService == MqttQualityOfService.ExactlyOnce ? 1 : MaxWindow;
     private readonly ArrayBufferWriter<byte> _payloads = new();
-    private readonly List<MqttApplicationMessage> _messages = [];
+    private readonly List<(MqttApplicationMessage Message, int Row)> _messages = [];
     private readonly Task<MqttClientPublishResult>[] _sent = new Task<MqttClientPublishResult>[MaxWindow];
 
     // Two queries may end in one sink; its buffers and its connection are for one of them at a time.
@@ -148,10 +148,17 @@ internal sealed class MqttPublishSink<T>(
     private void Encode(SinkBatch<T> batch, int maxPayloadBytes)
     {
         var results = batch.Events.Span;
+        var kinds = batch.Kinds.Span;
         _messages.Clear();
         _payloads.ResetWrittenCount();
         for (int row = 0; row < results.Length; row++)
         {
+            if (!kinds.IsEmpty && kinds[row] == EventKind.Retract)
+            {
+                // What was published can't be unsaid.
+                continue;
+            }
+
             int start = _payloads.WrittenCount;
             string name = Call(results[row], row);
             if (MqttTopic.Problem(name) is { } problem)
@@ -166,13 +173,13 @@ internal sealed class MqttPublishSink<T>(
             }
 
             // Should the buffer grow, earlier messages go on pointing into the smaller one, which nobody writes any more.
-            _messages.Add(new MqttApplicationMessage
+            _messages.Add((new MqttApplicationMessage
             {
                 Topic = name,
                 Payload = new ReadOnlySequence<byte>(_payloads.WrittenMemory.Slice(start, length)),
                 QualityOfServiceLevel = (MqttQualityOfServiceLevel)qualityOfService,
                 Retain = retained,
-            });
+            }, row));
         }
     }
 
@@ -193,7 +200,7 @@ internal sealed class MqttPublishSink<T>(
     {
         for (int i = 0; i < count; i++)
         {
-            _sent[i] = _client!.PublishAsync(_messages[start + i], stop);
+            _sent[i] = _client!.PublishAsync(_messages[start + i].Message, stop);
         }
 
         // All are awaited before a failure is told: nothing of this attempt runs on beside the next one.
@@ -203,7 +210,7 @@ internal sealed class MqttPublishSink<T>(
         for (int i = 0; i < count; i++)
         {
             // A refusal goes first: its message leaves the batch, and what else went wrong will show again.
-            var failed = Failure(_sent[i], start + i);
+            var failed = Failure(_sent[i], _messages[start + i].Row);
             failure = failed is SinkRejectedException ? failed : failure ?? failed;
         }
 
@@ -217,11 +224,11 @@ internal sealed class MqttPublishSink<T>(
     /// <summary>All of the earlier windows are with the broker, and those of this one that did not fail.</summary>
     private void MarkAcknowledged(SinkBatch<T> batch, int start, int count)
     {
-        for (int row = 0; row < start + count; row++)
+        for (int i = 0; i < start + count; i++)
         {
-            if (row < start || Failure(_sent[row - start], row) is null)
+            if (i < start || Failure(_sent[i - start], _messages[i].Row) is null)
             {
-                batch.MarkWritten(row);
+                batch.MarkWritten(_messages[i].Row);
             }
         }
     }

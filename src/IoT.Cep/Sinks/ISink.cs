@@ -87,6 +87,12 @@ public sealed class SinkBatch<T>
     /// <summary>Their identities; empty where they have none or the sink does not use them.</summary>
     public ReadOnlyMemory<ResultId> Ids { get; init; }
 
+    /// <summary>
+    /// Whether each is new, replaces the result of its identity, or takes it back; empty where all are new. A store that acts on identities upserts
+    /// the first two and deletes at the third.
+    /// </summary>
+    public ReadOnlyMemory<EventKind> Kinds { get; init; }
+
     /// <summary>How many results.</summary>
     public int Length => Events.Length;
 

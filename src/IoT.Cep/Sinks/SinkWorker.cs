@@ -330,6 +330,7 @@ internal sealed class SinkWorker<T>(
             Events = columns.Events.AsMemory(from, to - from),
             Ticks = columns.Ticks.AsMemory(from, to - from),
             Ids = all.Ids.IsEmpty ? default : columns.Ids.AsMemory(from, to - from),
+            Kinds = all.Kinds.IsEmpty ? default : columns.Kinds.AsMemory(from, to - from),
         };
     }
 

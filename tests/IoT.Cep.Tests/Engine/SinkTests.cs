@@ -173,6 +173,27 @@ public class SinkTests
     }
 
     [Fact]
+    public async Task Corrections_reach_a_store_with_their_kind()
+    {
+        var seen = new List<(double, EventKind)>();
+        var store = new ManualSink<double>(usesIdentity: true) { BeforeWrite = (batch, _) => Add(seen, batch) };
+        await using var engine = new CepEngine();
+        engine.From(Source.FromMemory<double>(new double[] { 1, 2, 4 }, new[] { TicksAt(1), TicksAt(11), TicksAt(2) }))
+            .WithEventTime(x => Time(x switch { 1 => 1, 2 => 11, _ => 2 }))
+            .Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(20))).Select(w => w.Sum(x => x)).To(store);
+        await engine.RunAsync().WaitAsync(Limit.Time);
+        Assert.Equal([(1, EventKind.Insert), (5, EventKind.Update), (2, EventKind.Insert)], seen);
+
+        static void Add(List<(double, EventKind)> seen, SinkBatch<double> batch)
+        {
+            for (int i = 0; i < batch.Length; i++)
+            {
+                seen.Add((batch.Events.Span[i], batch.Kinds.Span[i]));
+            }
+        }
+    }
+
+    [Fact]
     public void Corrections_are_refused_by_a_sink_that_appends()
     {
         var engine = new CepEngine();
