@@ -46,6 +46,43 @@ public class QuickstartTests
     }
 
     [Fact]
+    public async Task Connections_that_are_cut_lose_nothing_and_the_totals_add_up()
+    {
+        if (Surroundings.MosquittoPath() is not { } path)
+        {
+            return;
+        }
+
+        var folder = Directory.CreateTempSubdirectory("mosquitto");
+        await using var broker = await Mosquitto.StartAsync(path, folder.FullName);
+        await using var cable = new CuttableProxy(broker.Port);
+        await using var run = Run.Start("--broker", $"127.0.0.1:{cable.Port}", "--rate", "3000", "--duration", "12");
+        for (int i = 0; i < 3; i++)
+        {
+            // In the middle of three thousand readings a second: some are always delivered and not yet committed.
+            await run.GoesOnAsync();
+            await run.GoesOnAsync();
+            cable.Cut();
+        }
+
+        var totals = await run.TotalsAsync();
+        Assert.True(totals["duplicates"] > 0, run.Output);
+        Assert.Contains("sent again", run.Output, StringComparison.Ordinal);
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task Broker_that_goes_away_for_good_ends_the_run()
+    {
+        var broker = await LossyBroker.StartAsync(losesOneIn: int.MaxValue);
+        await using var run = Run.Start("--broker", $"127.0.0.1:{broker.Port}", "--rate", "1000", "--duration", "3");
+        await run.PublishesAsync();
+        await broker.DisposeAsync();
+        Assert.Equal(1, await run.ExitAsync());
+        Assert.Contains("the broker is away", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Readings_that_an_outside_broker_loses_are_told()
     {
         string file = Path.Combine(Directory.CreateTempSubdirectory("data").FullName, "rows.csv");
