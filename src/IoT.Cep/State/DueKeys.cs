@@ -2,6 +2,13 @@ using System.Diagnostics;
 
 namespace IoT.Cep;
 
+/// <summary>When something is due.</summary>
+internal static class Due
+{
+    /// <summary>A time so much later; time does not go past its last tick.</summary>
+    internal static long After(long ticks, TimeSpan span) => ticks > long.MaxValue - span.Ticks ? long.MaxValue : ticks + span.Ticks;
+}
+
 /// <summary>
 /// Keyed state with a time at which each key is due (to be given out, or to be forgotten), in the order of these times: the first one due is always
 /// at the head, so no timer is searched for.
@@ -23,9 +30,6 @@ internal sealed class DueKeys<TKey, TState>(int maxKeys)
 
     /// <summary>The index of the key that is due first, or <see cref="None"/>.</summary>
     internal int First => _first;
-
-    /// <summary>A time so much later; time does not go past its last tick.</summary>
-    internal static long After(long ticks, TimeSpan span) => ticks > long.MaxValue - span.Ticks ? long.MaxValue : ticks + span.Ticks;
 
     /// <summary>The index of a key, or <see cref="None"/>; the hash is for <see cref="Add"/>.</summary>
     internal int Find(TKey key, out uint hash) => new KeyedMap<TKey, Link>.View(_keys).IndexOf(key, out hash);

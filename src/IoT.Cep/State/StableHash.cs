@@ -37,6 +37,11 @@ internal static class StableHash
             return Fold((ulong)Unsafe.As<TKey, long>(ref key) ^ Prime0, Prime1);
         }
 
+        if (typeof(TKey) == typeof(Guid))
+        {
+            return OfBytes(MemoryMarshal.AsBytes(new ReadOnlySpan<Guid>(in Unsafe.As<TKey, Guid>(ref key))));
+        }
+
         if (key is string text)
         {
             return OfBytes(MemoryMarshal.AsBytes(text.AsSpan()));

@@ -53,5 +53,5 @@ internal sealed record LastOncePerNode<TKey, T>(StreamNode<T> Source, KeySelecto
 {
     internal override string Text => $"AtMostOncePer {Interval} keep last by {Key.Text}";
 
-    internal override long DueOf(long ticks) => DueKeys<TKey, T>.After(ticks, Interval);
+    internal override long DueOf(long ticks) => Due.After(ticks, Interval);
 }

@@ -33,5 +33,5 @@ internal sealed record DebounceNode<TKey, T>(StreamNode<T> Source, KeySelector<T
 
     internal override bool Postpones => true;
 
-    internal override long DueOf(long ticks) => DueKeys<TKey, T>.After(ticks, Quiet);
+    internal override long DueOf(long ticks) => Due.After(ticks, Quiet);
 }

@@ -29,13 +29,16 @@ public static partial class EventStreamExtensions
 internal sealed record SampleNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Every) : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    private readonly WindowSpec _intervals = Window.Tumbling(Every);
-
     internal override string Text => $"Sample {Every} by {Key.Text}";
 
     internal override bool FiresAtEnd => true;
 
-    internal override long DueOf(long ticks) => _intervals.EndOf(_intervals.StartOf(ticks));
+    internal override long DueOf(long ticks)
+    {
+        // The remainder of a time before 1970 is negative.
+        long within = ticks % Every.Ticks;
+        return Due.After(ticks - (within < 0 ? within + Every.Ticks : within), Every);
+    }
 
     internal override long ResultTimeOf(long due) => due - 1;
 }
