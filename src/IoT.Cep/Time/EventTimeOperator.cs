@@ -42,7 +42,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
     {
         if (_latest != long.MinValue && silentFor >= spec.IdleAfter)
         {
-            RaiseWatermark(Minus(_latest, spec.MaxDisorder.Ticks) + silentFor.Ticks);
+            RaiseWatermark(Ticks.Minus(_latest, spec.MaxDisorder.Ticks) + silentFor.Ticks);
         }
     }
 
@@ -56,7 +56,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
 
         AssignTicks(in batch);
         var timed = new Batch<T>(batch.Events, _ticks.AsSpan(0, batch.Length)) { Ids = batch.Ids, Kinds = batch.Kinds };
-        long limit = isLive && !spec.IsArrival ? Plus(Ticks.From(clock.GetUtcNow()), spec.MaxFuture.Ticks) : long.MaxValue;
+        long limit = isLive && !spec.IsArrival ? Ticks.Plus(Ticks.From(clock.GetUtcNow()), spec.MaxFuture.Ticks) : long.MaxValue;
         if (timed.Ticks.ContainsAnyExceptInRange(long.MinValue, limit))
         {
             LeaveOutFuture(in timed, limit);
@@ -99,10 +99,6 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         _kept.Dispose();
         Pooled.Return(ref _ticks, 0);
     }
-
-    private static long Minus(long ticks, long span) => ticks < long.MinValue + span ? long.MinValue : ticks - span;
-
-    private static long Plus(long ticks, long span) => ticks > long.MaxValue - span ? long.MaxValue : ticks + span;
 
     private void AssignTicks(in Batch<T> batch)
     {
@@ -157,7 +153,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         {
             // The first watermark is that of the first event alone, wherever the first batch ends.
             _latest = batch.Ticks[0];
-            RaiseWatermark(Minus(_latest, disorder));
+            RaiseWatermark(Ticks.Minus(_latest, disorder));
         }
 
         if (isSorted)
@@ -171,20 +167,20 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             Next.OnEvents(pushed == 0 ? batch : batch.Slice(pushed, batch.Length - pushed));
         }
 
-        RaiseWatermark(Minus(_latest, disorder));
+        RaiseWatermark(Ticks.Minus(_latest, disorder));
     }
 
     private int PushBeforeLate(in Batch<T> batch, long disorder)
     {
         int pushed = 0;
-        long latest = _latest, watermark = Minus(latest, disorder);
+        long latest = _latest, watermark = Ticks.Minus(latest, disorder);
         var ticks = batch.Ticks;
         for (int i = 0; i < ticks.Length; i++)
         {
             if (ticks[i] > latest)
             {
                 latest = ticks[i];
-                watermark = Minus(latest, disorder);
+                watermark = Ticks.Minus(latest, disorder);
             }
             else if (ticks[i] < watermark)
             {
