@@ -2,13 +2,6 @@ using System.Diagnostics;
 
 namespace IoT.Cep;
 
-/// <summary>When something is due.</summary>
-internal static class Due
-{
-    /// <summary>A time so much later; time does not go past its last tick.</summary>
-    internal static long After(long ticks, TimeSpan span) => ticks > long.MaxValue - span.Ticks ? long.MaxValue : ticks + span.Ticks;
-}
-
 /// <summary>
 /// Keyed state with a time at which each key is due (to be given out, or to be forgotten), in the order of these times: the first one due is always
 /// at the head, so no timer is searched for.

@@ -121,7 +121,7 @@ internal sealed class DeduplicateOperator<TKey, TId, T>(Operator<T> next, QueryC
 
             MakeRoom();
             byte group = (byte)StableHash.GroupOf(id.Key);
-            _ids.Add(id, hash, group, Due.After(ticks, node.Limits.Within));
+            _ids.Add(id, hash, group, Ticks.Plus(ticks, node.Limits.Within.Ticks));
             _output.Add(value, ticks, group);
         }
     }

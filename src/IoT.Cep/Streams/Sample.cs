@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 public static partial class EventStreamExtensions
@@ -33,12 +35,7 @@ internal sealed record SampleNode<TKey, T>(StreamNode<T> Source, KeySelector<TKe
 
     internal override bool FiresAtEnd => true;
 
-    internal override long DueOf(long ticks)
-    {
-        // The remainder of a time before 1970 is negative.
-        long within = ticks % Every.Ticks;
-        return Due.After(ticks - (within < 0 ? within + Every.Ticks : within), Every);
-    }
+    internal override long DueOf(long ticks) => Ticks.Plus(Ticks.Floor(ticks, Every.Ticks, 0), Every.Ticks);
 
     internal override long ResultTimeOf(long due) => due - 1;
 }
