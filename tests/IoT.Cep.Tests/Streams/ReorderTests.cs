@@ -129,6 +129,58 @@ public class ReorderTests
         }
     }
 
+    [Property]
+    public void Buffer_is_a_stable_sort_up_to_the_watermark_however_it_is_filled(byte[] times, byte[] watermarks, byte batch)
+    {
+        using var buffer = new OrderBuffer<string>();
+        var expected = new List<(long Ticks, string Value)>();
+        long latest = 0;
+        for (int i = 0, step = 0; i < times.Length; step++)
+        {
+            string[] events = [.. Enumerable.Range(i, Math.Min((batch % 4) + 1, times.Length - i)).Select(n => $"{n}")];
+            long[] ticks = [.. events.Select((_, n) => (times[i + n] % 5) + ((i + n) / 3L))];
+            buffer.Add(new Extensibility.Batch<string>(events, ticks));
+            expected.AddRange(ticks.Zip(events));
+            i += events.Length;
+            latest = Math.Max(latest, ticks.Max());
+            if (step % 5 == 4)
+            {
+                Assert.Equal(expected.MinBy(e => e.Ticks), (First(out string first), first));
+                expected.Remove(expected.MinBy(e => e.Ticks));
+            }
+
+            if (step < watermarks.Length && watermarks[step] % 3 == 0)
+            {
+                Take(latest - (watermarks[step] % 4));
+            }
+        }
+
+        Take(long.MaxValue);
+        Assert.Equal(0, buffer.Count);
+
+        long First(out string value)
+        {
+            value = buffer.RemoveFirst(out long time);
+            return time;
+        }
+
+        void Take(long watermark)
+        {
+            var actual = new List<(long, string)>();
+            while (buffer.Take(watermark, out var ready))
+            {
+                for (int i = 0; i < ready.Length; i++)
+                {
+                    actual.Add((ready.Ticks[i], ready.Events[i]));
+                }
+            }
+
+            Assert.Equal(expected.Where(e => e.Ticks <= watermark).OrderBy(e => e.Ticks), actual);
+            expected.RemoveAll(e => e.Ticks <= watermark);
+            Assert.Equal(expected.Count, buffer.Count);
+        }
+    }
+
     private static Timeline<double> Rows() => Timeline.Of<double>().At(5, 1).At(2, 2).At(9, 3).At(3, 5).At(3, 4).At(1, 6).End();
 
     private static (IEnumerable<(double, double)> Results, QueryContext Query) Full(ReorderOverflow whenFull, bool late)
