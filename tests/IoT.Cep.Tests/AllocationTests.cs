@@ -47,8 +47,52 @@ public class AllocationTests
 
     [Fact]
     public void Absence_allocates_nothing() =>
-        AllocatesNothing(s => s.KeyBy(e => e.Device % 7 == (int)(e.Ticks / TimeSpan.TicksPerSecond % 7) ? 1000 + e.Device : e.Device)
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing)
             .Silent(Seconds(1), forgetAfter: Seconds(3)).Select(x => (double)x.Key));
+
+    [Fact]
+    public void Split_allocates_nothing() =>
+        AllocatesNothing(s => s.Split(e => e.Value > 1000, out var rest).Union(rest).Select(e => e.Value));
+
+    [Fact]
+    public void Running_states_allocate_nothing() => AllocatesNothing(s => s.KeyBy(ComingAndGoing)
+        .Scan((Count: 0, Sum: 0.0), (a, e) => (a.Count + 1, a.Sum + e.Value), (e, a) => a.Sum / a.Count, forgetAfter: Seconds(2)));
+
+    [Fact]
+    public void Previous_events_allocate_nothing()
+    {
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).WithPrevious((previous, current) => current.Value - previous.Value, forgetAfter: Seconds(2)));
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).WithPrevious(4, (previous, current) => previous.Length + current.Value, forgetAfter: Seconds(2)));
+    }
+
+    [Fact]
+    public void Changes_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).DistinctUntilChanged(e => (int)e.Value / 1000, forgetAfter: Seconds(2)).Select(e => e.Value));
+
+    [Fact]
+    public void Deduplication_allocates_nothing()
+    {
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Deduplicate(e => e.Ticks / 100_000, Seconds(2)).Select(e => e.Value));
+        AllocatesNothing(s => s.Deduplicate(e => e.Ticks / 1_000, Seconds(2)).Select(e => e.Value));
+    }
+
+    [Fact]
+    public void Thinning_out_allocates_nothing()
+    {
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).AtMostOncePer(Seconds(1)).Select(e => e.Value));
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).AtMostOncePer(Seconds(1), Keep.Last).Select(e => e.Value));
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).Sample(Seconds(1)).Select(e => e.Value));
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).Debounce(Seconds(1)).Select(e => e.Value));
+    }
+
+    [Fact]
+    public void Reordering_allocates_nothing()
+    {
+        AllocatesNothing(s => s.Reorder().Select(e => e.Value));
+        AllocatesNothing(s => s.Reorder(maxEvents: 1000).Select(e => e.Value));
+    }
+
+    private static int ComingAndGoing(Event e) => e.Device % 7 == (int)(e.Ticks / TimeSpan.TicksPerSecond % 7) ? 1000 + e.Device : e.Device;
 
     private static void AllocatesNothing(Func<IEventStream<Event>, IEventStream<double>> query)
     {

@@ -65,6 +65,30 @@ public class ErrorPolicyTests
             .Select(m => (m.Start, m.End)), from: 1);
 
     [Fact]
+    public void Split_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s.Split(r => check(r) >= 0, out _));
+
+    [Fact]
+    public void KeyBy_of_verbs_in_order_skips_exactly_the_failing_event()
+    {
+        AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2).Debounce(Seconds(1)));
+        AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2).Sample(Seconds(2)));
+        AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2).AtMostOncePer(Seconds(3)));
+        AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2).AtMostOncePer(Seconds(3), Keep.Last));
+        AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2).Scan(0.0, (sum, r) => sum + r.Value));
+    }
+
+    [Fact]
+    public void Selector_of_verbs_in_order_skips_exactly_the_failing_event()
+    {
+        AtEveryIndex((s, check) => s.KeyBy(r => r.Key).DistinctUntilChanged(r => Math.Floor(check(r) / 3)));
+        AtEveryIndex((s, check) => s.KeyBy(r => r.Key).Deduplicate(r => Math.Floor(check(r) / 3), Seconds(10)));
+        AtEveryIndex((s, check) => s.Deduplicate(r => Math.Floor(check(r) / 3), Seconds(10)));
+        AtEveryIndex((s, check) => s.KeyBy(r => r.Key).Scan(1.0, (product, r) => product * (check(r) + 2)));
+        AtEveryIndex((s, check) => s.KeyBy(r => r.Key).WithPrevious((previous, current) => check(current) - previous.Value), from: 2);
+        AtEveryIndex((s, check) => s.KeyBy(r => r.Key).WithPrevious(2, (previous, current) => check(current) + previous.Length));
+    }
+
+    [Fact]
     public void Projection_that_throws_loses_its_result_alone()
     {
         for (int bad = 0; bad < Count; bad++)

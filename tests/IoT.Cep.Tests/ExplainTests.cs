@@ -68,6 +68,13 @@ public class ExplainTests
     public void Name_replaces_the_kind_of_the_operator() => Assert.Contains(
         "hot", Run(1, s => s.Where(r => r.Value > 0).Named("hot"), plan => string.Join(' ', plan.Operators.Select(o => o.Info!.Name))), StringComparison.Ordinal);
 
+    [Fact]
+    public void Name_leaves_the_stream_keyed()
+    {
+        IKeyedStream<string, Reading> named = new Input<Reading>().ToStream().KeyBy(r => r.Key).Debounce(Seconds(1)).Named("quiet");
+        Assert.Equal(("quiet", "r => r.Key"), (named.Node.Name, named.Key.Text));
+    }
+
     private static string Explain<TResult>(int shards, Func<IEventStream<Reading>, IEventStream<TResult>> query) =>
         Run(shards, query, plan => plan.Explain());
 

@@ -39,6 +39,46 @@ public class StateTests
         Assert.Equal(expected.OrderBy(e => e.Key.Number), Pairs(map));
     }
 
+    [Property]
+    public void Keys_are_due_in_the_order_of_their_times(int[] steps)
+    {
+        var keys = new DueKeys<int, int>(int.MaxValue);
+        var expected = new Dictionary<int, (long Due, int Order, int State)>();
+        long time = 0;
+        int order = 0;
+        foreach (int step in steps.SelectMany(s => Enumerable.Range(0, 4).Select(i => Math.Abs((s % 10_000 * 31) + (i * 7919)))))
+        {
+            int index = keys.Find(step % 11, out uint hash);
+            Assert.Equal(expected.ContainsKey(step % 11), index >= 0);
+            time += step % 3;
+            switch (step / 11 % 4)
+            {
+                case 0 when index >= 0:
+                    keys.Remove(index);
+                    expected.Remove(step % 11);
+                    break;
+                case 1:
+                    keys.Merge([]);
+                    break;
+                default:
+                    index = index >= 0 ? index : keys.Add(step % 11, hash, 0, time);
+                    keys.Postpone(index, time);
+                    keys.StateAt(index) = step;
+                    expected[step % 11] = (time, order++, step);
+                    break;
+            }
+
+            var actual = new List<(int, long, int)>();
+            for (int i = keys.First; i >= 0; i = keys.NextOf(i))
+            {
+                actual.Add((keys.KeyAt(i), keys.DueAt(i), keys.StateAt(i)));
+            }
+
+            Assert.Equal(expected.OrderBy(e => e.Value.Order).Select(e => (e.Key, e.Value.Due, e.Value.State)), actual);
+            Assert.Equal((expected.Count, actual.Count > 0), (keys.Count, keys.IsDue(time)));
+        }
+    }
+
     [Fact]
     public void Map_grows_past_its_first_size()
     {

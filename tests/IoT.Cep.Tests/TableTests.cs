@@ -1,5 +1,4 @@
 using FsCheck.Xunit;
-using static IoT.Cep.Tests.Span;
 
 namespace IoT.Cep.Tests;
 

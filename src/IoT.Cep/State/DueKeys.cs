@@ -24,9 +24,6 @@ internal sealed class DueKeys<TKey, TState>(int maxKeys)
     /// <summary>The index of the key that is due first, or <see cref="None"/>.</summary>
     internal int First => _first;
 
-    /// <summary>A time so much later; time does not go past its last tick.</summary>
-    internal static long After(long ticks, TimeSpan span) => ticks > long.MaxValue - span.Ticks ? long.MaxValue : ticks + span.Ticks;
-
     /// <summary>The index of a key, or <see cref="None"/>; the hash is for <see cref="Add"/>.</summary>
     internal int Find(TKey key, out uint hash) => new KeyedMap<TKey, Link>.View(_keys).IndexOf(key, out hash);
 

@@ -37,6 +37,11 @@ internal static class StableHash
             return Fold((ulong)Unsafe.As<TKey, long>(ref key) ^ Prime0, Prime1);
         }
 
+        if (typeof(TKey) == typeof(Guid))
+        {
+            return OfGuid(in Unsafe.As<TKey, Guid>(ref key));
+        }
+
         // Equal values of these may print differently: 1.0 and 1.00, one instant with two offsets.
         if (typeof(TKey).IsPrimitive || typeof(TKey).IsEnum || typeof(TKey) == typeof(decimal) || typeof(TKey) == typeof(DateTimeOffset))
         {
@@ -64,6 +69,8 @@ internal static class StableHash
                 return Of(number);
             case bool or char or byte or sbyte or short or ushort or uint or ulong or nint or nuint or float or double or decimal or DateTimeOffset or Enum:
                 return OfHashCode(key);
+            case Guid id:
+                return OfGuid(in id);
             case ITuple tuple:
                 ulong hash = Prime2 ^ (ulong)tuple.Length;
                 for (int i = 0; i < tuple.Length; i++)
@@ -105,6 +112,8 @@ internal static class StableHash
     // Primitive values hash alike in every process.
     private static ulong OfHashCode<TKey>(TKey key)
         where TKey : notnull => Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1);
+
+    private static ulong OfGuid(in Guid id) => OfBytes(MemoryMarshal.AsBytes(new ReadOnlySpan<Guid>(in id)));
 
     private static ulong OfBytes(ReadOnlySpan<byte> bytes)
     {

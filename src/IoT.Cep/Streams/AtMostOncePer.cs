@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 /// <summary>Which event of an interval stands for it.</summary>
@@ -53,5 +55,5 @@ internal sealed record LastOncePerNode<TKey, T>(StreamNode<T> Source, KeySelecto
 {
     internal override string Text => $"AtMostOncePer {Interval} keep last by {Key.Text}";
 
-    internal override long DueOf(long ticks) => DueKeys<TKey, T>.After(ticks, Interval);
+    internal override long DueOf(long ticks) => Ticks.Plus(ticks, Interval.Ticks);
 }

@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 public static partial class EventStreamExtensions
@@ -33,5 +35,5 @@ internal sealed record DebounceNode<TKey, T>(StreamNode<T> Source, KeySelector<T
 
     internal override bool Postpones => true;
 
-    internal override long DueOf(long ticks) => DueKeys<TKey, T>.After(ticks, Quiet);
+    internal override long DueOf(long ticks) => Ticks.Plus(ticks, Quiet.Ticks);
 }

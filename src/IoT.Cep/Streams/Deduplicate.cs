@@ -46,7 +46,10 @@ public static partial class EventStreamExtensions
             stream.Key);
     }
 
-    /// <summary>The same over all events, without a key: the id alone says what is a duplicate, and spreads the work over the engine's shards.</summary>
+    /// <summary>
+    /// The same over all events, without a key: the id alone says what is a duplicate, and spreads the work over the engine's shards. A number, text
+    /// or a Guid costs no allocation; a tuple or record is hashed by its text, so rather put one part of it into <c>KeyBy</c>.
+    /// </summary>
     /// <inheritdoc cref="Deduplicate{TKey, T, TId}"/>
     public static IEventStream<T> Deduplicate<T, TId>(
         this IEventStream<T> stream, Func<T, TId> by, TimeSpan within, int maxIds = 1_000_000,
@@ -118,7 +121,7 @@ internal sealed class DeduplicateOperator<TKey, TId, T>(Operator<T> next, QueryC
 
             MakeRoom();
             byte group = (byte)StableHash.GroupOf(id.Key);
-            _ids.Add(id, hash, group, DueKeys<Scoped, Unit>.After(ticks, node.Limits.Within));
+            _ids.Add(id, hash, group, Ticks.Plus(ticks, node.Limits.Within.Ticks));
             _output.Add(value, ticks, group);
         }
     }

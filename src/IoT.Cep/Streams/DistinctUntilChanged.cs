@@ -65,7 +65,7 @@ internal sealed record DistinctUntilChangedNode<TKey, T, TValue>(
     internal override void Build(Plan plan, Operator<T> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
         new KeyedStepOperator<TKey, T, TValue, T, Step>(output, plan.Query, this, ForgetAfter, new Step(Value, Comparer), keys));
 
-    private readonly struct Step(Func<T, TValue> value, IEqualityComparer<TValue> comparer) : IKeyedStep<T, TValue, T>
+    internal readonly struct Step(Func<T, TValue> value, IEqualityComparer<TValue> comparer) : IKeyedStep<T, TValue, T>
     {
         public bool Take(in T taken, bool isFirst, ref TValue state, out T result)
         {

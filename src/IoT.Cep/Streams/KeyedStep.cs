@@ -125,7 +125,7 @@ internal sealed class KeyedStepOperator<TKey, T, TState, TResult, TStep>(
 
         var state = isFirst ? default! : _states.StateAt(index);
         bool emits = step.Take(in value, isFirst, ref state, out var result);
-        long due = DueKeys<TKey, TState>.After(ticks, forgetAfter);
+        long due = Ticks.Plus(ticks, forgetAfter.Ticks);
         if (isFirst)
         {
             index = _states.Add(key, hash, (byte)StableHash.GroupOf(key), due);

@@ -16,6 +16,17 @@ public static partial class EventStreamExtensions
         return (stream.Node with { Name = name }).ToStream();
     }
 
+    /// <inheritdoc cref="Named{T}(IEventStream{T}, string)"/>
+    /// <typeparam name="TKey">The key's type; the stream stays keyed.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    public static IKeyedStream<TKey, T> Named<TKey, T>(this IKeyedStream<TKey, T> stream, string name)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return new KeyedStream<TKey, T>(stream.Node with { Name = name }, stream.Key);
+    }
+
     /// <summary>From here on plain Rx, on the wall clock: hides the verbs of event streams.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>

@@ -111,7 +111,7 @@ internal sealed class ReorderOperator<T>(Operator<T> first, QueryContext query, 
     private readonly BatchBuilder<T> _late = new();
 
     // State that checkpoints save: what is held, and the time before which nothing may come out any more.
-    private readonly TimeHeap<T> _held = new();
+    private readonly OrderBuffer<T> _held = new();
     private long _frontier = long.MinValue;
 
     internal override bool IsStateful => true;
@@ -124,6 +124,12 @@ internal sealed class ReorderOperator<T>(Operator<T> first, QueryContext query, 
         if (fork.Input.IsOrdered && _held.Count == 0 && !batch.Ticks.ContainsAnyExceptInRange(_frontier, long.MaxValue))
         {
             Emit(Ordered, new Batch<T>(batch.Events, batch.Ticks) { IsSorted = batch.IsSorted });
+            return;
+        }
+
+        if (_held.Count + batch.Length <= fork.MaxEvents && !batch.Ticks.ContainsAnyExceptInRange(_frontier, long.MaxValue))
+        {
+            _held.Add(in batch);
             return;
         }
 
@@ -140,7 +146,6 @@ internal sealed class ReorderOperator<T>(Operator<T> first, QueryContext query, 
 
     protected override void Advance(long watermark)
     {
-        _released.Begin(0);
         Release(watermark);
         _frontier = Math.Max(_frontier, watermark);
         base.Advance(_frontier);
@@ -148,35 +153,25 @@ internal sealed class ReorderOperator<T>(Operator<T> first, QueryContext query, 
 
     protected override void Complete()
     {
-        _released.Begin(0);
         Release(long.MaxValue);
         base.Complete();
     }
 
     internal override void Save(StateWriter writer)
     {
-        var codec = _held.Count > 0 ? StateCodec.Require<T>() : null;
         writer.Int64(_frontier);
-        writer.Int32(_held.Count);
-        foreach (var (value, ticks) in _held.InOrder())
-        {
-            writer.Int64(ticks);
-            codec!.Write(writer, value);
-        }
+        _held.Save(writer);
     }
 
     internal override void Load(StateReader reader)
     {
         _frontier = reader.Int64();
-        for (int count = reader.Int32(); count > 0; count--)
-        {
-            long ticks = reader.Int64();
-            _held.Add(StateCodec.Require<T>().Read(reader), ticks);
-        }
+        _held.Load(reader, static _ => true);
     }
 
     protected override void Release()
     {
+        _held.Dispose();
         _released.Dispose();
         _late.Dispose();
     }
@@ -195,7 +190,7 @@ internal sealed class ReorderOperator<T>(Operator<T> first, QueryContext query, 
         }
         else if (_held.Count < fork.MaxEvents)
         {
-            _held.Add(value, ticks);
+            _held.Add(in value, ticks);
         }
         else
         {
@@ -209,7 +204,7 @@ internal sealed class ReorderOperator<T>(Operator<T> first, QueryContext query, 
         switch (fork.WhenFull)
         {
             case ReorderOverflow.ReleaseOldest:
-                _held.Add(value, ticks);
+                _held.Add(in value, ticks);
                 ReleaseFirst();
                 break;
             case ReorderOverflow.DropNewest:
@@ -237,18 +232,10 @@ internal sealed class ReorderOperator<T>(Operator<T> first, QueryContext query, 
 
     private void Release(long watermark)
     {
-        while (_held.Count > 0 && _held.FirstTicks <= watermark)
+        while (_held.Take(watermark, out var ready))
         {
-            ReleaseFirst();
-            if (_released.Count == EventBuffer<T>.DefaultCapacity)
-            {
-                Emit(Ordered, _released.Batch);
-                _released.Clear();
-            }
+            Emit(Ordered, in ready);
         }
-
-        Emit(Ordered, _released.Batch);
-        _released.Clear();
     }
 
     /// <summary>What was released early is followed by a watermark: nothing before it comes out any more, whatever the source says.</summary>

@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 public static partial class EventStreamExtensions
@@ -29,13 +31,11 @@ public static partial class EventStreamExtensions
 internal sealed record SampleNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Every) : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    private readonly TumblingWindows _intervals = new(Every, TimeSpan.Zero);
-
     internal override string Text => $"Sample {Every} by {Key.Text}";
 
     internal override bool FiresAtEnd => true;
 
-    internal override long DueOf(long ticks) => _intervals.EndOf(_intervals.StartOf(ticks));
+    internal override long DueOf(long ticks) => Ticks.Plus(Ticks.Floor(ticks, Every.Ticks, 0), Every.Ticks);
 
     internal override long ResultTimeOf(long due) => due - 1;
 }

@@ -73,7 +73,7 @@ internal sealed record ScanNode<TKey, T, TState, TResult>(
     internal override void Build(Plan plan, Operator<TResult> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
         new KeyedStepOperator<TKey, T, TState, TResult, Step>(output, plan.Query, this, ForgetAfter, new Step(Seed, Next, Result), keys));
 
-    private readonly struct Step(TState seed, Func<TState, T, TState> next, Func<T, TState, TResult> makeResult) : IKeyedStep<T, TState, TResult>
+    internal readonly struct Step(TState seed, Func<TState, T, TState> next, Func<T, TState, TResult> makeResult) : IKeyedStep<T, TState, TResult>
     {
         public bool Take(in T value, bool isFirst, ref TState state, out TResult result)
         {

@@ -86,13 +86,13 @@ internal sealed record WithPreviousNode<TKey, T, TResult>(
         new KeyedStepOperator<TKey, T, Previous, TResult, Step>(output, plan.Query, this, ForgetAfter, new Step(Count, IsPair, Result, new Stack<T[]>()), keys));
 
     /// <summary>The last events of a key, the oldest first.</summary>
-    private struct Previous
+    internal struct Previous
     {
         internal T[] Events;
         internal int Count;
     }
 
-    private readonly struct Step(int count, bool isPair, Func<ReadOnlySpan<T>, T, TResult> makeResult, Stack<T[]> free) : IKeyedStep<T, Previous, TResult>
+    internal readonly struct Step(int count, bool isPair, Func<ReadOnlySpan<T>, T, TResult> makeResult, Stack<T[]> free) : IKeyedStep<T, Previous, TResult>
     {
         // Enough for keys that come and go between two watermarks; more would keep the memory of a burst.
         private const int MaxFree = 4_096;

@@ -8,13 +8,9 @@ namespace IoT.Cep;
 /// </summary>
 internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, QueryContext query, bool isOrdered) : Operator<T, TResult>(next, query)
 {
-    private BatchBuilder<T>? _sorted;
-    private (long Ticks, int Index)[] _order = [];
-
     // State that checkpoints save: what is held, and the time.
-    private readonly BatchBuilder<T> _held = new();
+    private readonly OrderBuffer<T> _held = new();
     private long _watermark = long.MinValue;
-    private bool _heldInOrder = true;
 
     protected long Watermark => _watermark;
 
@@ -71,39 +67,20 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
 
     internal override void Save(StateWriter writer)
     {
-        var codec = _held.Count > 0 ? StateCodec.Require<T>() : null;
         writer.Int64(_watermark);
-        writer.Int32(_held.Count);
-        for (int i = 0; i < _held.Count; i++)
-        {
-            writer.Int64(_held.Ticks[i]);
-            codec!.Write(writer, _held.Events[i]);
-        }
+        _held.Save(writer);
     }
 
     internal override void Load(StateReader reader)
     {
         _watermark = Math.Max(_watermark, reader.Int64());
-        int count = reader.Int32();
-        for (; count > 0; count--)
-        {
-            long ticks = reader.Int64();
-            var value = StateCodec.Require<T>().Read(reader);
-            if (OwnsOnLoad(value))
-            {
-                Hold(new Batch<T>(new ReadOnlySpan<T>(in value), new ReadOnlySpan<long>(in ticks)));
-            }
-        }
+        _held.Load(reader, OwnsOnLoad);
     }
 
     /// <summary>Whether a held event of saved state belongs to this shard.</summary>
     protected abstract bool OwnsOnLoad(T value);
 
-    protected override void Release()
-    {
-        _held.Dispose();
-        _sorted?.Dispose();
-    }
+    protected override void Release() => _held.Dispose();
 
     private void Take(in Batch<T> batch)
     {
@@ -113,45 +90,17 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
         }
         else
         {
-            Hold(in batch);
+            // Identity and kind end here: what comes out is about several events.
+            _held.Add(in batch);
         }
-    }
-
-    private void Hold(in Batch<T> batch)
-    {
-        if (_held.Count == 0)
-        {
-            _held.Begin(batch.Length);
-            _heldInOrder = true;
-        }
-
-        long last = _held.Count > 0 ? _held.Ticks[_held.Count - 1] : long.MinValue;
-        foreach (long ticks in batch.Ticks)
-        {
-            _heldInOrder &= ticks >= last;
-            last = ticks;
-        }
-
-        // Identity and kind end here: what comes out is about several events.
-        _held.Append(new Batch<T>(batch.Events, batch.Ticks));
     }
 
     private void Release(long watermark)
     {
-        if (_held.Count == 0)
+        while (_held.Take(watermark, out var ready))
         {
-            return;
+            ProcessRecovering(in ready);
         }
-
-        var ready = _heldInOrder ? _held : Sort();
-        int count = ready.Ticks.AsSpan(0, ready.Count).BinarySearch(new Bound(watermark));
-        count = count < 0 ? ~count : count;
-        if (count > 0)
-        {
-            ProcessRecovering(ready.Batch.Slice(0, count));
-        }
-
-        Keep(ready, count);
     }
 
     private void ProcessRecovering(in Batch<T> batch)
@@ -182,56 +131,5 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
                 rest = rest.Slice(Position + 1, rest.Length - Position - 1);
             }
         }
-    }
-
-    private void Keep(BatchBuilder<T> ready, int from)
-    {
-        var rest = ready.Batch.Slice(from, ready.Count - from);
-        if (ReferenceEquals(ready, _held))
-        {
-            int count = rest.Length;
-            rest.Events.CopyTo(_held.Events);
-            rest.Ticks.CopyTo(_held.Ticks);
-            _held.Events.AsSpan(count, _held.Count - count).Clear();
-            _held.Count = count;
-            return;
-        }
-
-        _held.Clear();
-        _held.Begin(rest.Length);
-        _held.Append(in rest);
-        _heldInOrder = true;
-        ready.Clear();
-    }
-
-    private BatchBuilder<T> Sort()
-    {
-        if (_order.Length < _held.Count)
-        {
-            _order = new (long, int)[Math.Max(_held.Count, _order.Length * 2)];
-        }
-
-        var order = _order.AsSpan(0, _held.Count);
-        for (int i = 0; i < order.Length; i++)
-        {
-            order[i] = (_held.Ticks[i], i);
-        }
-
-        order.Sort(static (a, b) => a.Ticks != b.Ticks ? a.Ticks.CompareTo(b.Ticks) : a.Index.CompareTo(b.Index));
-        var sorted = _sorted ??= new BatchBuilder<T>();
-        sorted.Begin(_held.Count);
-        foreach (var (ticks, index) in order)
-        {
-            sorted.Events[sorted.Count] = _held.Events[index];
-            sorted.Ticks[sorted.Count++] = ticks;
-        }
-
-        return sorted;
-    }
-
-    /// <summary>Finds the end of those at or before a time: nothing is equal to the bound.</summary>
-    private readonly struct Bound(long ticks) : IComparable<long>
-    {
-        public int CompareTo(long other) => ticks < other ? -1 : 1;
     }
 }

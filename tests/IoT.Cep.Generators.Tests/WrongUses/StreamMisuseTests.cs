@@ -9,7 +9,7 @@ public sealed class StreamMisuseTests
     [Fact]
     public async Task Throttle_names_what_keeps_to_event_time() => Assert.Equal(
         ["(1,1): error CS0619: 'EventStreamGuards.Throttle<T>(IEventStream<T>, TimeSpan)' is obsolete: 'Rx's Throttle waits for silence on the wall "
-            + "clock. Keep to event time with KeyBy(...).Silent(...) or a window, or use .AsObservable().Throttle(...).'"],
+            + "clock. Use Debounce(quiet) or AtMostOncePer(interval) in event time, or .AsObservable().Throttle(...).'"],
         await CompileErrors.Of("s.Throttle(TimeSpan.FromSeconds(1));"));
 
     [Fact]
@@ -23,6 +23,61 @@ public sealed class StreamMisuseTests
         ["(1,1): error CS0619: 'EventStreamGuards.Window<T>(IEventStream<T>, TimeSpan)' is obsolete: 'Rx's Window(TimeSpan) cuts by the wall clock. "
             + "Use Window(Window.Tumbling(span)), or .AsObservable().Window(...).'"],
         await CompileErrors.Of("s.Window(TimeSpan.FromSeconds(1));"));
+
+    [Theory]
+    [InlineData("s.Buffer(TimeSpan.FromSeconds(1), 5);", "Rx's Buffer(TimeSpan, count) cuts by the wall clock. Use Window(Window.Tumbling(span))")]
+    [InlineData("s.Buffer(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1));", "Rx's Buffer(TimeSpan, TimeSpan) cuts by the wall clock. Use a window")]
+    [InlineData("s.Window(TimeSpan.FromSeconds(1), 5);", "Rx's Window(TimeSpan, count) cuts by the wall clock. Use Window(Window.Tumbling(span))")]
+    [InlineData("s.Window(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1));", "Rx's Window(TimeSpan, TimeSpan) cuts by the wall clock. Use a window")]
+    [InlineData("s.Timeout(TimeSpan.FromSeconds(1));", "Rx's Timeout waits on the wall clock. Use KeyBy(...).Silent(span) in event time")]
+    [InlineData("s.Delay(TimeSpan.FromSeconds(1));", "Rx's Delay waits on the wall clock, and event time does not move with it")]
+    [InlineData("s.Timestamp();", "Rx's Timestamp gives the wall clock's time. The event's own time is a member of the event")]
+    [InlineData("s.TimeInterval();", "Rx's TimeInterval measures the wall clock. Use WithPrevious(")]
+    [InlineData("s.Take(TimeSpan.FromSeconds(1));", "Rx's Take(TimeSpan) measures the wall clock")]
+    [InlineData("s.Skip(TimeSpan.FromSeconds(1));", "Rx's Skip(TimeSpan) measures the wall clock")]
+    [InlineData("s.TakeLast(TimeSpan.FromSeconds(1));", "Rx's TakeLast(TimeSpan) measures the wall clock")]
+    [InlineData("s.SkipLast(TimeSpan.FromSeconds(1));", "Rx's SkipLast(TimeSpan) measures the wall clock")]
+    [InlineData("s.Scan((a, b) => b);", "Give a seed: Scan(seed, (state, e) => ...)")]
+    public async Task Wall_clock_verbs_of_rx_name_their_like_in_event_time(string line, string remedy)
+    {
+        foreach (string call in new[] { line, line.Replace("s.", "k.", StringComparison.Ordinal) })
+        {
+            string error = Assert.Single(await CompileErrors.Of(call));
+            Assert.Contains("error CS0619", error, StringComparison.Ordinal);
+            Assert.Contains(remedy, error, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("s.Distinct().Debounce(TimeSpan.FromSeconds(1));")]
+    [InlineData("s.Distinct().AtMostOncePer(TimeSpan.FromSeconds(1));")]
+    [InlineData("s.Distinct().Deduplicate(r => r.Sensor, TimeSpan.FromSeconds(1));")]
+    [InlineData("s.Distinct().WithPrevious((a, b) => b);")]
+    [InlineData("s.Distinct().Reorder();")]
+    [InlineData("s.Distinct().Split(r => r.Celsius > 5, out var rest);")]
+    public async Task Verbs_of_event_time_after_rx_say_that_it_was_lost(string line)
+    {
+        string error = Assert.Single(await CompileErrors.Of(line));
+        Assert.Contains("error CS0619", error, StringComparison.Ordinal);
+        Assert.Contains(LostTime, error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("IEventStream<Reading> x = s.Sample(TimeSpan.FromSeconds(1));")]
+    [InlineData("IEventStream<Reading> x = s.DistinctUntilChanged();")]
+    [InlineData("IEventStream<Reading> x = s.DistinctUntilChanged(r => r.Celsius);")]
+    [InlineData("IEventStream<Reading> x = s.DistinctUntilChanged(r => r.Sensor, StringComparer.Ordinal);")]
+    [InlineData("IEventStream<Reading> x = s.DistinctUntilChanged(EqualityComparer<Reading>.Default);")]
+    [InlineData("IEventStream<int> x = s.Scan(0, (n, r) => n + 1);")]
+    [InlineData("IEventStream<(int N, double Max)> x = k.Scan((N: 0, Max: 0.0), (a, r) => (a.N + 1, Math.Max(a.Max, r.Celsius)));")]
+    [InlineData("IEventStream<string> x = k.Scan(0, (n, r) => n + 1, (r, n) => r.Sensor + n);")]
+    [InlineData("IEventStream<Reading> x = s.Debounce(TimeSpan.FromSeconds(1)).AtMostOncePer(TimeSpan.FromSeconds(1)).Deduplicate(r => r.Sensor, TimeSpan.FromSeconds(1));")]
+    [InlineData("IKeyedStream<string, Reading> x = k.Sample(TimeSpan.FromSeconds(1)).DistinctUntilChanged().DistinctUntilChanged(r => r.Celsius);")]
+    [InlineData("IKeyedStream<string, Reading> x = k.Debounce(TimeSpan.FromSeconds(1)).AtMostOncePer(TimeSpan.FromSeconds(1), Keep.Last).Deduplicate(r => r.Celsius, TimeSpan.FromSeconds(1)).Reorder();")]
+    [InlineData("IKeyedStream<string, Reading> x = k.Reorder(out var late).Split(r => r.Celsius > 5, out var rest); rest.Reorder(); late.Debounce(TimeSpan.FromSeconds(1));")]
+    [InlineData("IEventStream<double> x = k.WithPrevious((previous, current) => current.Celsius - previous.Celsius);")]
+    [InlineData("IEventStream<double> x = k.WithPrevious(3, (previous, current) => previous.Length == 3 ? current.Celsius - previous[^1].Celsius : 0);")]
+    public async Task Names_that_rx_has_too_stay_in_event_time_and_keep_the_key(string line) => Assert.Empty(await CompileErrors.Of(line));
 
     [Fact]
     public async Task Group_by_names_key_by() => Assert.Equal(
