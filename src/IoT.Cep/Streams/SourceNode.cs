@@ -9,7 +9,8 @@ internal sealed record SourceNode<T>(CepEngine Owner, Ingress<T> Ingress, EventT
 
     internal override CepEngine Engine => Owner;
 
-    internal override bool IsOrdered => Time.IsArrival || Time.MaxDisorder == TimeSpan.Zero;
+    // Partitions are each in order, not one with the other.
+    internal override bool IsOrdered => Time.IsOrdered && (Time.IsArrival || !Ingress.Source.IsPartitioned);
 
     internal override void Build(Plan plan, Operator<T> next)
     {
