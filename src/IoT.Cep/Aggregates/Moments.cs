@@ -35,4 +35,26 @@ internal struct Moments
             _min = _max = value;
         }
     }
+
+    /// <summary>Takes in all values of another.</summary>
+    internal void Merge(in Moments other)
+    {
+        if (other.Count == 0)
+        {
+            return;
+        }
+
+        if (Count == 0)
+        {
+            this = other;
+            return;
+        }
+
+        Count += other.Count;
+        Sum += other.Sum;
+
+        // These keep a NaN of either side, which Add's single instructions do not.
+        _min = Math.Min(_min, other._min);
+        _max = Math.Max(_max, other._max);
+    }
 }

@@ -17,4 +17,17 @@ public static class Ticks
     /// <param name="ticks">100 ns ticks since 1970-01-01 UTC.</param>
     public static DateTimeOffset ToTime(long ticks) =>
         new(Math.Clamp(ticks, Min, Max) + DateTime.UnixEpoch.Ticks, TimeSpan.Zero);
+
+    /// <summary>A time and a span, not past the last tick.</summary>
+    internal static long Plus(long ticks, long span) => ticks > long.MaxValue - span ? long.MaxValue : ticks + span;
+
+    /// <summary>A time less a span, not before the first tick.</summary>
+    internal static long Minus(long ticks, long span) => ticks < long.MinValue + span ? long.MinValue : ticks - span;
+
+    /// <summary>The last of the times offset, offset + size, offset - size ... at or before a time.</summary>
+    internal static long Floor(long ticks, long size, long offset)
+    {
+        long within = (ticks - offset) % size;
+        return ticks - (within < 0 ? within + size : within);
+    }
 }

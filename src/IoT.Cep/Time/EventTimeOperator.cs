@@ -58,7 +58,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
     {
         if (_given != long.MinValue && silentFor >= spec.IdleAfter)
         {
-            RaiseWatermark(Plus(_given, silentFor.Ticks));
+            RaiseWatermark(Ticks.Plus(_given, silentFor.Ticks));
         }
     }
 
@@ -72,7 +72,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         }
 
         SelectMarkers(batch.Events);
-        long limit = isLive && !spec.IsArrival ? Plus(Ticks.From(clock.GetUtcNow()), spec.MaxFuture.Ticks) : long.MaxValue;
+        long limit = isLive && !spec.IsArrival ? Ticks.Plus(Ticks.From(clock.GetUtcNow()), spec.MaxFuture.Ticks) : long.MaxValue;
         if (isLive && HasFuture(in timed, limit))
         {
             LeaveOutFuture(in timed, limit);
@@ -124,10 +124,6 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         Pooled.Return(ref _marks, 0);
         Pooled.Return(ref _keptMarks, 0);
     }
-
-    private static long Minus(long ticks, long span) => ticks < long.MinValue + span ? long.MinValue : ticks - span;
-
-    private static long Plus(long ticks, long span) => ticks > long.MaxValue - span ? long.MaxValue : ticks + span;
 
     private void AssignTicks(in Batch<T> batch)
     {
@@ -251,26 +247,26 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         {
             // The first watermark is that of the first event alone, wherever the first batch ends.
             _latest = batch.Ticks[0];
-            RaiseWatermark(Minus(_latest, disorder));
+            RaiseWatermark(Ticks.Minus(_latest, disorder));
         }
 
         if (isSorted)
         {
             _latest = Math.Max(_latest, batch.Ticks[^1]);
-            _given = Minus(_latest, disorder);
+            _given = Ticks.Minus(_latest, disorder);
             Next.OnEvents(new Batch<T>(batch.Events, batch.Ticks) { IsSorted = true });
             return;
         }
 
         int pushed = 0;
-        long latest = _latest, watermark = Minus(latest, disorder), late = Math.Max(watermark, Floor);
+        long latest = _latest, watermark = Ticks.Minus(latest, disorder), late = Math.Max(watermark, Floor);
         var ticks = batch.Ticks;
         for (int i = 0; i < ticks.Length; i++)
         {
             if (ticks[i] > latest)
             {
                 latest = ticks[i];
-                watermark = Minus(latest, disorder);
+                watermark = Ticks.Minus(latest, disorder);
                 late = Math.Max(watermark, late);
             }
 

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
@@ -11,38 +11,91 @@ internal interface IWindowKernel<T, TState, TValue>
 {
     TValue Select(in T value);
 
-    void Add(ref TState state, in T value, in TValue selected);
+    void Add(ref TState state, in T value, in TValue selected, long ticks);
+
+    /// <summary>Takes in all events of another state, which stays as it is and shares nothing with this one.</summary>
+    void Merge(ref TState state, in TState other);
 
     /// <summary>False for a state whose only event failed: its key has no result.</summary>
     bool HasEvents(in TState state);
+
+    /// <summary>Whether states must be released before they are forgotten.</summary>
+    bool NeedsRelease { get; }
+
+    /// <summary>Gives back what a state holds besides its own bytes.</summary>
+    void Release(ref TState state);
+
+    void Save(StateWriter writer, in TState state);
+
+    TState Load(StateReader reader);
+}
+
+/// <summary>A kernel whose states are the aggregates of a projection.</summary>
+internal interface IProjectionKernel<T, TState, TValue> : IWindowKernel<T, TState, TValue>
+{
+    static abstract Span<Moments> MomentsOf(ref TState state);
+
+    static abstract AggregateCell?[]? CellsOf(in TState state);
 }
 
 /// <summary>Only Count is asked for.</summary>
-internal readonly struct CountKernel<T> : IWindowKernel<T, Moments, Unit>
+internal readonly struct CountKernel<T> : IProjectionKernel<T, Moments, Unit>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Unit Select(in T value) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(ref Moments state, in T value, in Unit selected) => state.Count++;
+    public void Add(ref Moments state, in T value, in Unit selected, long ticks) => state.Count++;
 
     public bool HasEvents(in Moments state) => state.Count > 0;
+
+    public void Merge(ref Moments state, in Moments other) => state.Merge(in other);
+
+    public bool NeedsRelease => false;
+
+    public void Release(ref Moments state)
+    {
+    }
+
+    public void Save(StateWriter writer, in Moments state) => writer.Raw(in state);
+
+    public Moments Load(StateReader reader) => reader.Raw<Moments>();
+
+    public static Span<Moments> MomentsOf(ref Moments state) => new(ref state);
+
+    public static AggregateCell?[]? CellsOf(in Moments state) => null;
 }
 
 /// <summary>Any aggregates of one selector.</summary>
-internal readonly struct OneKernel<T>(Func<T, double> selector) : IWindowKernel<T, Moments, double>
+internal readonly struct OneKernel<T>(Func<T, double> selector) : IProjectionKernel<T, Moments, double>
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public double Select(in T value) => selector(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(ref Moments state, in T value, in double selected) => state.Add(selected);
+    public void Add(ref Moments state, in T value, in double selected, long ticks) => state.Add(selected);
 
     public bool HasEvents(in Moments state) => state.Count > 0;
+
+    public void Merge(ref Moments state, in Moments other) => state.Merge(in other);
+
+    public bool NeedsRelease => false;
+
+    public void Release(ref Moments state)
+    {
+    }
+
+    public void Save(StateWriter writer, in Moments state) => writer.Raw(in state);
+
+    public Moments Load(StateReader reader) => reader.Raw<Moments>();
+
+    public static Span<Moments> MomentsOf(ref Moments state) => new(ref state);
+
+    public static AggregateCell?[]? CellsOf(in Moments state) => null;
 }
 
 /// <summary>Aggregates of up to four selectors.</summary>
-internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IWindowKernel<T, Four<Moments>, Four<double>>
+internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IProjectionKernel<T, Four<Moments>, Four<double>>
 {
     public Four<double> Select(in T value)
     {
@@ -55,7 +108,7 @@ internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IWindowKer
         return selected;
     }
 
-    public void Add(ref Four<Moments> state, in T value, in Four<double> selected)
+    public void Add(ref Four<Moments> state, in T value, in Four<double> selected, long ticks)
     {
         for (int i = 0; i < selectors.Length; i++)
         {
@@ -64,10 +117,32 @@ internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IWindowKer
     }
 
     public bool HasEvents(in Four<Moments> state) => state[0].Count > 0;
+
+    public void Merge(ref Four<Moments> state, in Four<Moments> other)
+    {
+        for (int i = 0; i < selectors.Length; i++)
+        {
+            state[i].Merge(in other[i]);
+        }
+    }
+
+    public bool NeedsRelease => false;
+
+    public void Release(ref Four<Moments> state)
+    {
+    }
+
+    public void Save(StateWriter writer, in Four<Moments> state) => writer.Raw(in state);
+
+    public Four<Moments> Load(StateReader reader) => reader.Raw<Four<Moments>>();
+
+    public static Span<Moments> MomentsOf(ref Four<Moments> state) => state;
+
+    public static AggregateCell?[]? CellsOf(in Four<Moments> state) => null;
 }
 
 /// <summary>Aggregates of up to sixteen selectors.</summary>
-internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IWindowKernel<T, Sixteen<Moments>, Sixteen<double>>
+internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IProjectionKernel<T, Sixteen<Moments>, Sixteen<double>>
 {
     public Sixteen<double> Select(in T value)
     {
@@ -80,7 +155,7 @@ internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IWindow
         return selected;
     }
 
-    public void Add(ref Sixteen<Moments> state, in T value, in Sixteen<double> selected)
+    public void Add(ref Sixteen<Moments> state, in T value, in Sixteen<double> selected, long ticks)
     {
         for (int i = 0; i < selectors.Length; i++)
         {
@@ -89,31 +164,28 @@ internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IWindow
     }
 
     public bool HasEvents(in Sixteen<Moments> state) => state[0].Count > 0;
-}
 
-/// <summary>A user's accumulator. It works on a copy, so that an event at which it throws leaves the state as it was.</summary>
-internal readonly struct AccumulatorKernel<T, TAccumulator>(TAccumulator seed) : IWindowKernel<T, Seeded<TAccumulator>, Unit>
-    where TAccumulator : struct, IAccumulator<T, TAccumulator>
-{
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Unit Select(in T value) => default;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(ref Seeded<TAccumulator> state, in T value, in Unit selected)
+    public void Merge(ref Sixteen<Moments> state, in Sixteen<Moments> other)
     {
-        var next = state.IsSeeded ? state.Value : seed;
-        next.Add(in value);
-        state.Value = next;
-        state.IsSeeded = true;
+        for (int i = 0; i < selectors.Length; i++)
+        {
+            state[i].Merge(in other[i]);
+        }
     }
 
-    public bool HasEvents(in Seeded<TAccumulator> state) => state.IsSeeded;
-}
+    public bool NeedsRelease => false;
 
-internal struct Seeded<T>
-{
-    internal T Value;
-    internal bool IsSeeded;
+    public void Release(ref Sixteen<Moments> state)
+    {
+    }
+
+    public void Save(StateWriter writer, in Sixteen<Moments> state) => writer.Raw(in state);
+
+    public Sixteen<Moments> Load(StateReader reader) => reader.Raw<Sixteen<Moments>>();
+
+    public static Span<Moments> MomentsOf(ref Sixteen<Moments> state) => state;
+
+    public static AggregateCell?[]? CellsOf(in Sixteen<Moments> state) => null;
 }
 
 [InlineArray(4)]
@@ -126,25 +198,4 @@ internal struct Four<T>
 internal struct Sixteen<T>
 {
     private T _first;
-}
-
-/// <summary>Makes a result of a window's state.</summary>
-internal interface IWindowResult<TKey, TState, TResult>
-{
-    TResult Make(in WindowInfo<TKey> info, ref TState state);
-}
-
-internal sealed class ProjectedResult<TKey, T, TState, TResult>(Projection<T> projection, Func<WindowGroup<TKey, T>, TResult> project)
-    : IWindowResult<TKey, TState, TResult>
-    where TState : struct
-{
-    public TResult Make(in WindowInfo<TKey> info, ref TState state) =>
-        project(new WindowGroup<TKey, T>(projection, in info, MemoryMarshal.CreateSpan(
-            ref Unsafe.As<TState, Moments>(ref state), Unsafe.SizeOf<TState>() / Unsafe.SizeOf<Moments>())));
-}
-
-internal sealed class AccumulatedResult<TKey, TAccumulator, TResult>(Func<WindowInfo<TKey>, TAccumulator, TResult> project)
-    : IWindowResult<TKey, Seeded<TAccumulator>, TResult>
-{
-    public TResult Make(in WindowInfo<TKey> info, ref Seeded<TAccumulator> state) => project(info, state.Value);
 }

@@ -9,41 +9,52 @@ internal sealed class Projection<T>
     /// <summary>Different selectors in one projection; 16 doubles an event are 512 bytes of state a key.</summary>
     internal const int MaxSelectors = 16;
 
+    /// <summary>Different accumulators in one projection.</summary>
+    internal const int MaxColumns = 64;
+
     private readonly List<Selector> _selectors = [];
+    private readonly List<Column> _columns = [];
     private readonly Moments[] _scratch = new Moments[MaxSelectors];
+    private AggregateCell?[] _scratchRow = [];
     private bool _recording;
     private bool _isRestored;
     private T _first = default!;
+    private long _firstTicks;
+    private int _nextColumn;
 
     /// <summary>Whether every selector is known; after a restore only their texts are, until the next event.</summary>
     internal bool IsBound { get; private set; }
 
-    internal int Count => _selectors.Count;
-
-    internal IReadOnlyList<string> Texts => [.. _selectors.Select(s => s.Text)];
+    /// <summary>The selectors' texts, and those of the accumulators, which tell one projection from another.</summary>
+    internal (string[] Moments, string[] Columns) Texts => ([.. _selectors.Select(s => s.Text)], [.. _columns.Select(c => c.Text)]);
 
     internal Func<T, double>[] Functions => [.. _selectors.Select(s => s.Function!)];
 
-    /// <summary>Declares the selectors of a saved query, so that its windows can fire before an event comes.</summary>
-    internal void Restore(IEnumerable<string> texts)
+    internal AggregateColumn<T>[] Columns => [.. _columns.Select(c => c.Values!)];
+
+    /// <summary>Declares what a saved query asked for, so that its windows can fire before an event comes.</summary>
+    internal void Restore(string[] moments, string[] columns)
     {
         _selectors.Clear();
-        _selectors.AddRange(texts.Select(text => new Selector(text, null, null)));
+        _selectors.AddRange(moments.Select(text => new Selector(text, null, null)));
+        _columns.Clear();
+        _columns.AddRange(columns.Select(text => new Column(text, null, null)));
         (IsBound, _isRestored) = (false, true);
     }
 
     /// <summary>Runs a projection over a window that holds exactly one event.</summary>
-    internal void Record<TKey, TResult>(Func<WindowGroup<TKey, T>, TResult> project, in WindowInfo<TKey> info, T first)
+    internal void Record<TKey, TResult>(Func<WindowGroup<TKey, T>, TResult> project, in WindowInfo<TKey> info, T first, long ticks)
     {
-        int known = _selectors.Count;
+        var (selectors, columns) = (_selectors.ToArray(), _columns.ToArray());
         bool isComplete = false;
         _recording = true;
-        _first = first;
+        (_first, _firstTicks) = (first, ticks);
+        _scratchRow = new AggregateCell?[MaxColumns];
         try
         {
             _scratch[0] = default;
             _scratch[0].Count = 1;
-            project(new WindowGroup<TKey, T>(this, in info, _scratch));
+            project(new WindowGroup<TKey, T>(this, in info, _scratch, _scratchRow));
             isComplete = true;
         }
         finally
@@ -51,14 +62,19 @@ internal sealed class Projection<T>
             if (!isComplete)
             {
                 // What was found before the error is found again, at the next event.
-                _selectors.RemoveRange(known, _selectors.Count - known);
+                _selectors.Clear();
+                _selectors.AddRange(selectors);
+                _columns.Clear();
+                _columns.AddRange(columns);
             }
 
             _recording = false;
             _first = default!;
+            _scratchRow = [];
         }
 
-        if (_isRestored && (known != _selectors.Count || _selectors.Exists(s => s.Function is null)))
+        if (_isRestored && (selectors.Length != _selectors.Count || columns.Length != _columns.Count
+            || _selectors.Exists(s => s.Function is null) || _columns.Exists(c => c.Values is null)))
         {
             throw new InvalidOperationException(
                 "The saved state belongs to another projection: it asks for other aggregates than this one. Give the changed query a new name.");
@@ -85,11 +101,70 @@ internal sealed class Projection<T>
             }
         }
 
-        return _recording ? Add(function, text) : throw new InvalidOperationException(
-            $"This projection asks for an aggregate of '{text}' that it did not ask for on its first window. Ask for every aggregate "
-            + "unconditionally (not inside ?:, &&, || or if) and decide in the next Select; selectors must not capture a variable "
-            + "that is declared inside the projection.");
+        return _recording ? Add(function, text) : throw NotAskedFor(text);
     }
+
+    internal TAccumulator ResultOf<TValue, TAccumulator, TFeed, TSelection>(AggregateCell?[]? row, TAccumulator seed, TSelection selection)
+        where TAccumulator : struct
+        where TFeed : struct, IFeed<TValue, TAccumulator>
+        where TSelection : struct, ISelection<T, TValue>
+    {
+        int at = ColumnOf<TValue, TAccumulator, TFeed, TSelection>(seed, selection);
+        return row is null || row[at] is not { } cell ? seed
+            : cell is AggregateCell<TAccumulator> known ? known.Value
+            : ((RestoredCell)cell).As<TValue, TAccumulator, TFeed>();
+    }
+
+    /// <summary>A projection asks in the same order each time, so the search begins behind the column that was asked for last.</summary>
+    private int ColumnOf<TValue, TAccumulator, TFeed, TSelection>(TAccumulator seed, TSelection selection)
+        where TAccumulator : struct
+        where TFeed : struct, IFeed<TValue, TAccumulator>
+        where TSelection : struct, ISelection<T, TValue>
+    {
+        for (int tried = 0; tried < _columns.Count; tried++)
+        {
+            int i = _nextColumn < _columns.Count ? _nextColumn : 0;
+            _nextColumn = i + 1;
+            var known = _columns[i];
+            if (known.Values is AggregateColumn<T, TValue, TAccumulator, TFeed> values
+                ? selection.IsSame(known.Selection) && EqualityComparer<TAccumulator>.Default.Equals(values.Seed, seed)
+                : known.Values is null && known.Text == Column.TextOf(seed, selection.Text))
+            {
+                if (known.Values is null && _recording)
+                {
+                    _columns[i] = Fill(i, new AggregateColumn<T, TValue, TAccumulator, TFeed>(selection.Function, seed), selection, seed, selection.Text);
+                }
+
+                return i;
+            }
+        }
+
+        if (!_recording)
+        {
+            throw NotAskedFor(selection.Text);
+        }
+
+        if (_columns.Count == MaxColumns)
+        {
+            throw new InvalidOperationException(
+                $"A projection has at most {MaxColumns} different accumulators. Use Aggregate(accumulator, ...) with a struct of your own for more.");
+        }
+
+        _columns.Add(Fill(_columns.Count, new AggregateColumn<T, TValue, TAccumulator, TFeed>(selection.Function, seed), selection, seed, selection.Text));
+        return _columns.Count - 1;
+    }
+
+    private Column Fill<TAccumulator>(int at, AggregateColumn<T> values, object selection, TAccumulator seed, string text)
+    {
+        values.Select(in _first);
+        values.Add(ref _scratchRow[at], _firstTicks);
+        return new Column(Column.TextOf(seed, text), selection, values);
+    }
+
+    private static InvalidOperationException NotAskedFor(string text) => new(
+        $"This projection asks for an aggregate of '{text}' that it did not ask for on its first window. Ask for every aggregate "
+        + "unconditionally (not inside ?:, &&, || or if) and decide in the next Select; selectors must not capture a variable "
+        + "that is declared inside the projection.");
 
     private int Add(Func<T, double> function, string text)
     {
@@ -111,4 +186,10 @@ internal sealed class Projection<T>
     }
 
     private sealed record Selector(string Text, object? Target, Func<T, double>? Function);
+
+    private sealed record Column(string Text, object? Selection, AggregateColumn<T>? Values)
+    {
+        /// <summary>What tells an accumulator from others in saved state: its type, its parameters, its selector.</summary>
+        internal static string TextOf<TAccumulator>(TAccumulator seed, string text) => $"{typeof(TAccumulator)} {seed} of {text}";
+    }
 }

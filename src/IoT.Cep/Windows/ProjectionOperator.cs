@@ -22,11 +22,11 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         // The first event at which the projection or a selector does not throw tells which aggregates there are.
         for (Position = 0; !_projection.IsBound && Position < batch.Length;)
         {
-            long start = spec.StartOf(batch.Ticks[Position]);
-            var value = batch.Events[Position];
-            _projection.Record(project, new WindowInfo<TKey>(key.Select(value), start, start + spec.Size.Ticks, isUpdate: false), value);
+            var (value, ticks) = (batch.Events[Position], batch.Ticks[Position]);
+            var (start, end) = spec.Around(ticks);
+            _projection.Record(project, new WindowInfo<TKey>(key.Select(value), start, end), value, ticks);
             var old = _window;
-            _window = Make(_projection.Functions);
+            _window = Make(_projection.Functions, _projection.Columns);
             MoveState(old);
         }
 
@@ -64,12 +64,9 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         writer.Boolean(_window is not null);
         if (_window is not null)
         {
-            writer.Int32(_projection.Count);
-            foreach (string text in _projection.Texts)
-            {
-                writer.Text(text);
-            }
-
+            var (moments, columns) = _projection.Texts;
+            WriteTexts(writer, moments);
+            WriteTexts(writer, columns);
             var inner = new StateWriter();
             _window.Save(inner);
             writer.Bytes(inner.Written.Span);
@@ -84,14 +81,17 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
             return;
         }
 
-        string[] texts = [.. Enumerable.Range(0, reader.Int32()).Select(_ => reader.Text()!)];
+        string[] moments = ReadTexts(reader);
+        string[] columns = ReadTexts(reader);
         _restored = [.. _restored, reader.Bytes()];
         if (_window is null)
         {
-            _projection.Restore(texts);
+            _projection.Restore(moments, columns);
 
-            // No event can come to it before the selectors are bound again.
-            _window = Make([.. texts.Select(_ => (Func<T, double>)(static _ => throw new System.Diagnostics.UnreachableException()))]);
+            // No event can come to it before the selectors are bound again; cells stay as they were saved until then.
+            _window = Make(
+                [.. moments.Select(_ => (Func<T, double>)(static _ => throw new System.Diagnostics.UnreachableException()))],
+                [.. columns.Select(_ => new UnboundColumn<T>())]);
         }
 
         _window.Load(new StateReader(_restored[^1]));
@@ -121,21 +121,39 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         }
     }
 
-    private Operator<T> Make(Func<T, double>[] selectors)
+    private static void WriteTexts(StateWriter writer, string[] texts)
     {
-        Operator<T> window = selectors.Length switch
+        writer.Int32(texts.Length);
+        foreach (string text in texts)
         {
-            0 => Tumbling<Moments, Unit, CountKernel<T>>(default),
-            1 => Tumbling<Moments, double, OneKernel<T>>(new OneKernel<T>(selectors[0])),
-            <= 4 => Tumbling<Four<Moments>, Four<double>, FourKernel<T>>(new FourKernel<T>(selectors)),
-            _ => Tumbling<Sixteen<Moments>, Sixteen<double>, SixteenKernel<T>>(new SixteenKernel<T>(selectors)),
+            writer.Text(text);
+        }
+    }
+
+    private static string[] ReadTexts(StateReader reader) => [.. Enumerable.Range(0, reader.Int32()).Select(_ => reader.Text()!)];
+
+    private Operator<T> Make(Func<T, double>[] selectors, AggregateColumn<T>[] columns)
+    {
+        var window = selectors.Length switch
+        {
+            0 => Make<Moments, Unit, CountKernel<T>>(default, columns),
+            1 => Make<Moments, double, OneKernel<T>>(new OneKernel<T>(selectors[0]), columns),
+            <= 4 => Make<Four<Moments>, Four<double>, FourKernel<T>>(new FourKernel<T>(selectors), columns),
+            _ => Make<Sixteen<Moments>, Sixteen<double>, SixteenKernel<T>>(new SixteenKernel<T>(selectors), columns),
         };
         window.Info = Info;
         return window;
     }
 
-    private TumblingOperator<TKey, T, TState, TValue, TKernel, TResult> Tumbling<TState, TValue, TKernel>(TKernel kernel)
+    private Operator<T> Make<TState, TValue, TKernel>(TKernel kernel, AggregateColumn<T>[] columns)
         where TState : struct
-        where TKernel : struct, IWindowKernel<T, TState, TValue> => new(
-            Next, Query, spec, key, kernel, new ProjectedResult<TKey, T, TState, TResult>(_projection, project), keys, identity);
+        where TKernel : struct, IProjectionKernel<T, TState, TValue> => columns.Length == 0
+            ? Run<TState, TValue, TKernel>(kernel)
+            : Run<WithCells<TState>, TValue, CellKernel<T, TState, TValue, TKernel>>(new(kernel, new CellSet<T>(columns)));
+
+    private Operator<T> Run<TState, TValue, TKernel>(TKernel kernel)
+        where TState : struct
+        where TKernel : struct, IProjectionKernel<T, TState, TValue> =>
+        new WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
+            Next, Query, spec, key, kernel, new ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>(_projection, project), keys, identity).Build();
 }

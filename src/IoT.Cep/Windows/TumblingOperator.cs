@@ -5,15 +5,17 @@ namespace IoT.Cep;
 
 /// <summary>Tumbling windows for each key: one table of states for each open window, of which there are usually one or two.</summary>
 internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(
-    Operator<TResult> next, QueryContext query, WindowSpec spec, KeySelector<TKey, T> key, TKernel kernel,
-    IWindowResult<TKey, TState, TResult> result, KeyRange keys, bool identity) : Operator<T, TResult>(next, query)
+    WindowParts<TKey, T, TState, TValue, TKernel, TResult> parts) : Operator<T, TResult>(parts.Next, parts.Query)
     where TKey : notnull
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
     private const int MaxFreePanes = 4;
 
-    private readonly OrderedOutput<TResult> _output = new(next);
+    private readonly TumblingWindows _windows = (TumblingWindows)parts.Spec;
+    private readonly KeySelector<TKey, T> _key = parts.Key;
+    private readonly TKernel _kernel = parts.Kernel;
+    private readonly WindowOutput<TKey, TState, TResult> _output = new(parts.Next, parts.Result, parts.Identity);
     private readonly Stack<Pane> _free = new();
     private int[] _fireOrder = [];
     private TKey[] _ids = [];
@@ -34,34 +36,35 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         for (int i = 0; i < ticks.Length;)
         {
             Position = i;
-            if (!TryOpen(in batch.Events[i], ticks[i], out var pane))
+            if (!TryOpen(in batch.Events[i], ticks[i], out var opened))
             {
                 i++;
                 continue;
             }
 
-            long last = pane!.Start + spec.Size.Ticks - 1;
+            var pane = opened!;
+            long last = EndOf(pane) - 1;
             int run = batch.IsSorted && ticks[^1] <= last ? -1 : ticks[i..].IndexOfAnyExceptInRange(pane.Start, last);
             int end = run < 0 ? ticks.Length : i + run;
-            AddRun(batch.Events[..end], i, pane.States);
+            AddRun(batch.Events[..end], ticks, i, pane.States);
             i = end;
         }
     }
 
     /// <summary>Adds a run of events of one window.</summary>
-    private void AddRun(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    private void AddRun(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
     {
-        int next = states.IsLarge ? start : AddToSmall(events, start, states);
+        int next = states.IsLarge ? start : AddToSmall(events, ticks, start, states);
         if (next < events.Length)
         {
-            AddToLarge(events, next, states);
+            AddToLarge(events, ticks, next, states);
         }
     }
 
     /// <summary>Gives the index of the first event that it left, because the table became large. The loop that keyed windows spend their time in.</summary>
-    private int AddToSmall(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    private int AddToSmall(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
     {
-        var (keyOf, fused) = (key.Select, kernel);
+        var (keyOf, fused) = (_key.Select, _kernel);
         var view = new StateTable<TKey, TState>.SmallView(states);
         for (int i = start; i < events.Length; i++)
         {
@@ -73,11 +76,11 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             ref var state = ref view.Find(id, hash);
             if (!Unsafe.IsNullRef(ref state))
             {
-                fused.Add(ref state, in value, in selected);
+                fused.Add(ref state, in value, in selected, ticks[i]);
                 continue;
             }
 
-            fused.Add(ref states.Add(id, hash), in value, in selected);
+            fused.Add(ref states.Add(id, hash), in value, in selected, ticks[i]);
             if (states.IsLarge)
             {
                 return i + 1;
@@ -93,11 +96,11 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     /// Many keys: selectors run ahead, so that nothing stands between one look-up that misses the cache and the next. Where a selector throws, what
     /// was selected before is added first, as everywhere.
     /// </summary>
-    private void AddToLarge(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    private void AddToLarge(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
     {
         Pooled.Ensure(ref _ids, events.Length);
         Pooled.Ensure(ref _selected, events.Length);
-        var (keyOf, fused, ids, selected) = (key.Select, kernel, _ids, _selected);
+        var (keyOf, fused, ids, selected) = (_key.Select, _kernel, _ids, _selected);
         int end = start;
         try
         {
@@ -110,14 +113,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
         finally
         {
-            AddSelected(events[..end], start, states);
+            AddSelected(events[..end], ticks, start, states);
             Position = end;
         }
     }
 
-    private void AddSelected(ReadOnlySpan<T> events, int start, StateTable<TKey, TState> states)
+    private void AddSelected(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
     {
-        var fused = kernel;
+        var fused = _kernel;
         var ids = _ids.AsSpan(0, events.Length);
         var selected = _selected.AsSpan(0, events.Length);
         var view = new StateTable<TKey, TState>.LargeView(states);
@@ -132,7 +135,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 view = new StateTable<TKey, TState>.LargeView(states);
             }
 
-            fused.Add(ref state, in events[i], in selected[i]);
+            fused.Add(ref state, in events[i], in selected[i], ticks[i]);
         }
     }
 
@@ -158,7 +161,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     internal override void Save(StateWriter writer)
     {
         var keyCodec = StateCodec.Require<TKey>();
-        var stateCodec = StateCodec.Require<TState>();
         writer.Int64(_watermark);
         writer.Int32(_panes.Count);
         foreach (var pane in _panes)
@@ -170,18 +172,17 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             {
                 ref var entry = ref pane.States.At(i);
                 keyCodec.Write(writer, entry.Key);
-                stateCodec.Write(writer, entry.State);
+                _kernel.Save(writer, in entry.State);
             }
         }
 
         // Corrections wait for the next watermark.
-        _output.Save(writer, static (w, value) => StateCodec.Require<TResult>().Write(w, value), static (w, id) => StateCodec.Require<TKey>().Write(w, (TKey)id!));
+        _output.Save(writer);
     }
 
     internal override void Load(StateReader reader)
     {
         var keyCodec = StateCodec.Require<TKey>();
-        var stateCodec = StateCodec.Require<TState>();
         _watermark = Math.Max(_watermark, reader.Int64());
         for (int panes = reader.Int32(); panes > 0; panes--)
         {
@@ -190,15 +191,15 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             for (int entries = reader.Int32(); entries > 0; entries--)
             {
                 var id = keyCodec.Read(reader);
-                var state = stateCodec.Read(reader);
-                if (keys.Contains(StableHash.GroupOf(id)))
+                var state = _kernel.Load(reader);
+                if (parts.Keys.Contains(StableHash.GroupOf(id)))
                 {
                     pane.States.GetOrAdd(id) = state;
                 }
             }
         }
 
-        _output.Load(reader, keys, static r => StateCodec.Require<TResult>().Read(r), static r => StateCodec.Require<TKey>().Read(r));
+        _output.Load(reader, parts.Keys);
     }
 
     protected override void Release()
@@ -212,14 +213,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     /// <summary>Finds an event's window. False where the event has been dealt with: it is late, or it corrected a window that has fired.</summary>
     private bool TryOpen(in T value, long ticks, out Pane? pane)
     {
-        if (spec.IsPast(ticks, _watermark))
+        if (_windows.IsPast(ticks, _watermark))
         {
             Interlocked.Increment(ref Query.LateEvents);
             pane = null;
             return false;
         }
 
-        pane = PaneAt(spec.StartOf(ticks));
+        pane = PaneAt(_windows.StartOf(ticks));
         if (!pane.HasFired && EndOf(pane) > _watermark)
         {
             return true;
@@ -227,21 +228,23 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
         // A window that had no event by its end has nothing more to fire: this one is its first result.
         pane.HasFired = true;
-        Correct(pane, in value);
+        Correct(pane, in value, ticks);
         return false;
     }
 
-    private void Correct(Pane pane, in T value)
+    private void Correct(Pane pane, in T value, long ticks)
     {
-        var id = key.Select(value);
-        var selected = kernel.Select(in value);
+        var id = _key.Select(value);
+        var selected = _kernel.Select(in value);
         ref var state = ref pane.States.GetOrAdd(id);
-        bool isUpdate = kernel.HasEvents(in state);
-        var corrected = state;
-        kernel.Add(ref corrected, in value, in selected);
-        Emit(pane, id, (byte)StableHash.GroupOf(id), ref corrected, isUpdate);
+        bool isUpdate = _kernel.HasEvents(in state);
+        TState corrected = default;
+        _kernel.Merge(ref corrected, in state);
+        _kernel.Add(ref corrected, in value, in selected, ticks);
+        _output.Emit(InfoOf(pane, id, isUpdate), (byte)StableHash.GroupOf(id), ref corrected);
 
         // Only now: an event whose correction can't be projected becomes a dead letter, and is in no later result.
+        _kernel.Release(ref state);
         state = corrected;
     }
 
@@ -258,7 +261,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             return _panes[at];
         }
 
-        var pane = _free.Count > 0 ? _free.Pop() : new Pane(new StateTable<TKey, TState>(key.MaxKeys));
+        var pane = _free.Count > 0 ? _free.Pop() : new Pane(new StateTable<TKey, TState>(_key.MaxKeys));
         (pane.Start, pane.HasFired) = (start, false);
         _panes.Insert(at, pane);
         return pane;
@@ -275,14 +278,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         _output.Flush();
-        while (_panes.Count > 0 && (time == long.MaxValue || spec.GoneAt(_panes[0].Start) <= time))
+        while (_panes.Count > 0 && (time == long.MaxValue || _windows.GoneAt(_panes[0].Start) <= time))
         {
             Release(_panes[0]);
             _panes.RemoveAt(0);
         }
     }
 
-    private long EndOf(Pane pane) => spec.EndOf(pane.Start);
+    private long EndOf(Pane pane) => _windows.EndOf(pane.Start);
 
     private void Fire(Pane pane)
     {
@@ -295,9 +298,9 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         while (_fireIndex < pane.States.Count)
         {
             ref var entry = ref pane.States.At(_fireOrder[_fireIndex]);
-            if (kernel.HasEvents(in entry.State))
+            if (_kernel.HasEvents(in entry.State))
             {
-                Emit(pane, entry.Key, entry.Group, ref entry.State, isUpdate: false);
+                _output.Emit(InfoOf(pane, entry.Key, isUpdate: false), entry.Group, ref entry.State);
             }
 
             _fireIndex++;
@@ -307,19 +310,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         pane.HasFired = true;
     }
 
-    private void Emit(Pane pane, TKey id, byte group, ref TState state, bool isUpdate)
-    {
-        long end = EndOf(pane);
-        var made = result.Make(new WindowInfo<TKey>(id, pane.Start, end, isUpdate), ref state);
-        if (identity)
-        {
-            _output.Add(made, end - 1, group, new ResultId(id, pane.Start, end, 0), isUpdate ? EventKind.Update : EventKind.Insert);
-        }
-        else
-        {
-            _output.Add(made, end - 1, group);
-        }
-    }
+    private WindowInfo<TKey> InfoOf(Pane pane, TKey id, bool isUpdate) =>
+        new(id, pane.Start, EndOf(pane), isUpdate ? Firing.Late : Firing.OnTime, isUpdate ? 1 : 0);
 
     /// <summary>A counting sort by key group, stable: results come in the same order from any number of shards.</summary>
     private void OrderByGroup(StateTable<TKey, TState> states)
@@ -346,6 +338,11 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     private void Release(Pane pane)
     {
+        for (int i = 0; _kernel.NeedsRelease && i < pane.States.Count; i++)
+        {
+            _kernel.Release(ref pane.States.At(i).State);
+        }
+
         if (_free.Count < MaxFreePanes && pane.States.IsWellUsed)
         {
             pane.States.Clear();

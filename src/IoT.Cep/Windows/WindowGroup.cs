@@ -13,17 +13,19 @@ namespace IoT.Cep;
 /// </remarks>
 /// <typeparam name="TKey">The key's type.</typeparam>
 /// <typeparam name="T">The event's type.</typeparam>
-public readonly ref struct WindowGroup<TKey, T>
+public readonly ref partial struct WindowGroup<TKey, T>
 {
     private readonly Projection<T> _projection;
     private readonly Span<Moments> _cells;
+    private readonly AggregateCell?[]? _row;
     private readonly WindowInfo<TKey> _info;
 
-    internal WindowGroup(Projection<T> projection, in WindowInfo<TKey> info, Span<Moments> cells)
+    internal WindowGroup(Projection<T> projection, in WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
     {
         _projection = projection;
         _info = info;
         _cells = cells;
+        _row = row;
     }
 
     /// <summary>The key.</summary>
@@ -35,8 +37,18 @@ public readonly ref struct WindowGroup<TKey, T>
     /// <summary>The first instant behind the window, in UTC.</summary>
     public DateTimeOffset End => _info.End;
 
+    /// <summary>Why the window gives this result.</summary>
+    public Firing Firing => _info.Firing;
+
+    /// <summary>How many results of this window and key came before.</summary>
+    public int Revision => _info.Revision;
+
     /// <summary>Whether this corrects a result that was given before.</summary>
     public bool IsUpdate => _info.IsUpdate;
+
+    internal long StartTicks => _info.StartTicks;
+
+    internal long EndTicks => _info.EndTicks;
 
     /// <summary>How many events; never 0: a window without events has no result.</summary>
     public long Count() => _cells[0].Count;
@@ -64,6 +76,19 @@ public readonly ref struct WindowGroup<TKey, T>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
     public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text).Maximum;
+
+    internal TAccumulator Result<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> value, string text)
+        where TAccumulator : struct
+        where TFeed : struct, IFeed<TValue, TAccumulator> =>
+        _projection.ResultOf<TValue, TAccumulator, TFeed, OneSelection<T, TValue>>(_row, seed, new OneSelection<T, TValue>(value, text));
+
+    /// <summary>The same over pairs of two selectors' values.</summary>
+    internal TAccumulator Result<TFirst, TSecond, TAccumulator, TFeed>(
+        TAccumulator seed, Func<T, TFirst> first, Func<T, TSecond> second, string firstText, string secondText)
+        where TAccumulator : struct
+        where TFeed : struct, IFeed<(TFirst, TSecond), TAccumulator> =>
+        _projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
+            _row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
 
     private ref Moments Cell(Func<T, double> value, string text) => ref _cells[_projection.CellOf(value, text)];
 }

@@ -91,15 +91,36 @@ public static class WindowedStreamExtensions
     {
         ArgumentNullException.ThrowIfNull(windows);
         ArgumentNullException.ThrowIfNull(result);
-        return new WindowNode<TKey, T, TResult>(
-            windows.Source.Node, windows.Source.Key, windows.Spec, typeof(TAccumulator).Name,
-            (next, query, keys, identity) => new TumblingOperator<TKey, T, Seeded<TAccumulator>, Unit, AccumulatorKernel<T, TAccumulator>, TResult>(
-                next, query, windows.Spec, windows.Source.Key, new AccumulatorKernel<T, TAccumulator>(seed),
-                new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity)).ToStream();
+        return Aggregated<TKey, T, TAccumulator, Untimed<T, TAccumulator>, TResult>(windows, seed, result);
     }
+
+    internal static IEventStream<TResult> Aggregated<TKey, T, TAccumulator, TFeed, TResult>(
+        IWindowedStream<TKey, T> windows, TAccumulator seed, Func<WindowInfo<TKey>, TAccumulator, TResult> result)
+        where TKey : notnull
+        where TAccumulator : struct
+        where TFeed : struct, IFeed<T, TAccumulator> => new WindowNode<TKey, T, TResult>(
+            windows.Source.Node, windows.Source.Key, windows.Spec, typeof(TAccumulator).Name,
+            (next, query, keys, identity) => new WindowParts<TKey, T, Seeded<TAccumulator>, Unit, AccumulatorKernel<T, TAccumulator, TFeed>, TResult>(
+                next, query, windows.Spec, windows.Source.Key, new AccumulatorKernel<T, TAccumulator, TFeed>(seed),
+                new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity).Build()).ToStream();
 
     private sealed record Windowed<TKey, T>(IKeyedStream<TKey, T> Source, WindowSpec Spec) : IWindowedStream<TKey, T>
         where TKey : notnull;
+}
+
+/// <summary>The verb of accumulators to which the time of an event matters.</summary>
+public static class TimedWindowedStreamExtensions
+{
+    /// <inheritdoc cref="WindowedStreamExtensions.Aggregate{TKey, T, TAccumulator, TResult}"/>
+    public static IEventStream<TResult> Aggregate<TKey, T, TAccumulator, TResult>(
+        this IWindowedStream<TKey, T> windows, TAccumulator seed, Func<WindowInfo<TKey>, TAccumulator, TResult> result)
+        where TKey : notnull
+        where TAccumulator : struct, ITimedAccumulator<T, TAccumulator>
+    {
+        ArgumentNullException.ThrowIfNull(windows);
+        ArgumentNullException.ThrowIfNull(result);
+        return WindowedStreamExtensions.Aggregated<TKey, T, TAccumulator, Timed<T, TAccumulator>, TResult>(windows, seed, result);
+    }
 }
 
 internal delegate Operator<T> MakeWindow<T, TResult>(Operator<TResult> next, QueryContext query, KeyRange keys, bool identity);
@@ -116,9 +137,9 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     internal override bool HasIdentity => true;
 
-    internal override bool IsOrdered => Spec.AllowedLateness == TimeSpan.Zero;
+    internal override bool IsOrdered => !Spec.IsUpdating;
 
-    internal override bool IsUpdating => Spec.AllowedLateness > TimeSpan.Zero;
+    internal override bool IsUpdating => Spec.IsUpdating;
 
     internal override void Build(Plan plan, Operator<TResult> next) =>
         plan.BuildKeyed(this, Input, Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity));

@@ -1,0 +1,58 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>The one key of a stream without keys.</summary>
+public readonly record struct Unit;
+
+/// <summary>Why a window gives a result.</summary>
+public enum Firing : byte
+{
+    /// <summary>The watermark has reached the window's end: all events are there that were not late.</summary>
+    OnTime,
+
+    /// <summary>Before the window's end: more events may come.</summary>
+    Early,
+
+    /// <summary>After the window's end, because a late event has corrected it.</summary>
+    Late,
+}
+
+/// <summary>What is known of a window beside its aggregates.</summary>
+/// <typeparam name="TKey">The key's type.</typeparam>
+public readonly struct WindowInfo<TKey>
+{
+    private readonly long _start;
+    private readonly long _end;
+
+    internal WindowInfo(TKey key, long start, long end, Firing firing = Firing.OnTime, int revision = 0)
+    {
+        Key = key;
+        _start = start;
+        _end = end;
+        Firing = firing;
+        Revision = revision;
+    }
+
+    /// <summary>The key.</summary>
+    public TKey Key { get; }
+
+    /// <summary>The first instant inside the window, in UTC.</summary>
+    public DateTimeOffset Start => Ticks.ToTime(_start);
+
+    /// <summary>The first instant behind the window, in UTC.</summary>
+    public DateTimeOffset End => Ticks.ToTime(_end);
+
+    /// <summary>Why the window gives this result.</summary>
+    public Firing Firing { get; }
+
+    /// <summary>How many results of this window and key came before.</summary>
+    public int Revision { get; }
+
+    /// <summary>Whether this corrects a result that was given before.</summary>
+    public bool IsUpdate => Revision > 0;
+
+    internal long StartTicks => _start;
+
+    internal long EndTicks => _end;
+}

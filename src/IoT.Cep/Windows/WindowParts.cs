@@ -1,0 +1,64 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>All that an operator of windows is made of, whatever kind of window it runs.</summary>
+/// <param name="Next">Where results go.</param>
+/// <param name="Query">The query, for its error policy and counters.</param>
+/// <param name="Spec">The windows.</param>
+/// <param name="Key">The key.</param>
+/// <param name="Kernel">What one event does to a window's state.</param>
+/// <param name="Result">Makes a result of a window's state.</param>
+/// <param name="Keys">The key groups that this shard owns.</param>
+/// <param name="Identity">Whether results carry their identity.</param>
+internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
+    Operator<TResult> Next, QueryContext Query, WindowSpec Spec, KeySelector<TKey, T> Key, TKernel Kernel,
+    IWindowResult<TKey, TState, TResult> Result, KeyRange Keys, bool Identity)
+    where TKey : notnull
+    where TState : struct
+    where TKernel : struct, IWindowKernel<T, TState, TValue>
+{
+    /// <summary>The operator of this kind of window. The one place that knows which operator runs which windows.</summary>
+    internal Operator<T> Build() => Spec switch
+    {
+        TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
+    };
+}
+
+/// <summary>Puts a window's results out: its time is the window's last instant, its identity the key and the window.</summary>
+internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next, IWindowResult<TKey, TState, TResult> result, bool identity)
+    : IDisposable
+    where TKey : notnull
+{
+    private readonly OrderedOutput<TResult> _output = new(next);
+
+    internal void Emit(in WindowInfo<TKey> window, byte group, ref TState state) => Emit(in window, group, ref state, window.EndTicks - 1, 0);
+
+    /// <summary>A result at a time of its own, where several windows of a key may have the same bounds.</summary>
+    internal void Emit(in WindowInfo<TKey> window, byte group, ref TState state, long ticks, int ordinal)
+    {
+        var made = result.Make(in window, ref state);
+        if (identity)
+        {
+            _output.Add(
+                made, ticks, group, new ResultId(window.Key, window.StartTicks, window.EndTicks, ordinal),
+                window.IsUpdate ? EventKind.Update : EventKind.Insert);
+        }
+        else
+        {
+            _output.Add(made, ticks, group);
+        }
+    }
+
+    /// <summary>Gives out what has been collected, in order of time and key group. Called before a watermark goes on.</summary>
+    internal void Flush() => _output.Flush();
+
+    internal void Save(StateWriter writer) => _output.Save(
+        writer, static (w, value) => StateCodec.Require<TResult>().Write(w, value), static (w, id) => StateCodec.Require<TKey>().Write(w, (TKey)id!));
+
+    internal void Load(StateReader reader, KeyRange keys) => _output.Load(
+        reader, keys, static r => StateCodec.Require<TResult>().Read(r), static r => StateCodec.Require<TKey>().Read(r));
+
+    public void Dispose() => _output.Dispose();
+}
