@@ -139,6 +139,26 @@ internal sealed class Ingress<T> : IIngress, IDisposable
     /// <summary>Events of a partition are held back, or it lost its connection: no running time for the source as a whole.</summary>
     internal void Interrupt() => _running.Interrupt();
 
+    /// <summary>
+    /// Tells the running time of the source as a whole: what counts is time in which every open partition was connected and none was held back, since nobody
+    /// knows by which one a key's next event comes. A bounded source has none.
+    /// </summary>
+    internal void TellRunningTime(bool isHeld)
+    {
+        if (!Timelines.WantsRunningTime || Source.IsBounded)
+        {
+            return;
+        }
+
+        foreach (var intake in _intakes)
+        {
+            isHeld |= !intake.IsConnected;
+        }
+
+        _running.Look(isHeld);
+        Timelines.OnRunningTime(_running.Running.Ticks);
+    }
+
     public async Task RunAsync(CancellationToken stop)
     {
         foreach (var intake in _intakes)
@@ -169,14 +189,18 @@ internal sealed class Ingress<T> : IIngress, IDisposable
                 return;
             }
 
-            bool isHeld = false, isConnected = false;
+            bool isHeld = !Stage.OutputsHaveRoom, isConnected = false;
+            if (isHeld)
+            {
+                Interrupt();
+            }
+
             foreach (var intake in _intakes)
             {
                 isHeld |= !intake.Look();
                 isConnected |= intake.IsConnected;
             }
 
-            _running.Look(isHeld);
             if (Source.IsBounded)
             {
                 return;
@@ -188,6 +212,12 @@ internal sealed class Ingress<T> : IIngress, IDisposable
                 foreach (var intake in _intakes.ToArray())
                 {
                     intake.AdvanceIdle(isConnected);
+                }
+
+                if (Timelines.WantsRunningTime && Stage.OutputsHaveRoom)
+                {
+                    TellRunningTime(isHeld);
+                    Timelines.RepeatWatermark();
                 }
 
                 return true;

@@ -123,7 +123,17 @@ internal sealed partial class Intake<T>
 
         SeePauses();
         _running.OnEvent();
-        Partition!.OnEvents(new Batch<T>(events, ticks));
+        if (!_source.Timelines.WantsRunningTime)
+        {
+            Partition!.OnEvents(new Batch<T>(events, ticks));
+        }
+        else
+        {
+            _source.TellRunningTime(isHeld: false);
+            Partition!.OnEvents(new Batch<T>(events, ticks));
+            _source.Timelines.RepeatWatermark();
+        }
+
         if (_source.KeepsTogether)
         {
             LookAhead();

@@ -25,6 +25,29 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
     internal long DeadLetters => _all.Concat(_retired).Sum(t =>
         t.Closed.FarFuture + t.Lanes.Sum(lane => lane.Time.FarFuture) + Volatile.Read(ref t.Context.SkippedEvents));
 
+    /// <summary>Whether a query has keys that keep a time of their own.</summary>
+    internal bool WantsRunningTime { get; private set; }
+
+    internal void OnRunningTime(long running)
+    {
+        foreach (var timeline in _all)
+        {
+            timeline.Queries.OnRunningTime(running);
+        }
+    }
+
+    /// <summary>Keys of their own time have results although the source's watermark stands: it is told once more, and they go out.</summary>
+    internal void RepeatWatermark()
+    {
+        foreach (var timeline in _all)
+        {
+            if (timeline.Queries.WantsRunningTime && timeline.Time.Watermark > long.MinValue)
+            {
+                timeline.Queries.OnWatermark(timeline.Time.Watermark);
+            }
+        }
+    }
+
     /// <summary>Hangs a query on the source. The caller holds the stage's gate.</summary>
     internal Action Add(EventTimeSpec<T> time, QueryEntry<T> query)
     {
@@ -41,9 +64,11 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
         }
 
         timeline.Queries.Add(query);
+        WantsRunningTime |= query.WantsRunningTime;
         return () =>
         {
             timeline.Queries.Remove(query);
+            WantsRunningTime = Array.Exists(_all, t => t.Queries.WantsRunningTime);
             if (timeline.Queries.IsEmpty && _all.Contains(timeline))
             {
                 // Its buffers may be in use further up; they go back with the engine.
@@ -196,6 +221,17 @@ internal sealed class FanOut<T> : Operator<T>
         foreach (var query in _queries)
         {
             query.OnWatermark(watermark);
+        }
+    }
+
+    /// <summary>Whether a query has keys that keep a time of their own.</summary>
+    internal bool WantsRunningTime => Array.Exists(_queries, query => query.WantsRunningTime);
+
+    internal override void OnRunningTime(long running)
+    {
+        foreach (var query in _queries)
+        {
+            query.OnRunningTime(running);
         }
     }
 
