@@ -117,7 +117,7 @@ public sealed class KeyTimelineLiveTests : IAsyncDisposable
         _clock.SetUtcNow(_clock.GetUtcNow() < Time(Start) ? Time(Start) : _clock.GetUtcNow());
         var source = partitioned ? Source.Partitioned("two", _transports.Select(t => t.ToSource()).ToArray()) : _transports[0].ToSource();
         _query = _engine.From(source, o => o.MaxBatchDelay = TimeSpan.Zero)
-            .WithEventTime(x => Time(Math.Round(x % 1_000_000, 1)), maxFuture: TimeSpan.FromDays(30))
+            .WithEventTime(x => Time(Math.Round(x % 1_000_000, 1)), idleAfter: Seconds(5), maxFuture: TimeSpan.FromDays(30))
             .KeyBy(x => (int)(x / 1_000_000)).TimelinePerKey(maxDisorder, idleAfter: Seconds(Idle))
             .Window(Window.Tumbling(Seconds(3))).Select(w => (w.Key, SecondsAt(Ticks.From(w.End)), w.Count())).To(_sink);
         await _engine.StartAsync();
