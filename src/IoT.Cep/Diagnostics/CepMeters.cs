@@ -15,6 +15,13 @@ internal sealed class CepMeters : IDisposable
         Source(engine, "iot_cep.source.duplicates", "{message}", "Messages delivered again", s => s.Duplicates);
         Source(engine, "iot_cep.source.dropped", "{event}", "Events dropped by the backpressure mode", s => s.Dropped);
         Source(engine, "iot_cep.source.late", "{event}", "Events behind the watermark", s => s.Late);
+        Source(engine, "iot_cep.source.pauses", "{pause}", "How often a partition waited for others that it ran ahead of", s => s.Pauses);
+        _meter.CreateObservableGauge(
+            "iot_cep.source.watermark_lag", () => Lags(engine), "s", "How far a partition's watermark is behind the clock; none before its first event");
+        _meter.CreateObservableCounter(
+            "iot_cep.query.late",
+            () => engine.Queries.Select(q => new Measurement<long>(q.LateEvents, new KeyValuePair<string, object?>("query", q.Name))),
+            "{event}", "Events that windows, patterns and absence could not use any more");
         _meter.CreateObservableCounter(
             "iot_cep.dead_letters",
             () => Enum.GetValues<DeadLetterReason>().Select(r => new Measurement<long>(engine.DeadLetters.CountOf(r), new KeyValuePair<string, object?>("reason", r.ToString()))),
@@ -31,6 +38,14 @@ internal sealed class CepMeters : IDisposable
         from query in engine.Queries
         where query.Sink is not null
         select new Measurement<long>(value(query.Sink!), new KeyValuePair<string, object?>("query", query.Name));
+
+    private static IEnumerable<Measurement<double>> Lags(CepEngine engine) =>
+        from source in engine.Sources
+        from partition in source.Partitions
+        where partition.Watermark is not null
+        select new Measurement<double>(
+            (engine.Clock.GetUtcNow() - partition.Watermark!.Value).TotalSeconds, new KeyValuePair<string, object?>("source", source.Name),
+            new KeyValuePair<string, object?>("partition", partition.Name));
 
     private void Source(CepEngine engine, string name, string unit, string description, Func<SourceStatistics, long> value) =>
         _meter.CreateObservableCounter(

@@ -46,6 +46,16 @@ public interface IPayloadReceiver
     /// <param name="connected">Whether the connection is up.</param>
     /// <param name="detail">Why it went down; no secrets.</param>
     void ConnectionChanged(bool connected, string? detail = null);
+
+    /// <summary>
+    /// Opens a partition of a source that has them (<see cref="ITransport.IsPartitioned"/>): the messages of one connection, with their own order, time and
+    /// backpressure. A receiver that knows no partitions gives itself.
+    /// </summary>
+    /// <param name="name">What it is, for metrics and messages: a peer's address.</param>
+    IPayloadReceiver OpenPartition(string name) => this;
+
+    /// <summary>Ends this partition, when all it was given has been pushed: the others no longer wait for its time.</summary>
+    ValueTask ClosePartitionAsync() => ValueTask.CompletedTask;
 }
 
 /// <summary>Acknowledges a message to its sender. Called once for each message, in the order of delivery, on any thread.</summary>
@@ -61,6 +71,9 @@ public interface ITransport
 {
     /// <summary>What it is, for metrics and messages: <c>mqtt city/+/+</c>.</summary>
     string Name { get; }
+
+    /// <summary>Whether it opens a partition for each of its connections (<see cref="IPayloadReceiver.OpenPartition"/>); false by default: it is one.</summary>
+    bool IsPartitioned => false;
 
     /// <summary>Runs until it is stopped, or until a bounded input ends. A lost connection is not an error: it reconnects.</summary>
     /// <param name="receiver">Where messages go.</param>

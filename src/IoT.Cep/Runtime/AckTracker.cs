@@ -11,18 +11,47 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
     private readonly Lock _gate = new();
     private readonly Queue<(long Number, IAcknowledger Acknowledger, object Delivery)> _waiting = new();
     private readonly List<Sink> _sinks = [];
+    private readonly List<AckTracker> _partitions = [];
     private long _processed;
     private long _newest;
     private bool _releasing;
+    private bool _isClosed;
 
-    /// <summary>How many messages wait for a commit.</summary>
+    /// <summary>How many messages wait for a commit, those of partitions included.</summary>
     internal int Waiting
     {
         get
         {
             lock (_gate)
             {
-                return _waiting.Count;
+                return _waiting.Count + _partitions.Sum(partition => partition.Waiting);
+            }
+        }
+    }
+
+    /// <summary>Messages of a partition are in an order of their own: one that waits for the others holds none of theirs up.</summary>
+    internal AckTracker OpenPartition()
+    {
+        var partition = new AckTracker(failed);
+        lock (_gate)
+        {
+            _sinks.ForEach(partition.AddPart);
+            _partitions.Add(partition);
+        }
+
+        return partition;
+    }
+
+    /// <summary>What waits for a commit still gets it.</summary>
+    internal void ClosePartition(AckTracker partition)
+    {
+        lock (_gate)
+        {
+            partition._isClosed = true;
+            foreach (var ended in _partitions.FindAll(p => p._isClosed && p.Waiting == 0))
+            {
+                _partitions.Remove(ended);
+                _sinks.ForEach(sink => sink.Parts.RemoveAll(part => part.Tracker == ended));
             }
         }
     }
@@ -35,6 +64,7 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
         {
             sink.Committed = _processed;
             _sinks.Add(sink);
+            _partitions.ForEach(partition => partition.AddPart(sink));
         }
 
         return sink;
@@ -42,9 +72,16 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
 
     internal void RemoveSink(Sink sink)
     {
+        Sink[] parts;
         lock (_gate)
         {
             _sinks.Remove(sink);
+            parts = [.. sink.Parts];
+        }
+
+        foreach (var part in parts)
+        {
+            part.Tracker.RemoveSink(part);
         }
 
         Release();
@@ -80,6 +117,8 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
 
         Release();
     }
+
+    private void AddPart(Sink sink) => sink.Parts.Add(AddSink((part, number) => sink.MarkPart(part, number)));
 
     private void Release()
     {
@@ -130,9 +169,16 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
 
     internal sealed class Sink(AckTracker tracker, Action<Sink, long> mark)
     {
+        internal AckTracker Tracker => tracker;
+
+        /// <summary>The same sink, where partitions wait for it.</summary>
+        internal List<Sink> Parts { get; } = [];
+
         internal long Committed { get; set; }
 
         internal void Mark(long number) => mark(this, number);
+
+        internal void MarkPart(Sink part, long number) => mark(part, number);
 
         internal void Commit(long number)
         {

@@ -81,6 +81,8 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
 
     internal TimeProvider Clock => _options.TimeProvider;
 
+    internal int Pauses => _life.Pauses;
+
     internal CancellationToken Abandoned => _life.Abandoned;
 
     internal IReadOnlyList<(IIngress Ingress, bool IsDeadLetters)> Ingresses

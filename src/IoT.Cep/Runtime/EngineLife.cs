@@ -40,6 +40,9 @@ internal sealed class EngineLife : IDisposable
 
     internal bool IsPaused => _paused is not null;
 
+    /// <summary>How often it was paused: a pause that began and ended between two looks is seen by it.</summary>
+    internal int Pauses { get; private set; }
+
     internal Task SourcesEnded => _ended.Task;
 
     /// <summary>Cancelled when even waiting for sinks is given up.</summary>
@@ -117,6 +120,7 @@ internal sealed class EngineLife : IDisposable
     {
         lock (_gate)
         {
+            Pauses++;
             _paused ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }

@@ -24,6 +24,13 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
         stage.Post(message);
     }
 
+    internal override void OnRunningTime(long running)
+    {
+        var message = Rent(Message.What.RunningTime);
+        message.Watermark = running;
+        stage.Post(message);
+    }
+
     internal override void OnCompleted() => stage.Post(Rent(Message.What.Completed));
 
     internal override void OnError(Exception error)
@@ -82,6 +89,9 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
             case Message.What.Watermark:
                 target.OnWatermark(message.Watermark);
                 break;
+            case Message.What.RunningTime:
+                target.OnRunningTime(message.Watermark);
+                break;
             case Message.What.Completed:
                 target.OnCompleted();
                 break;
@@ -97,6 +107,7 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
         {
             Events,
             Watermark,
+            RunningTime,
             Completed,
             Error,
         }
@@ -105,6 +116,7 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
 
         internal What Kind { get; set; }
 
+        /// <summary>The watermark, or the running time.</summary>
         internal long Watermark { get; set; }
 
         internal Exception? Error { get; set; }
@@ -169,6 +181,14 @@ internal sealed class RouterOperator<TKey, T>(QueryContext query, Func<T, TKey> 
         foreach (var shard in shards)
         {
             shard.OnWatermark(watermark);
+        }
+    }
+
+    internal override void OnRunningTime(long running)
+    {
+        foreach (var shard in shards)
+        {
+            shard.OnRunningTime(running);
         }
     }
 

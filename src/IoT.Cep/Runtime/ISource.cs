@@ -13,6 +13,12 @@ public interface ISource<T>
     /// <summary>Whether it ends by itself: a bounded source is never idle and has no far future.</summary>
     bool IsBounded { get; }
 
+    /// <summary>
+    /// Whether it writes to partitions (<see cref="SourceWriter{T}.OpenPartition"/>): one for each connection or file whose events are in an order of their
+    /// own. False by default: the source is its one partition.
+    /// </summary>
+    bool IsPartitioned => false;
+
     /// <summary>Runs until it is stopped or ends.</summary>
     /// <param name="writer">Where events go.</param>
     /// <param name="context">Clock, connections and log.</param>
@@ -39,6 +45,21 @@ public abstract class SourceWriter<T>
     /// <summary>Takes messages instead of events: each is decoded into the current batch.</summary>
     /// <param name="decoder">The decoder.</param>
     public abstract IPayloadReceiver Decode(Decoder<T> decoder);
+
+    /// <summary>
+    /// Opens a partition: it has its own watermark, its own idle time and its own backpressure, and the source's watermark is the least of its
+    /// partitions'. Those that are there before the first event are waited for, for the idle bound; one that opens later has a say from its first event on.
+    /// </summary>
+    /// <remarks>
+    /// A partition that runs ahead of the others by more than <see cref="SourceOptions.MaxLead"/> is paused: its call does not complete until they have
+    /// caught up. So each partition needs a loop of its own; one loop that writes to several in turn may wait for itself.
+    /// </remarks>
+    /// <param name="name">What it is, for metrics and messages: a file's name, a peer's address.</param>
+    /// <exception cref="InvalidOperationException">The source is not partitioned, or has as many partitions open as its options allow.</exception>
+    public abstract SourceWriter<T> OpenPartition(string name);
+
+    /// <summary>Ends this partition, when all it was given has been pushed: the others no longer wait for its time. Nothing may be written to it any more.</summary>
+    public abstract ValueTask ClosePartitionAsync();
 }
 
 /// <summary>What a transport, source or sink may use of the engine that runs it.</summary>

@@ -2,62 +2,73 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>
-/// A source's way into the engine: decodes messages into the current batch, pushes it through the queries when it is full or old enough,
-/// and makes the transport wait while they do not keep up.
-/// </summary>
-internal sealed partial class Ingress<T> : SourceWriter<T>, IIngress, IPayloadReceiver, IDisposable
+/// <summary>A source's way into the engine: what its partitions share, and how its queries hang on it.</summary>
+internal sealed class Ingress<T> : IIngress, IDisposable
 {
-    private readonly ISource<T> _source;
-    private readonly SourceOptions _options;
     private readonly CepEngine _engine;
-    private readonly Stage _stage;
-    private readonly Timelines<T> _timelines;
-    private readonly EventBuffer<T> _buffer;
-    private readonly ITimer _batchTimer;
+    private readonly List<Intake<T>> _intakes = [];
     private readonly RunningClock _running;
-    private Decoder<T>? _decoder;
-    private CancellationToken _stop;
-    private long[] _arrival = [];
-    private long _batchBegan;
-    private bool _timerIsSet;
-    private bool _hasAcknowledged;
+    private readonly Intake<T> _main;
     private bool _completed;
-    private long _received;
-    private long _events;
-    private long _duplicates;
-    private long _deadLetters;
-    private long _dropped;
+    private Closed _closed;
 
     internal Ingress(CepEngine engine, ISource<T> source, SourceOptions options)
     {
         _engine = engine;
-        _source = source;
-        _options = options;
-        _stage = engine.Stages.Ingress;
+        Source = source;
+        Options = options;
+        Stage = engine.Stages.Ingress;
+        Strings = new StringPool(options.PooledStrings);
         Acknowledgements = new AckTracker(error => Log.AcknowledgerFailed(engine.Logger, error, source.Name));
-        _buffer = new EventBuffer<T>(new StringPool(options.PooledStrings));
-        _timelines = new Timelines<T>(source.Name, engine, isLive: !source.IsBounded, isSorted: source is ISortedSource { IsSorted: true });
-        _running = new RunningClock(engine.Clock, source.IsBounded);
-        _batchTimer = engine.Clock.CreateTimer(static state => ((Ingress<T>)state!).FlushDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        Timelines = new Timelines<T>(source.Name, engine, isLive: !source.IsBounded, isSorted: source is ISortedSource { IsSorted: true });
+        _running = new RunningClock(engine.Clock, isConnected: true);
+        _main = new Intake<T>(this, source.Name, Acknowledgements, null);
+        if (!source.IsPartitioned)
+        {
+            _main.Begin();
+            _intakes.Add(_main);
+        }
     }
 
-    public string Name => _source.Name;
-
-    /// <summary>At so many events a batch leaves; where it can't, the transport waits or its source's mode decides.</summary>
-    private int FullAt => Math.Min(_options.CapacityEvents, EventBuffer<T>.DefaultCapacity);
+    public string Name => Source.Name;
 
     public AckTracker Acknowledgements { get; }
+
+    internal CepEngine Engine => _engine;
+
+    internal ISource<T> Source { get; }
+
+    internal SourceOptions Options { get; }
+
+    internal Stage Stage { get; }
+
+    internal StringPool Strings { get; }
+
+    internal Timelines<T> Timelines { get; }
+
+    /// <summary>Wakes the partitions that ran ahead and wait for the others.</summary>
+    internal RoomSignal CaughtUp { get; } = new();
+
+    internal bool IsCompleted => _completed;
+
+    /// <summary>Whether a partition that runs ahead has others to wait for, and may wait.</summary>
+    internal bool KeepsTogether => _intakes.Count > 1 && Options.Backpressure == BackpressureMode.Wait;
 
     public SourceStatistics Statistics
     {
         get
         {
-            lock (_stage.Gate)
+            lock (Stage.Gate)
             {
                 return new SourceStatistics(
-                    Name, _running.IsConnected, _received, _events, _duplicates, _deadLetters + _timelines.DeadLetters, _dropped,
-                    _timelines.Late, Acknowledgements.Waiting, _timelines.Latest == long.MinValue ? null : Ticks.ToTime(_timelines.Latest));
+                    Name, _intakes.Exists(i => i.IsConnected), _closed.Received + _intakes.Sum(i => i.Received), _closed.Events + _intakes.Sum(i => i.Events),
+                    _closed.Duplicates + _intakes.Sum(i => i.Duplicates), _closed.DeadLetters + _intakes.Sum(i => i.DeadLetters) + Timelines.DeadLetters,
+                    _closed.Dropped + _intakes.Sum(i => i.Dropped), Timelines.Late, Acknowledgements.Waiting, TimeOf(Timelines.Latest))
+                {
+                    Watermark = TimeOf(Timelines.Watermark),
+                    Pauses = _closed.Pauses + _intakes.Sum(i => i.Pauses),
+                    Partitions = [.. _intakes.Select(i => i.Statistics)],
+                };
             }
         }
     }
@@ -65,129 +76,159 @@ internal sealed partial class Ingress<T> : SourceWriter<T>, IIngress, IPayloadRe
     /// <summary>Hangs a query on the source; queries with the same timing share one assignment of times.</summary>
     internal IDisposable Attach(EventTimeSpec<T> time, QueryEntry<T> query)
     {
-        lock (_stage.Gate)
+        lock (Stage.Gate)
         {
-            return new Detach(_timelines.Add(time, query), _stage);
+            return new Detach(Timelines.Add(time, query), Stage);
         }
     }
 
-    public override IPayloadReceiver Decode(Decoder<T> decoder)
+    internal Intake<T> OpenPartition(string name, Decoder<T>? decoder)
     {
-        _decoder = decoder;
-        return this;
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        lock (Stage.Gate)
+        {
+            if (!Source.IsPartitioned)
+            {
+                throw new InvalidOperationException($"Source '{Name}' opens a partition but did not say that it has any: let its IsPartitioned be true.");
+            }
+
+            if (_intakes.Count == Options.MaxPartitions)
+            {
+                throw new InvalidOperationException(
+                    $"Source '{Name}' has {Options.MaxPartitions:N0} partitions open. Close those that have ended, or raise MaxPartitions in the source's options.");
+            }
+
+            var intake = new Intake<T>(this, name, Acknowledgements.OpenPartition(), decoder);
+            intake.Begin();
+            _intakes.Add(intake);
+            return intake;
+        }
+    }
+
+    /// <summary>The caller holds the stage's gate.</summary>
+    internal void Close(Intake<T> intake)
+    {
+        if (_intakes.Remove(intake))
+        {
+            _closed = _closed.With(intake);
+            Acknowledgements.ClosePartition(intake.Acknowledgements);
+            FailSafely(() =>
+            {
+                Timelines.Close(intake.Partition!);
+                return true;
+            });
+            LetGo();
+        }
+    }
+
+    /// <summary>Partitions that waited for others look whether they still have to. The caller holds the stage's gate.</summary>
+    internal void LetGo()
+    {
+        bool any = false;
+        foreach (var intake in _intakes)
+        {
+            any |= intake.IsAhead && !intake.LookAhead();
+        }
+
+        if (any)
+        {
+            CaughtUp.Set();
+        }
+    }
+
+    /// <summary>Events of a partition are held back, or it lost its connection: no running time for the source as a whole.</summary>
+    internal void Interrupt() => _running.Interrupt();
+
+    /// <summary>
+    /// Tells the running time of the source as a whole: what counts is time in which every open partition was connected and none was held back, since nobody
+    /// knows by which one a key's next event comes. A bounded source has none.
+    /// </summary>
+    internal void TellRunningTime(bool isHeld)
+    {
+        if (!Timelines.WantsRunningTime || Source.IsBounded)
+        {
+            return;
+        }
+
+        foreach (var intake in _intakes)
+        {
+            isHeld |= !intake.IsConnected;
+        }
+
+        _running.Look(isHeld);
+        Timelines.OnRunningTime(_running.Running.Ticks);
     }
 
     public async Task RunAsync(CancellationToken stop)
     {
-        _stop = stop;
-        if (_source.IsBounded)
+        foreach (var intake in _intakes)
         {
-            _running.SetConnected(true);
+            intake.Start();
         }
 
+        _main.Stop = stop;
         try
         {
-            await _source.RunAsync(this, _engine.Context, stop).ConfigureAwait(false);
+            await Source.RunAsync(_main, _engine.Context, stop).ConfigureAwait(false);
         }
         finally
         {
-            await FlushAllAsync().ConfigureAwait(false);
-        }
-    }
-
-    public override ValueTask WriteAsync(ReadOnlyMemory<T> events, ReadOnlyMemory<long> ticks)
-    {
-        if (!_stage.OutputsHaveRoom || _engine.IsPaused)
-        {
-            return WriteLaterAsync(events, ticks);
-        }
-
-        Write(events.Span, ticks.Span);
-        return ValueTask.CompletedTask;
-    }
-
-    public ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? delivery = null)
-    {
-        lock (_stage.Gate)
-        {
-            _received++;
-            if (!_running.IsConnected)
+            while (Unfinished() is { } intake)
             {
-                _running.SetConnected(true);
+                await intake.FlushAllAsync().ConfigureAwait(false);
             }
-
-            Decode(in payload, acknowledger is not null);
-            if (acknowledger is not null)
-            {
-                Acknowledgements.Add(acknowledger, delivery!);
-                _hasAcknowledged = true;
-            }
-
-            bool isDue = _buffer.Count >= FullAt || (_buffer.Count == 0 && _hasAcknowledged) || _options.MaxBatchDelay == TimeSpan.Zero;
-            if (!(isDue && TryFlush()) && !_timerIsSet)
-            {
-                _timerIsSet = true;
-                _batchTimer.Change(_options.MaxBatchDelay, Timeout.InfiniteTimeSpan);
-            }
-
-            return _buffer.Count < FullAt || _options.Backpressure != BackpressureMode.Wait
-                ? ValueTask.CompletedTask
-                : new ValueTask(WaitUntilFlushedAsync());
         }
-    }
-
-    public void Reject(in Payload payload, DeadLetterReason reason, string detail)
-    {
-        lock (_stage.Gate)
-        {
-            _received++;
-            _deadLetters++;
-        }
-
-        _engine.AddDeadLetter(reason, Name, payload.Topic, detail, payload.Bytes);
-    }
-
-    public void CountDuplicate()
-    {
-        lock (_stage.Gate)
-        {
-            _received++;
-            _duplicates++;
-        }
-    }
-
-    public void ConnectionChanged(bool connected, string? detail = null)
-    {
-        lock (_stage.Gate)
-        {
-            _running.SetConnected(connected);
-        }
-
-        Log.ConnectionChanged(_engine.Logger, Name, connected, SafeText.Escape(detail));
     }
 
     public void Tick()
     {
-        lock (_stage.Gate)
+        lock (Stage.Gate)
         {
-            bool held = _engine.IsPaused || !_stage.OutputsHaveRoom || _buffer.Count > 0;
-            var silentFor = _running.SinceLastEvent(held);
-            if (_source.IsBounded || held || _completed)
+            if (_completed)
+            {
+                return;
+            }
+
+            bool isHeld = !Stage.OutputsHaveRoom, isConnected = false;
+            if (isHeld)
+            {
+                Interrupt();
+            }
+
+            foreach (var intake in _intakes)
+            {
+                isHeld |= !intake.Look();
+                isConnected |= intake.IsConnected;
+            }
+
+            if (Source.IsBounded)
             {
                 return;
             }
 
             FailSafely(() =>
             {
-                _timelines.AdvanceIdle(silentFor);
+                // Copied: what time sets free may end a query, and with it this source.
+                foreach (var intake in _intakes.ToArray())
+                {
+                    intake.AdvanceIdle(isConnected);
+                }
+
+                if (Timelines.WantsRunningTime && Stage.OutputsHaveRoom)
+                {
+                    TellRunningTime(isHeld);
+                    Timelines.RepeatWatermark();
+                }
+
                 return true;
             });
+            LetGo();
         }
     }
 
     public void Complete()
     {
-        lock (_stage.Gate)
+        lock (Stage.Gate)
         {
             if (_completed)
             {
@@ -195,54 +236,60 @@ internal sealed partial class Ingress<T> : SourceWriter<T>, IIngress, IPayloadRe
             }
 
             _completed = true;
-            _timelines.OnCompleted();
+            Timelines.OnCompleted();
         }
     }
 
     public void Fail(Exception error)
     {
-        lock (_stage.Gate)
+        lock (Stage.Gate)
         {
             _completed = true;
-            _timelines.OnError(error);
+            Timelines.OnError(error);
         }
     }
 
     public void Dispose()
     {
-        _batchTimer.Dispose();
-        lock (_stage.Gate)
+        lock (Stage.Gate)
         {
-            _buffer.Dispose();
-            Pooled.Return(ref _arrival, 0);
-            _timelines.Dispose();
+            _intakes.ForEach(intake => intake.Dispose());
+            _main.Dispose();
+            Timelines.Dispose();
         }
     }
 
-    private void Write(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks)
+    /// <summary>On a timer's thread an exception would end the process: what no query accounts for ends this source instead.</summary>
+    internal bool FailSafely(Func<bool> action)
     {
-        lock (_stage.Gate)
+        try
         {
-            if (!_running.IsConnected)
-            {
-                // A source without a transport has no other way to say that it is there.
-                _running.SetConnected(true);
-            }
-
-            _received += events.Length;
-            _events += events.Length;
-            Push(events, ticks);
+            return action();
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Log.SourceFailed(_engine.Logger, error, Name);
+            Fail(error);
+            return true;
         }
     }
 
-    private async ValueTask WriteLaterAsync(ReadOnlyMemory<T> events, ReadOnlyMemory<long> ticks)
-    {
-        while (!_stage.OutputsHaveRoom || _engine.IsPaused)
-        {
-            await WaitForRoomAsync(_stop).ConfigureAwait(false);
-        }
+    internal static DateTimeOffset? TimeOf(long ticks) => ticks == long.MinValue ? null : Ticks.ToTime(ticks);
 
-        Write(events.Span, ticks.Span);
+    private Intake<T>? Unfinished()
+    {
+        lock (Stage.Gate)
+        {
+            return _intakes.Find(intake => !intake.IsFlushed);
+        }
+    }
+
+    /// <summary>What partitions counted that have closed since.</summary>
+    private readonly record struct Closed(long Received, long Events, long Duplicates, long DeadLetters, long Dropped, long Pauses)
+    {
+        internal Closed With(Intake<T> intake) => new(
+            Received + intake.Received, Events + intake.Events, Duplicates + intake.Duplicates, DeadLetters + intake.DeadLetters, Dropped + intake.Dropped,
+            Pauses + intake.Pauses);
     }
 
     private sealed class Detach(Action remove, Stage stage) : IDisposable

@@ -40,6 +40,14 @@ internal abstract class Operator<T> : Operator
     internal abstract void OnCompleted();
 
     internal abstract void OnError(Exception error);
+
+    /// <summary>
+    /// The source's connected running time, in ticks: told before each batch and ten times a second, to queries with keys that keep a time of their own. It
+    /// ends at the operator that uses it, and at whatever has several inputs.
+    /// </summary>
+    internal virtual void OnRunningTime(long running)
+    {
+    }
 }
 
 /// <summary>An operator that runs user code: errors are caught here and nowhere else, and end in the query's policy.</summary>
@@ -103,6 +111,8 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
     }
 
     internal sealed override void OnError(Exception error) => next.OnError(error);
+
+    internal override void OnRunningTime(long running) => next.OnRunningTime(running);
 
     /// <summary>Processes a batch. User selectors run before state is touched.</summary>
     protected abstract void Process(in Batch<TIn> batch);

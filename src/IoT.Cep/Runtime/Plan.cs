@@ -28,6 +28,9 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     /// <summary>Whether the sink wants to know which result is which.</summary>
     internal bool WantsIdentity => wantsIdentity;
 
+    /// <summary>Whether keys keep a time of their own, for which the source tells its running time.</summary>
+    internal bool WantsRunningTime { get; set; }
+
     internal IReadOnlyList<Operator> Operators => _operators;
 
     /// <summary>Compiles a stream into operators that end in <paramref name="terminal"/>.</summary>
@@ -49,9 +52,15 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     /// <summary>Builds a keyed operator with state: once, or once for each shard with an exchange before and a gathering behind.</summary>
     internal void BuildKeyed<TKey, T, TResult>(
         StreamNode<TResult> node, StreamNode<T> input, KeySelector<TKey, T> key, Operator<TResult> next,
-        Func<Operator<TResult>, KeyRange, Operator<T>> make)
+        Func<Operator<TResult>, KeyRange, Operator<T>> make, bool usesKeyTime = false)
         where TKey : notnull
     {
+        if (key.Timeline is not null)
+        {
+            WantsRunningTime = usesKeyTime ? true : throw new NotSupportedException(
+                $"'{node.Text}' goes by the source's watermark and can't keep a time for each key: key the stream without TimelinePerKey for it.");
+        }
+
         int shards = stages.Shards;
         if (shards == 1)
         {

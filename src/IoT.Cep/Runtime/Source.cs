@@ -3,7 +3,7 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>Makes sources.</summary>
-public static class Source
+public static partial class Source
 {
     /// <summary>A source whose messages come from a transport and are decoded into events.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -45,6 +45,8 @@ public static class Source
         public string Name => transport.Name;
 
         public bool IsBounded => false;
+
+        public bool IsPartitioned => transport.IsPartitioned;
 
         public Task RunAsync(SourceWriter<T> writer, ConnectionContext context, CancellationToken stop) =>
             transport.RunAsync(writer.Decode(decoder), context, stop);

@@ -35,8 +35,23 @@ public sealed class SourceOptions
     /// <summary>How many different texts (device names, units) are kept to be used again; 131,072 by default.</summary>
     public int PooledStrings { get; set; } = 131_072;
 
+    /// <summary>
+    /// How far one partition of the source may be ahead of the slowest other one in event time; one day by default. One that is further ahead takes no
+    /// more from its peer until the others have caught up, have been silent for the idle bound, or have ended: what open windows hold stays bounded.
+    /// </summary>
+    /// <remarks>
+    /// Looked at before each batch, so it may be exceeded by what one batch of up to 1,024 events spans. Only in <see cref="BackpressureMode.Wait"/>: the other
+    /// modes would drop what is merely early.
+    /// </remarks>
+    public TimeSpan MaxLead { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>How many partitions may be open at a time; 1,024 by default. One more is an error in the source.</summary>
+    public int MaxPartitions { get; set; } = 1024;
+
     internal void Validate()
     {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(MaxLead, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxPartitions, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(CapacityEvents, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxBatchDelay, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(PooledStrings, 4);
@@ -56,4 +71,25 @@ public sealed class SourceOptions
 /// <param name="LatestEventTime">The latest event time; null before the first event.</param>
 public sealed record SourceStatistics(
     string Name, bool IsConnected, long Received, long Events, long Duplicates, long DeadLetters, long Dropped, long Late, int Unacknowledged,
-    DateTimeOffset? LatestEventTime);
+    DateTimeOffset? LatestEventTime)
+{
+    /// <summary>No event before this is expected any more; null before the first one. The least of the partitions, and of the queries' timings.</summary>
+    public DateTimeOffset? Watermark { get; init; }
+
+    /// <summary>How often a partition was paused because it ran ahead of the others (<see cref="SourceOptions.MaxLead"/>).</summary>
+    public long Pauses { get; init; }
+
+    /// <summary>The open partitions; a source without partitions is one.</summary>
+    public IReadOnlyList<PartitionStatistics> Partitions { get; init; } = [];
+}
+
+/// <summary>What one partition of a source counted, read at one moment.</summary>
+/// <param name="Name">The partition's name; the source's where it has no partitions.</param>
+/// <param name="IsConnected">Whether its connection is up.</param>
+/// <param name="IsPaused">Whether it is too far ahead of the others and waits for them.</param>
+/// <param name="Pauses">How often it was.</param>
+/// <param name="Events">Events decoded.</param>
+/// <param name="LatestEventTime">Its latest event time; null before the first event.</param>
+/// <param name="Watermark">Its own watermark; null before the first event.</param>
+public sealed record PartitionStatistics(
+    string Name, bool IsConnected, bool IsPaused, long Pauses, long Events, DateTimeOffset? LatestEventTime, DateTimeOffset? Watermark);

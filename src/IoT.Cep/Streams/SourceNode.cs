@@ -11,11 +11,14 @@ internal sealed record SourceNode<T>(CepEngine Owner, Ingress<T> Ingress, EventT
 
     internal override object Origin => Ingress;
 
-    internal override bool IsOrdered => Time.IsArrival || Time.MaxDisorder == TimeSpan.Zero;
+    // Partitions are each in order, not one with the other.
+    internal override bool IsOrdered => Time.IsOrdered && (Time.IsArrival || !Ingress.Source.IsPartitioned);
+
+    internal override bool BeginsAtOneSource => true;
 
     internal override void Build(Plan plan, Operator<T> next)
     {
-        var entry = plan.Add(this, new QueryEntry<T>(next), next);
+        var entry = plan.Add(this, new QueryEntry<T>(next) { WantsRunningTime = plan.WantsRunningTime }, next);
         plan.AddStart(() => Ingress.Attach(Time, entry));
         plan.AddInput(Ingress);
     }
@@ -25,6 +28,26 @@ internal sealed record SourceNode<T>(CepEngine Owner, Ingress<T> Ingress, EventT
 internal sealed class QueryEntry<T>(Operator<T> next) : Operator<T>
 {
     private bool _stopped;
+
+    /// <summary>Whether a key of it keeps a time of its own.</summary>
+    internal bool WantsRunningTime { get; init; }
+
+    internal override void OnRunningTime(long running)
+    {
+        if (_stopped || !WantsRunningTime)
+        {
+            return;
+        }
+
+        try
+        {
+            next.OnRunningTime(running);
+        }
+        catch (QueryException error)
+        {
+            OnError(error);
+        }
+    }
 
     internal override void OnEvents(in Batch<T> batch)
     {

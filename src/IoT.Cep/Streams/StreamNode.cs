@@ -30,6 +30,9 @@ internal abstract record StreamNode<T>
     /// <summary>Whether each event is the result of something that has a name of its own: a window, a match, a silence.</summary>
     internal virtual bool HasIdentity => false;
 
+    /// <summary>Whether every event comes from one source by operators without state: then its running time is known here.</summary>
+    internal virtual bool BeginsAtOneSource => false;
+
     /// <summary>Refuses a stream with corrections in front of an operator that can't take them.</summary>
     internal void RequireAppendOnly(string verb)
     {
@@ -55,6 +58,8 @@ internal abstract record StreamNode<TIn, TOut>(StreamNode<TIn> Input) : StreamNo
 
     internal override bool IsOrdered => Input.IsOrdered;
 
+    internal override bool BeginsAtOneSource => Input.BeginsAtOneSource && Depth == 0;
+
     internal override bool IsStateless => Input.IsStateless;
 
     internal override bool IsUpdating => Input.IsUpdating;
@@ -64,4 +69,8 @@ internal abstract record StreamNode<TIn, TOut>(StreamNode<TIn> Input) : StreamNo
 
 /// <summary>How a stream's key is found, and how many keys an operator may hold at a time.</summary>
 internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text, int MaxKeys)
-    where TKey : notnull;
+    where TKey : notnull
+{
+    /// <summary>How each key keeps a time of its own; null where all go by the source's watermark.</summary>
+    internal KeyTimelineSpec? Timeline { get; init; }
+}

@@ -32,6 +32,8 @@ internal sealed record ObservableNode<T>(IObservable<T> Source) : StreamNode<T>
 
     internal override CepEngine? Engine => null;
 
+    internal override bool BeginsAtOneSource => true;
+
     internal override void Build(Plan plan, Operator<T> next) => plan.AddStart(() => Source.Subscribe(new Feed(plan, next)));
 
     private sealed class Feed(Plan plan, Operator<T> next) : IObserver<T>

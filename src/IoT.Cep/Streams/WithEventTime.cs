@@ -14,7 +14,7 @@ public static partial class EventStreamExtensions
     /// </param>
     /// <param name="idleAfter">
     /// After so long without an event, while the source is connected and running, time goes on by the time elapsed, so that windows close
-    /// although nothing more comes; 10 s by default.
+    /// although nothing more comes; 10 s by default, <see cref="Timeout.InfiniteTimeSpan"/> for never.
     /// </param>
     /// <param name="maxFuture">A live source's event further ahead of the clock becomes a dead letter and moves no watermark; 5 minutes by default.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
@@ -25,8 +25,36 @@ public static partial class EventStreamExtensions
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(time);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxDisorder, TimeSpan.Zero);
-        return WithTime(stream.Node, new EventTimeSpec<T>(
-            time, maxDisorder, Positive(idleAfter ?? EventTimeSpec<T>.DefaultIdleAfter), Positive(maxFuture ?? EventTimeSpec<T>.DefaultMaxFuture), StreamExtensions.Shorten(text)));
+        return WithTime(stream.Node, Spec(time, maxDisorder, idleAfter, maxFuture, text));
+    }
+
+    /// <summary>Says which time events have, and which strategy tells when no earlier event is expected any more.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="time">The event's time.</param>
+    /// <param name="watermarks">
+    /// The strategy: <c>Watermarks.Monotonic</c>, <c>Watermarks.BoundedDisorder(...)</c>, <c>Watermarks.Punctuated((Reading r) =&gt; r.CompleteUpTo)</c>
+    /// or <c>Watermarks.From(() =&gt; new MyStrategy())</c>.
+    /// </param>
+    /// <param name="idleAfter">
+    /// After so long without an event, while the source is connected and running, the watermark goes on by the time elapsed since that event; 10 s by
+    /// default, <see cref="Timeout.InfiniteTimeSpan"/> for never: right where a strategy knows more than the clock does.
+    /// </param>
+    /// <param name="maxFuture">A live source's event further ahead of the clock becomes a dead letter and moves no watermark; 5 minutes by default.</param>
+    /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    public static IEventStream<T> WithEventTime<T>(
+        this IEventStream<T> stream, Func<T, DateTimeOffset> time, Watermarks<T> watermarks, TimeSpan? idleAfter = null,
+        TimeSpan? maxFuture = null, [CallerArgumentExpression(nameof(time))] string text = "")
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(watermarks);
+        return WithTime(stream.Node, Spec(time, watermarks.MaxDisorder, idleAfter, maxFuture, text) with
+        {
+            Marker = watermarks.Marker,
+            Strategy = watermarks.Create,
+            StrategyText = watermarks.Text,
+        });
     }
 
     /// <summary>Events have the time at which they arrive: nothing is late, and nothing is out of order.</summary>
@@ -39,9 +67,16 @@ public static partial class EventStreamExtensions
         return WithTime(stream.Node, EventTimeSpec<T>.Default with
         {
             IsArrival = true,
-            IdleAfter = Positive(idleAfter ?? TimeSpan.FromSeconds(1)),
+            IdleAfter = Idle(idleAfter, TimeSpan.FromSeconds(1)),
         });
     }
+
+    private static EventTimeSpec<T> Spec<T>(Func<T, DateTimeOffset> time, TimeSpan maxDisorder, TimeSpan? idleAfter, TimeSpan? maxFuture, string text) => new(
+        time, maxDisorder, Idle(idleAfter, EventTimeSpec<T>.DefaultIdleAfter), Positive(maxFuture ?? EventTimeSpec<T>.DefaultMaxFuture),
+        StreamExtensions.Shorten(text));
+
+    private static TimeSpan Idle(TimeSpan? idleAfter, TimeSpan usual) =>
+        idleAfter == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : Positive(idleAfter ?? usual, nameof(idleAfter));
 
     private static IEventStream<T> WithTime<T>(StreamNode<T> node, EventTimeSpec<T> spec)
     {
@@ -72,7 +107,7 @@ internal sealed record EventTimeNode<T>(StreamNode<T> Source, EventTimeSpec<T> T
 {
     internal override string Text => Time.Describe();
 
-    internal override bool IsOrdered => Time.IsArrival || Time.MaxDisorder == TimeSpan.Zero;
+    internal override bool IsOrdered => Time.IsOrdered;
 
     internal override object Origin => this;
 

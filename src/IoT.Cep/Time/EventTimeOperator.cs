@@ -3,19 +3,27 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>
-/// Gives events their time and derives the watermark: the latest time seen less the allowed disorder. An event below the watermark
+/// Gives events their time and derives the watermark, of one source partition or in the middle of a stream. An event below the watermark
 /// is preceded by that watermark, wherever a batch was cut, so results do not depend on batch borders.
 /// </summary>
 internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query, EventTimeSpec<T> spec, TimeProvider clock, bool isLive, bool isSorted)
     : Operator<T, T>(next, query)
 {
     private readonly BatchBuilder<T> _kept = new();
-    private long[] _ticks = [];
+    private readonly WatermarkStrategy<T>? _strategy = spec.Strategy is { } create
+        ? create() ?? throw new InvalidOperationException($"The watermark strategy is null: {spec.StrategyText}.")
+        : null;
 
-    // State that checkpoints save.
+    private long[] _ticks = [];
+    private long[] _marks = [];
+    private long[] _keptMarks = [];
+
+    // State that checkpoints save: the latest time, the watermark that the events gave, and what silence made of it.
     private long _latest = long.MinValue;
+    private long _given = long.MinValue;
     private long _watermark = long.MinValue;
 
+    /// <summary>Events behind the watermark that the queries have seen.</summary>
     internal long Late { get; private set; }
 
     internal long FarFuture { get; private set; }
@@ -23,14 +31,22 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
     /// <summary>Called for an event too far ahead, before it is left out.</summary>
     internal Action<T, long>? OnFarFuture { get; init; }
 
+    /// <summary>The source's watermark, where this partition is one of several.</summary>
+    internal SourceTime<T>? Source { get; init; }
+
     internal long Watermark => _watermark;
 
     internal long Latest => _latest;
 
     internal override bool IsStateful => true;
 
-    /// <summary>Selectors run over the whole batch before time moves.</summary>
+    /// <summary>Selectors and the strategy run over the whole batch before time moves.</summary>
     protected override bool IsAtomic => true;
+
+    private bool HasMarks => spec.Marker is not null || _strategy is not null;
+
+    /// <summary>Below this an event is late to whoever reads the stream.</summary>
+    private long Floor => Source?.Watermark ?? _watermark;
 
     /// <summary>Lets time go on after silence.</summary>
     /// <param name="silentFor">Connected running time since the last event.</param>
@@ -40,31 +56,34 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
     /// </remarks>
     internal void AdvanceIdle(TimeSpan silentFor)
     {
-        if (_latest != long.MinValue && silentFor >= spec.IdleAfter)
+        if (_given != long.MinValue && silentFor >= spec.IdleAfter)
         {
-            RaiseWatermark(Ticks.Minus(_latest, spec.MaxDisorder.Ticks) + silentFor.Ticks);
+            RaiseWatermark(Ticks.Plus(_given, silentFor.Ticks));
         }
     }
 
     protected override void Process(in Batch<T> batch)
     {
-        if (spec.Select is null && !spec.IsArrival)
+        var timed = batch;
+        if (spec.Select is not null || spec.IsArrival)
         {
-            PushInOrder(in batch);
-            return;
+            AssignTicks(in batch);
+            timed = new Batch<T>(batch.Events, _ticks.AsSpan(0, batch.Length)) { Ids = batch.Ids, Kinds = batch.Kinds };
         }
 
-        AssignTicks(in batch);
-        var timed = new Batch<T>(batch.Events, _ticks.AsSpan(0, batch.Length)) { Ids = batch.Ids, Kinds = batch.Kinds };
+        SelectMarkers(batch.Events);
         long limit = isLive && !spec.IsArrival ? Ticks.Plus(Ticks.From(clock.GetUtcNow()), spec.MaxFuture.Ticks) : long.MaxValue;
-        if (timed.Ticks.ContainsAnyExceptInRange(long.MinValue, limit))
+        if (isLive && HasFuture(in timed, limit))
         {
             LeaveOutFuture(in timed, limit);
-            PushInOrder(_kept.Batch);
+            Observe(_kept.Batch, _keptMarks, limit);
+            ReportFuture(in timed, limit);
+            Push(_kept.Batch, _keptMarks);
             return;
         }
 
-        PushInOrder(in timed);
+        Observe(in timed, _marks, limit);
+        Push(in timed, _marks);
     }
 
     protected override void Advance(long watermark)
@@ -85,32 +104,34 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
     internal override void Save(StateWriter writer)
     {
         writer.Int64(_latest);
+        writer.Int64(_given);
         writer.Int64(_watermark);
+        _strategy?.Save(writer);
     }
 
     internal override void Load(StateReader reader)
     {
         _latest = reader.Int64();
+        _given = reader.Int64();
         _watermark = reader.Int64();
+        _strategy?.Load(reader);
     }
 
     protected override void Release()
     {
         _kept.Dispose();
         Pooled.Return(ref _ticks, 0);
+        Pooled.Return(ref _marks, 0);
+        Pooled.Return(ref _keptMarks, 0);
     }
 
     private void AssignTicks(in Batch<T> batch)
     {
-        if (_ticks.Length < batch.Length)
-        {
-            Pooled.Grow(ref _ticks, 0, Math.Max(batch.Length, 1024));
-        }
-
+        Pooled.Ensure(ref _ticks, batch.Length);
         if (spec.IsArrival)
         {
             // Arrival never steps back, even where the wall clock does.
-            _ticks.AsSpan(0, batch.Length).Fill(Math.Max(Ticks.From(clock.GetUtcNow()), _latest));
+            _ticks.AsSpan(0, batch.Length).Fill(Math.Max(Ticks.From(clock.GetUtcNow()), Math.Max(_latest, Source?.Latest ?? long.MinValue)));
             return;
         }
 
@@ -123,31 +144,104 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         }
     }
 
+    private void SelectMarkers(ReadOnlySpan<T> events)
+    {
+        if (!HasMarks)
+        {
+            return;
+        }
+
+        Pooled.Ensure(ref _marks, events.Length);
+        if (spec.Marker is { } marker)
+        {
+            for (int i = 0; i < events.Length; i++)
+            {
+                _marks[i] = marker(events[i]) is { } time ? Ticks.From(time) : long.MinValue;
+            }
+        }
+    }
+
+    private bool HasFuture(in Batch<T> batch, long limit) => batch.Ticks.ContainsAnyExceptInRange(long.MinValue, limit)
+        || (spec.Marker is not null && _marks.AsSpan(0, batch.Length).ContainsAnyExceptInRange(long.MinValue, limit));
+
+    private bool IsFuture(in Batch<T> batch, int i, long limit) => batch.Ticks[i] > limit || (spec.Marker is not null && _marks[i] > limit);
+
     private void LeaveOutFuture(in Batch<T> batch, long limit)
     {
         _kept.Begin(in batch);
+        if (HasMarks)
+        {
+            Pooled.Ensure(ref _keptMarks, batch.Length);
+        }
+
         for (int i = 0; i < batch.Length; i++)
         {
-            if (batch.Ticks[i] > limit)
+            if (IsFuture(in batch, i, limit))
             {
-                FarFuture++;
-                OnFarFuture?.Invoke(batch.Events[i], batch.Ticks[i]);
                 continue;
             }
 
             _kept.Events[_kept.Count] = batch.Events[i];
             _kept.Ticks[_kept.Count] = batch.Ticks[i];
+            if (spec.Marker is not null)
+            {
+                _keptMarks[_kept.Count] = _marks[i];
+            }
+
             _kept.CopyOptional(in batch, i, _kept.Count++);
         }
     }
 
-    private void PushInOrder(in Batch<T> batch)
+    /// <summary>Once no user code of this batch can throw any more: a batch that is entered again must not report twice.</summary>
+    private void ReportFuture(in Batch<T> batch, long limit)
+    {
+        for (int i = 0; i < batch.Length; i++)
+        {
+            if (IsFuture(in batch, i, limit))
+            {
+                FarFuture++;
+                OnFarFuture?.Invoke(batch.Events[i], Math.Max(batch.Ticks[i], spec.Marker is null ? long.MinValue : _marks[i]));
+            }
+        }
+    }
+
+    private void Observe(in Batch<T> batch, long[] marks, long limit)
+    {
+        if (_strategy is null || batch.Length == 0)
+        {
+            return;
+        }
+
+        var watermarks = marks.AsSpan(0, batch.Length);
+        watermarks.Fill(long.MinValue);
+        _strategy.Observe(in batch, watermarks);
+        foreach (ref long watermark in watermarks)
+        {
+            watermark = Math.Min(watermark, limit);
+        }
+    }
+
+    private void Push(in Batch<T> batch, long[] marks)
     {
         if (batch.Length == 0)
         {
             return;
         }
 
+        if (HasMarks)
+        {
+            PushMarked(in batch, marks.AsSpan(0, batch.Length));
+        }
+        else
+        {
+            PushBounded(in batch);
+        }
+
+        RaiseWatermark(_given);
+    }
+
+    private void PushBounded(in Batch<T> batch)
+    {
         long disorder = spec.MaxDisorder.Ticks;
         if (_latest == long.MinValue)
         {
@@ -159,21 +253,13 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         if (isSorted)
         {
             _latest = Math.Max(_latest, batch.Ticks[^1]);
+            _given = Ticks.Minus(_latest, disorder);
             Next.OnEvents(new Batch<T>(batch.Events, batch.Ticks) { IsSorted = true });
-        }
-        else
-        {
-            int pushed = PushBeforeLate(in batch, disorder);
-            Next.OnEvents(pushed == 0 ? batch : batch.Slice(pushed, batch.Length - pushed));
+            return;
         }
 
-        RaiseWatermark(Ticks.Minus(_latest, disorder));
-    }
-
-    private int PushBeforeLate(in Batch<T> batch, long disorder)
-    {
         int pushed = 0;
-        long latest = _latest, watermark = Ticks.Minus(latest, disorder);
+        long latest = _latest, watermark = Ticks.Minus(latest, disorder), late = Math.Max(watermark, Floor);
         var ticks = batch.Ticks;
         for (int i = 0; i < ticks.Length; i++)
         {
@@ -181,20 +267,64 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             {
                 latest = ticks[i];
                 watermark = Ticks.Minus(latest, disorder);
+                late = Math.Max(watermark, late);
             }
-            else if (ticks[i] < watermark)
+
+            if (ticks[i] < late)
             {
-                Late++;
-                if (i > pushed && watermark > _watermark)
-                {
-                    Next.OnEvents(batch.Slice(pushed, i - pushed));
-                    pushed = i;
-                    RaiseWatermark(watermark);
-                }
+                pushed = PushBefore(in batch, pushed, i, watermark);
+                late = Math.Max(watermark, Floor);
             }
         }
 
         _latest = latest;
+        _given = watermark;
+        Next.OnEvents(pushed == 0 ? batch : batch.Slice(pushed, batch.Length - pushed));
+    }
+
+    private void PushMarked(in Batch<T> batch, ReadOnlySpan<long> marks)
+    {
+        int pushed = 0;
+        long latest = _latest, watermark = _given, floor = Floor;
+        var ticks = batch.Ticks;
+        for (int i = 0; i < ticks.Length; i++)
+        {
+            latest = Math.Max(latest, ticks[i]);
+            if (ticks[i] < watermark || ticks[i] < floor)
+            {
+                pushed = PushBefore(in batch, pushed, i, watermark);
+                floor = Floor;
+            }
+
+            watermark = Math.Max(watermark, marks[i]);
+            if (_watermark == long.MinValue && watermark > long.MinValue)
+            {
+                // The first watermark stands behind the event that gave it, wherever the batch ends.
+                Next.OnEvents(batch.Slice(pushed, i + 1 - pushed));
+                pushed = i + 1;
+                RaiseWatermark(watermark);
+            }
+        }
+
+        _latest = latest;
+        _given = watermark;
+        if (pushed < batch.Length)
+        {
+            Next.OnEvents(batch.Slice(pushed, batch.Length - pushed));
+        }
+    }
+
+    /// <summary>An event below the watermark is preceded by it, and by what came before; gives the index of the first event not pushed.</summary>
+    private int PushBefore(in Batch<T> batch, int pushed, int i, long watermark)
+    {
+        if (i > pushed && watermark > _watermark)
+        {
+            Next.OnEvents(batch.Slice(pushed, i - pushed));
+            pushed = i;
+            RaiseWatermark(watermark);
+        }
+
+        Late += batch.Ticks[i] < Floor ? 1 : 0;
         return pushed;
     }
 

@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 /// <summary>How a source's events get their time, and how far that time is believed.</summary>
@@ -23,7 +25,19 @@ internal sealed record EventTimeSpec<T>(
 
     internal bool IsArrival { get; init; }
 
+    /// <summary>Says of an event which watermark it carries; null where the latest time makes it.</summary>
+    internal Func<T, DateTimeOffset?>? Marker { get; init; }
+
+    /// <summary>Makes a partition's own strategy; null where the latest time makes the watermark.</summary>
+    internal Func<WatermarkStrategy<T>>? Strategy { get; init; }
+
+    internal string StrategyText { get; init; } = "";
+
+    /// <summary>Whether an event that is not late is not before any other.</summary>
+    internal bool IsOrdered => IsArrival || (MaxDisorder == TimeSpan.Zero && Marker is null && Strategy is null);
+
     internal string Describe() => IsArrival
         ? "EventTime arrival"
-        : $"EventTime {(Text.Length == 0 ? "as given" : Text)}, disorder {MaxDisorder}, idle after {IdleAfter}, future {MaxFuture}";
+        : $"EventTime {(Text.Length == 0 ? "as given" : Text)}, {(StrategyText.Length > 0 ? StrategyText : $"disorder {MaxDisorder}")}, idle after "
+            + $"{(IdleAfter == TimeSpan.MaxValue ? "never" : IdleAfter)}, future {MaxFuture}";
 }

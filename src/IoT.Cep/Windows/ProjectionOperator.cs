@@ -14,6 +14,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     private Operator<T>? _window;
     private ReadOnlyMemory<byte>[] _restored = [];
     private long _watermark = long.MinValue;
+    private long _running;
 
     internal override bool IsStateful => true;
 
@@ -31,6 +32,12 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         }
 
         _window!.OnEvents(batch.Slice(Position, batch.Length - Position));
+    }
+
+    internal override void OnRunningTime(long running)
+    {
+        _running = running;
+        _window?.OnRunningTime(running);
     }
 
     protected override void Advance(long watermark)
@@ -61,6 +68,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     internal override void Save(StateWriter writer)
     {
         writer.Int64(_watermark);
+        writer.Int64(_running);
         writer.Boolean(_window is not null);
         if (_window is not null)
         {
@@ -76,6 +84,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     internal override void Load(StateReader reader)
     {
         _watermark = Math.Max(_watermark, reader.Int64());
+        _running = Math.Max(_running, reader.Int64());
         if (!reader.Boolean())
         {
             return;
@@ -104,8 +113,9 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         var state = new StateWriter();
         if (old is null)
         {
-            // A window that was made late has missed the watermarks so far.
-            if (_watermark != long.MinValue)
+            // A window that was made late has missed the watermarks so far, and the running time.
+            _window!.OnRunningTime(_running);
+            if (_watermark != long.MinValue && key.Timeline is null)
             {
                 state.Int64(_watermark);
                 state.Int32(0);

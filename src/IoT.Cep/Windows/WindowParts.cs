@@ -21,6 +21,7 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     /// <summary>The operator of this kind of window. The one place that knows which operator runs which windows.</summary>
     internal Operator<T> Build() => Spec switch
     {
+        TumblingWindows when Key.Timeline is not null => new KeyedTimelineOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };

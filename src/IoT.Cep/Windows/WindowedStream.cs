@@ -29,6 +29,11 @@ public static class WindowedStreamExtensions
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(window);
         stream.Node.RequireAppendOnly("Window");
+        if (stream.Key.Timeline is not null && window is not TumblingWindows)
+        {
+            throw new NotSupportedException($"'{window}' goes by the source's watermark: only tumbling windows keep a time for each key. Key the stream without TimelinePerKey for it.");
+        }
+
         return new Windowed<TKey, T>(stream, window);
     }
 
@@ -48,7 +53,10 @@ public static class WindowedStreamExtensions
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(windows);
-        late = new LateNode<T>(windows.Source.Node, windows.Spec).ToStream();
+        var key = windows.Source.Key;
+        late = key.Timeline is null
+            ? new LateNode<T>(windows.Source.Node, windows.Spec).ToStream()
+            : new LateOfKeyNode<TKey, T>(windows.Source.Node, key, windows.Spec).ToStream();
         return windows;
     }
 
@@ -129,7 +137,7 @@ internal sealed record WindowNode<TKey, T, TResult>(
     StreamNode<T> Source, KeySelector<TKey, T> Key, WindowSpec Spec, string Result, MakeWindow<T, TResult> Make) : StreamNode<T, TResult>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"Window {Spec} by {Key.Text}: {Result}";
+    internal override string Text => $"Window {Spec} by {Key.Text}{(Key.Timeline is null ? "" : $" in its own time, {Key.Timeline}")}: {Result}";
 
     internal override int Depth => Input.Depth + 1;
 
@@ -137,10 +145,11 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     internal override bool HasIdentity => true;
 
-    internal override bool IsOrdered => !Spec.IsUpdating;
+    // Keys with a time of their own are not in order with one another.
+    internal override bool IsOrdered => !Spec.IsUpdating && Key.Timeline is null;
 
     internal override bool IsUpdating => Spec.IsUpdating;
 
     internal override void Build(Plan plan, Operator<TResult> next) =>
-        plan.BuildKeyed(this, Input, Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity));
+        plan.BuildKeyed(this, Input, Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity), usesKeyTime: true);
 }

@@ -27,6 +27,85 @@ public sealed class LiveTimeTests : IAsyncDisposable
         Assert.Equal((DeadLetterReason.FarFuture, "1301"), (letter.Reason, letter.Prefix));
     }
 
+    [Theory]
+    [InlineData("monotonic")]
+    [InlineData("bounded")]
+    [InlineData("punctuated")]
+    [InlineData("own")]
+    public async Task Far_future_is_a_dead_letter_whatever_the_strategy(string strategy)
+    {
+        await StartAsync(strategy switch
+        {
+            "monotonic" => Watermarks.Monotonic,
+            "bounded" => Watermarks.BoundedDisorder(Seconds(2)),
+            "punctuated" => Watermarks.Punctuated((double x) => Time(x)),
+            _ => Watermarks.From(() => new WatermarkTests.ThirdLatest()),
+        });
+        await await _transport.SendAsync("1001 1301 1300.5 1002");
+        await await _transport.SendAsync("1003 1004");
+        await _engine.DrainAsync();
+        Assert.Equal([1004.0], _sink.Results);
+        Assert.Equal((2, 2), (_engine.DeadLetters.CountOf(DeadLetterReason.FarFuture), Assert.Single(_engine.Sources).DeadLetters));
+    }
+
+    [Fact]
+    public async Task Marker_in_the_far_future_is_a_dead_letter()
+    {
+        await StartAsync(Watermarks.Punctuated((double x) => x == 1002 ? Time(9999) : null));
+        await await _transport.SendAsync("1001 1002 1003");
+        await _engine.DrainAsync();
+        Assert.Equal([1003.0], _sink.Results);
+        Assert.Equal("1002", Assert.Single(_engine.DeadLetters.Latest).Prefix);
+    }
+
+    [Fact]
+    public async Task Strategy_can_not_move_time_beyond_the_bound_on_the_future()
+    {
+        await StartAsync(Watermarks.From(() => new Forever()));
+        await await _transport.SendAsync("1001");
+        Assert.Equal(Time(1300), Assert.Single(_engine.Sources).Watermark);
+        Assert.Equal([1001.0], _sink.Results);
+    }
+
+    [Fact]
+    public async Task Silence_goes_on_from_the_last_marker()
+    {
+        await StartAsync(Watermarks.Punctuated((double x) => x % 2 == 0 ? Time(x) : null));
+        await await _transport.SendAsync("991 994 997");
+        Advance(9.8);
+        Assert.Empty(_sink.Results);
+        Advance(0.4);
+        Assert.Equal([997.0], _sink.Results);
+    }
+
+    [Fact]
+    public async Task Source_that_is_never_idle_waits_for_its_next_event()
+    {
+        await StartAsync(Watermarks.Monotonic, Timeout.InfiniteTimeSpan);
+        await await _transport.SendAsync("1001");
+        Advance(100);
+        Assert.Empty(_sink.Results);
+        await await _transport.SendAsync("1010");
+        Assert.Equal([1001.0], _sink.Results);
+    }
+
+    [Fact]
+    public async Task Pause_between_two_looks_at_the_clock_is_no_idle_time()
+    {
+        await StartAsync();
+        await await _transport.SendAsync("1001");
+        for (int i = 0; i < 200; i++)
+        {
+            _clock.Advance(Seconds(0.01));
+            _engine.Pause();
+            _clock.Advance(Seconds(0.08));
+            _engine.Resume();
+            _clock.Advance(Seconds(0.01));
+        }
+
+        Assert.Empty(_sink.Results);
+    }
+
     [Fact]
     public async Task Silent_source_closes_its_windows_after_the_idle_time()
     {
@@ -118,9 +197,9 @@ public sealed class LiveTimeTests : IAsyncDisposable
         Assert.Equal([1.0], _sink.Results);
     }
 
-    private async Task StartAsync()
+    private async Task StartAsync(Watermarks<double>? watermarks = null, TimeSpan? idleAfter = null)
     {
-        _engine.From(_transport.ToSource(), o => o.MaxBatchDelay = TimeSpan.Zero).WithEventTime(x => Time(x))
+        _engine.From(_transport.ToSource(), o => o.MaxBatchDelay = TimeSpan.Zero).WithEventTime(x => Time(x), watermarks ?? Watermarks.Monotonic, idleAfter)
             .Window(Window.Tumbling(Seconds(10))).Select(w => w.Max(x => x)).To(_sink);
         await _engine.StartAsync();
     }
@@ -130,6 +209,19 @@ public sealed class LiveTimeTests : IAsyncDisposable
         for (double done = 0; done < seconds - 0.001; done += 0.1)
         {
             _clock.Advance(Seconds(0.1));
+        }
+    }
+
+    private sealed class Forever : WatermarkStrategy<double>
+    {
+        public override void Observe(in Batch<double> batch, Span<long> watermarks) => watermarks.Fill(long.MaxValue);
+
+        public override void Save(StateWriter writer)
+        {
+        }
+
+        public override void Load(StateReader reader)
+        {
         }
     }
 }

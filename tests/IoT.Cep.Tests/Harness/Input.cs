@@ -13,7 +13,9 @@ internal sealed record Input<T>(bool IsInOrder = false) : StreamNode<T>
 
     internal override bool IsOrdered => IsInOrder;
 
-    internal override void Build(Plan plan, Operator<T> next) => _entries.Add(plan.Add(this, new QueryEntry<T>(next), next));
+    internal override bool BeginsAtOneSource => true;
+
+    internal override void Build(Plan plan, Operator<T> next) => _entries.Add(plan.Add(this, new QueryEntry<T>(next) { WantsRunningTime = plan.WantsRunningTime }, next));
 
     /// <summary>Forgets the plan that was built on it.</summary>
     internal void Reset() => _entries.Clear();
@@ -31,6 +33,14 @@ internal sealed record Input<T>(bool IsInOrder = false) : StreamNode<T>
         foreach (var entry in _entries)
         {
             entry.OnWatermark(watermark);
+        }
+    }
+
+    internal void Run(long running)
+    {
+        foreach (var entry in _entries)
+        {
+            entry.OnRunningTime(running);
         }
     }
 

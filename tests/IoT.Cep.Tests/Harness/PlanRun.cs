@@ -40,6 +40,12 @@ internal sealed class PlanRun<T, TResult> : IDisposable
         Settle();
     }
 
+    internal void Run(long running)
+    {
+        _input.Run(running);
+        Settle();
+    }
+
     internal void Complete()
     {
         _input.Complete();

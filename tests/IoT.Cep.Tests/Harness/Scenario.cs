@@ -136,6 +136,9 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
             case RowKind.Watermark:
                 run.Advance(some[0].Ticks);
                 break;
+            case RowKind.Running:
+                run.Run(some[0].Ticks);
+                break;
             case RowKind.End:
                 run.Complete();
                 break;

@@ -29,6 +29,13 @@ internal sealed class Timeline<T>
         return this;
     }
 
+    /// <summary>The source has been connected and running for so long.</summary>
+    internal Timeline<T> Running(double seconds)
+    {
+        _rows.Add(new Row<T>(RowKind.Running, Span.TicksAt(seconds), default!));
+        return this;
+    }
+
     /// <summary>The input ends.</summary>
     internal Timeline<T> End()
     {
@@ -54,6 +61,7 @@ internal enum RowKind
 {
     Event,
     Watermark,
+    Running,
     End,
 }
 

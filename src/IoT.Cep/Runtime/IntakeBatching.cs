@@ -3,35 +3,35 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>How messages become batches, when these leave, and what happens while they can't.</summary>
-internal sealed partial class Ingress<T>
+internal sealed partial class Intake<T>
 {
     private void Decode(in Payload payload, bool mustNotLose)
     {
-        if (_buffer.Count == 0 || _buffer.Count >= FullAt)
+        if (Buffer.Count == 0 || Buffer.Count >= FullAt)
         {
             // Once a batch, which is at most a millisecond old, unless it can't leave: asking the clock costs a tenth of decoding a message.
             _batchBegan = Ticks.From(_engine.Clock.GetUtcNow());
         }
 
-        _buffer.BeginMessage(payload.ReceivedTicks != 0 ? payload.ReceivedTicks : _batchBegan);
+        Buffer.BeginMessage(payload.ReceivedTicks != 0 ? payload.ReceivedTicks : _batchBegan);
         try
         {
-            _decoder!.Decode(in payload, _buffer);
+            _decoder!.Decode(in payload, Buffer);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            _buffer.Reject(DeadLetterReason.Malformed, $"The decoder threw {error.GetType().Name}: {error.Message}");
+            Buffer.Reject(DeadLetterReason.Malformed, $"The decoder threw {error.GetType().Name}: {error.Message}");
         }
 
-        if (_buffer.Rejection is { } reason)
+        if (Buffer.Rejection is { } reason)
         {
-            _deadLetters++;
-            _engine.AddDeadLetter(reason, Name, payload.Topic, _buffer.RejectionDetail, payload.Bytes);
+            DeadLetters++;
+            _engine.AddDeadLetter(reason, _source.Name, payload.Topic, Buffer.RejectionDetail, payload.Bytes);
             return;
         }
 
-        _events += _buffer.MessageCount;
-        if (_buffer.Count > _options.CapacityEvents && _options.Backpressure != BackpressureMode.Wait)
+        Events += Buffer.MessageCount;
+        if (Buffer.Count > _options.CapacityEvents && _options.Backpressure != BackpressureMode.Wait)
         {
             Overflow(in payload, mustNotLose);
         }
@@ -47,60 +47,61 @@ internal sealed partial class Ingress<T>
         switch (_options.Backpressure)
         {
             case BackpressureMode.DropNewest:
-                int count = _buffer.MessageCount;
-                _buffer.Reject(DeadLetterReason.Overflow, "");
+                int count = Buffer.MessageCount;
+                Buffer.Reject(DeadLetterReason.Overflow, "");
                 if (mustNotLose)
                 {
-                    _deadLetters++;
-                    _engine.AddDeadLetter(DeadLetterReason.Overflow, Name, payload.Topic, "The queries did not keep up.", payload.Bytes);
+                    DeadLetters++;
+                    _engine.AddDeadLetter(DeadLetterReason.Overflow, _source.Name, payload.Topic, "The queries did not keep up.", payload.Bytes);
                     return;
                 }
 
-                _dropped += count;
+                Dropped += count;
                 return;
             case BackpressureMode.DropOldest:
-                int excess = _buffer.Count - _options.CapacityEvents;
-                foreach (ref readonly var value in _buffer.Events[..excess])
+                int excess = Buffer.Count - _options.CapacityEvents;
+                foreach (ref readonly var value in Buffer.Events[..excess])
                 {
                     if (_hasAcknowledged || mustNotLose)
                     {
-                        _deadLetters++;
-                        _engine.AddDeadLetter(DeadLetterReason.Overflow, Name, "The queries did not keep up.", value);
+                        DeadLetters++;
+                        _engine.AddDeadLetter(DeadLetterReason.Overflow, _source.Name, "The queries did not keep up.", value);
                     }
                     else
                     {
-                        _dropped++;
+                        Dropped++;
                     }
                 }
 
-                _buffer.RemoveFirst(excess);
+                Buffer.RemoveFirst(excess);
                 return;
             default:
-                _dropped += _buffer.MessageCount;
-                _buffer.Reject(DeadLetterReason.Overflow, "");
+                Dropped += Buffer.MessageCount;
+                Buffer.Reject(DeadLetterReason.Overflow, "");
                 throw new InvalidOperationException(
-                    $"Source '{Name}' has {_options.CapacityEvents:N0} events waiting and its backpressure mode is Fail. Use Wait or a dropping mode, or make the queries or sinks faster.");
+                    $"Source '{_source.Name}' has {_options.CapacityEvents:N0} events waiting and its backpressure mode is Fail. Use Wait or a dropping mode, or make the queries or sinks faster.");
         }
     }
 
     /// <summary>Pushes the current batch through the queries, if they have room.</summary>
     private bool TryFlush()
     {
-        if (_engine.IsPaused || !_stage.OutputsHaveRoom)
+        if (!MayPush)
         {
+            Interrupt();
             return false;
         }
 
-        if (_buffer.Count > 0)
+        if (Buffer.Count > 0)
         {
             try
             {
-                Push(_buffer.Events, default);
+                Push(Buffer.Events, default);
             }
             finally
             {
                 // Whatever happened, the batch has been given to the queries: none gets it twice.
-                _buffer.Clear();
+                Buffer.Clear();
             }
         }
 
@@ -120,8 +121,24 @@ internal sealed partial class Ingress<T>
             ticks = Arrival(events.Length);
         }
 
+        SeePauses();
         _running.OnEvent();
-        _timelines.OnEvents(new Batch<T>(events, ticks));
+        if (!_source.Timelines.WantsRunningTime)
+        {
+            Partition!.OnEvents(new Batch<T>(events, ticks));
+        }
+        else
+        {
+            _source.TellRunningTime(isHeld: false);
+            Partition!.OnEvents(new Batch<T>(events, ticks));
+            _source.Timelines.RepeatWatermark();
+        }
+
+        if (_source.KeepsTogether)
+        {
+            LookAhead();
+            _source.LetGo();
+        }
     }
 
     private ReadOnlySpan<long> Arrival(int length)
@@ -141,38 +158,28 @@ internal sealed partial class Ingress<T>
         if (!_stage.Gate.TryEnter())
         {
             // Whoever is at work would only be slowed down; under load batches leave because they are full.
-            _batchTimer.Change(TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+            _batchTimer!.Change(TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
             return;
         }
 
         try
         {
             _timerIsSet = false;
-            if (!FailSafely(TryFlush) && !_completed)
+            if (_buffer is null)
+            {
+                return;
+            }
+
+            if (!_source.FailSafely(TryFlush) && !_source.IsCompleted)
             {
                 // Looked at again soon; whoever waits for room looks as well.
                 _timerIsSet = true;
-                _batchTimer.Change(TimeSpan.FromMilliseconds(5), Timeout.InfiniteTimeSpan);
+                _batchTimer!.Change(TimeSpan.FromMilliseconds(5), Timeout.InfiniteTimeSpan);
             }
         }
         finally
         {
             _stage.Gate.Exit();
-        }
-    }
-
-    /// <summary>On a timer's thread an exception would end the process: what no query accounts for ends this source instead.</summary>
-    private bool FailSafely(Func<bool> action)
-    {
-        try
-        {
-            return action();
-        }
-        catch (Exception error) when (error is not OutOfMemoryException)
-        {
-            Log.SourceFailed(_engine.Logger, error, Name);
-            Fail(error);
-            return true;
         }
     }
 
@@ -182,7 +189,7 @@ internal sealed partial class Ingress<T>
         {
             lock (_stage.Gate)
             {
-                if (_buffer.Count < FullAt || TryFlush())
+                if (Buffer.Count < FullAt || TryFlush())
                 {
                     return;
                 }
@@ -190,9 +197,9 @@ internal sealed partial class Ingress<T>
 
             try
             {
-                await WaitForRoomAsync(_stop).ConfigureAwait(false);
+                await WaitForRoomAsync(Stop).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            catch (OperationCanceledException) when (Stop.IsCancellationRequested)
             {
                 // The message is in the buffer, which is pushed before the source has ended: the transport can close in peace.
                 return;
@@ -200,7 +207,7 @@ internal sealed partial class Ingress<T>
         }
     }
 
-    private async Task FlushAllAsync()
+    internal async Task FlushAllAsync()
     {
         while (true)
         {
@@ -220,5 +227,6 @@ internal sealed partial class Ingress<T>
     {
         await _engine.WaitWhilePausedAsync(stop).ConfigureAwait(false);
         await _stage.WaitForOutputsAsync(stop).ConfigureAwait(false);
+        await _source.CaughtUp.WaitAsync(() => !_isAhead, stop).ConfigureAwait(false);
     }
 }
