@@ -12,6 +12,9 @@ internal record struct QuantileSketch : IRemovableAccumulator<double, QuantileSk
     // Below the smallest normal double, whose logarithm would be coarse, a value is 0.
     private const double LeastMagnitude = 2.2250738585072014E-308;
 
+    // Between the least and the greatest magnitude that are told apart; seventeen powers of ten, as 2,048 buckets of 2 % reach.
+    private const double LogReach = 41;
+
     private double _perLog;
     private LogBuckets _negative;
     private LogBuckets _positive;
@@ -24,6 +27,7 @@ internal record struct QuantileSketch : IRemovableAccumulator<double, QuantileSk
     {
         Error = error;
         _perLog = 1 / Math.Log((1 + error) / (1 - error));
+        _negative = _positive = new LogBuckets((int)(LogReach * _perLog));
     }
 
     public double Error { get; private set; }
