@@ -74,8 +74,8 @@ public static partial class WindowAggregates
         [CallerArgumentExpression(nameof(value))] string text = "")
     {
         RequirePart(part);
-        ArgumentOutOfRangeException.ThrowIfLessThan(relativeError, 0.001);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(relativeError, 0.5);
+        ArgumentOutOfRangeException.ThrowIfLessThan(relativeError, QuantileSketch.MinError);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(relativeError, QuantileSketch.MaxError);
         return window.Result<double, QuantileSketch, Untimed<double, QuantileSketch>>(new QuantileSketch(relativeError), value, text).Quantile(part);
     }
 

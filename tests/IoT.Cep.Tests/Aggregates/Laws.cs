@@ -38,26 +38,12 @@ internal static class Laws
         var shuffled = events.ToArray();
         chance.Shuffle(shuffled);
         same(expected, result(Add(seed, shuffled)));
+        same(expected, result(Merged(shuffled)));
 
-        // Any parts, merged in any tree, with empty ones among them; what was merged is emptied and used again.
-        var parts = Split(shuffled, chance).Append([]).Select(part => Add(seed, part)).ToList();
-        while (parts.Count > 1)
-        {
-            int at = chance.Next(parts.Count - 1);
-            var (merged, other) = (parts[at], parts[at + 1]);
-            string before = events.Length > 0 ? Render(result, other) : "";
-            TFeed.Merge(ref merged, in other);
-            Assert.Equal(before, events.Length > 0 ? Render(result, other) : "");
-            if (TFeed.TryClear(ref other))
-            {
-                Add(other, shuffled.AsSpan(0, Math.Min(5, shuffled.Length)));
-            }
-
-            parts[at] = merged;
-            parts.RemoveAt(at + 1);
-        }
-
-        same(expected, result(parts[0]));
+        // Of events at one time, those that arrived earlier are in the parts on the left.
+        var tied = Array.ConvertAll(shuffled, e => e with { Ticks = e.Ticks / (10 * TimeSpan.TicksPerSecond) });
+        same(result(Add(seed, [.. tied.OrderBy(e => e.Ticks)])), result(Add(seed, tied)));
+        same(result(Add(seed, tied)), result(Merged(tied)));
 
         // Saved and restored in the middle.
         var half = Restore(Add(seed, shuffled.AsSpan(0, shuffled.Length / 2)));
@@ -69,6 +55,29 @@ internal static class Laws
         {
             same(result(seed), result(used));
             same(expected, result(Add(used, shuffled)));
+        }
+
+        // Any parts, merged in any tree, with empty ones among them; what was merged is emptied and used again.
+        TAccumulator Merged((TValue Value, long Ticks)[] arrived)
+        {
+            var parts = Split(arrived, chance).Append([]).Select(part => Add(seed, part)).ToList();
+            while (parts.Count > 1)
+            {
+                int at = chance.Next(parts.Count - 1);
+                var (merged, other) = (parts[at], parts[at + 1]);
+                string before = events.Length > 0 ? Render(result, other) : "";
+                TFeed.Merge(ref merged, in other);
+                Assert.Equal(before, events.Length > 0 ? Render(result, other) : "");
+                if (TFeed.TryClear(ref other))
+                {
+                    Add(other, arrived.AsSpan(0, Math.Min(5, arrived.Length)));
+                }
+
+                parts[at] = merged;
+                parts.RemoveAt(at + 1);
+            }
+
+            return parts[0];
         }
 
         TAccumulator Add(TAccumulator to, ReadOnlySpan<(TValue Value, long Ticks)> some)
