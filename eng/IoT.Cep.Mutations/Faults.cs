@@ -27,5 +27,6 @@ internal static class Faults
             "if (batch.Ticks[i] < _watermark)", "if (batch.Ticks[i] <= _watermark)"),
         new("sorting does not keep the order of ties", "src/IoT.Cep/Time/OrderedOperator.cs",
             "a.Ticks.CompareTo(b.Ticks) : a.Index.CompareTo(b.Index)", "a.Ticks.CompareTo(b.Ticks) : b.Index.CompareTo(a.Index)"),
+        .. AggregateFaults.All,
     ];
 }
