@@ -51,7 +51,7 @@ public class WindowAggregatesTests
             .Through(s => s.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10))).Select(All)).Run();
         Assert.Null(late.Error);
         Assert.Equal(2, late.Rows.Count);
-        Assert.Equal(onTime.Rows.Single().Value, late.Rows[1].Value);
+        Same([onTime.Rows.Single().Value], [late.Rows[1].Value]);
     }
 
     [Property(MaxTest = 25)]
@@ -61,7 +61,7 @@ public class WindowAggregatesTests
         var events = Enumerable.Range(0, 40).Select(i => (Time: i / 2.0, Key: $"k{random.Next(3)}", Value: (double)random.Next(10))).ToArray();
         string[] inOrder = Results(events);
         random.Shuffle(events);
-        Assert.Equal(inOrder, Results(events));
+        Same(inOrder, Results(events));
 
         static string[] Results((double Time, string Key, double Value)[] events)
         {
@@ -135,7 +135,24 @@ public class WindowAggregatesTests
             .Expect((10, (30, 1)), (20, (40, 4)));
     }
 
-    /// <summary>Every aggregate there is, in as many digits as are sure.</summary>
+    /// <summary>Numbers may differ in their last digits, which depend on the order in which they were added.</summary>
+    private static void Same(string[] expected, string[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        foreach (var (a, b) in expected.Zip(actual).SelectMany(row => row.First.Split(' ').Zip(row.Second.Split(' '))))
+        {
+            if (double.TryParse(a, CultureInfo.InvariantCulture, out double x) && double.TryParse(b, CultureInfo.InvariantCulture, out double y))
+            {
+                Laws.Near(x, y);
+            }
+            else
+            {
+                Assert.Equal(a, b);
+            }
+        }
+    }
+
+    /// <summary>Every aggregate there is.</summary>
     private static string All(WindowGroup<string, Reading> w)
     {
         var fit = w.LinearRegression(r => r.Value, r => r.Key.Length + r.Value);
@@ -154,6 +171,6 @@ public class WindowAggregatesTests
             string.Join(";", w.Histogram(r => r.Value, _bounds).Counts), string.Join(";", w.Collect(r => r.Key)), w.Resets(r => r.Value),
             w.DurationWhere(r => r.Value > 4), string.Join(";", w.Durations(r => r.Value > 4).OrderBy(d => d.Key)),
         ];
-        return string.Join(" ", numbers.Select(n => Math.Round(n, 9).ToString(CultureInfo.InvariantCulture))) + " " + string.Join(" ", others);
+        return string.Join(" ", numbers.Select(n => n.ToString(CultureInfo.InvariantCulture))) + " " + string.Join(" ", others);
     }
 }
