@@ -41,5 +41,6 @@ internal static class Faults
             "if (ticks < _frontier)", "if (ticks <= _frontier)"),
         new("early release does not move time on", "src/IoT.Cep/Streams/Reorder.cs",
             "            base.Advance(_frontier);\n        }\n", "        }\n"),
+        .. AggregateFaults.All,
     ];
 }

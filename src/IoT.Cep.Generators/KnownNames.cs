@@ -11,6 +11,7 @@ internal static class KnownNames
     internal const string Field = "FieldAttribute";
     internal const string EventInterface = "IEvent";
     internal const string WindowGroup = "WindowGroup";
+    internal const string WindowAggregates = "WindowAggregates";
     internal const string WindowedStream = "IWindowedStream";
 
     /// <summary>Whether a type is <c>IoT.Cep.</c><paramref name="name"/>, whatever its type arguments.</summary>

@@ -27,6 +27,26 @@ public class AllocationTests
             .Select(w => w.Sum(e => e.Value) + w.Max(e => e.Device) + w.Count()));
 
     [Fact]
+    public void Aggregates_of_order_and_spread_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Tumbling(Seconds(1))).Select(w =>
+            w.First(e => e.Value) + w.Last(e => e.Value) + w.MinBy(e => e.Value).Device + w.Max(e => e.Ticks) + w.Variance(e => e.Value)
+            + w.Correlation(e => e.Value, e => e.Ticks) + w.Trend(e => e.Value).Slope + w.ExponentialAverage(e => e.Value, Seconds(1))));
+
+    [Fact]
+    public void Aggregates_that_keep_values_and_sketches_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Tumbling(Seconds(1))).Select(w =>
+            w.Median(e => e.Value) + w.TimeWeightedAverage(e => e.Value) + w.Increase(e => e.Value) + w.DurationWhere(e => e.Value > 100).Ticks
+            + w.ApproximateQuantile(e => e.Value, 0.9) + w.ApproximateDistinctCount(e => e.Value) + w.DistinctCount(e => e.Value)));
+
+    [Fact]
+    public void Dead_band_allocates_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).DeadBand(e => e.Value, band: 100).Select(e => e.Value));
+
+    [Fact]
+    public void Filling_gaps_allocates_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).FillGaps(Seconds(0.02), e => e.Value, Seconds(1), Interpolation.Linear).Select(e => e.Value));
+
+    [Fact]
     public void Enrichment_allocates_nothing()
     {
         var table = new Table<int, string>(Enumerable.Range(0, 50).Select(i => KeyValuePair.Create(i, $"room {i}")));

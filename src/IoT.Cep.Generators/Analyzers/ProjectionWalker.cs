@@ -6,6 +6,9 @@ namespace IoT.Cep.Generators;
 /// <summary>Goes through a projection in the order in which it runs and notes which aggregates are asked for in every run.</summary>
 internal sealed class ProjectionWalker : OperationWalker
 {
+    // Arguments that choose among the results of one state.
+    private static readonly HashSet<string> _resultOnly = new(StringComparer.Ordinal) { "part", "parts", "interpolation", "extrapolate" };
+
     private readonly List<(string Selector, IInvocationOperation Call)> _calls = [];
 
     private readonly HashSet<ISymbol> _locals = new(SymbolEqualityComparer.Default);
@@ -178,7 +181,8 @@ internal sealed class ProjectionWalker : OperationWalker
 
     /// <summary>
     /// What is shared between aggregates: the selector's source text. Sum, average, minimum and maximum of a number are one state, so
-    /// asking for one of them is asking for all; every other aggregate has its own.
+    /// asking for one of them is asking for all; so are the library's aggregates of one family where their limits are spelled the same. Every other
+    /// aggregate has its own.
     /// </summary>
     private static string? Selector(IInvocationOperation call)
     {
@@ -193,8 +197,23 @@ internal sealed class ProjectionWalker : OperationWalker
 
         string text = selector.Value.Syntax.ToString();
         bool isMoment = isMember && selector.Parameter!.OriginalDefinition.Type is INamedTypeSymbol { DelegateInvokeMethod.ReturnType.SpecialType: SpecialType.System_Double };
-        return isMoment
-            ? text
-            : call.TargetMethod.Name + " " + string.Join(", ", arguments.Skip(isExtension ? 1 : 0).Select(static a => a.Value.Syntax.ToString()));
+        if (isMoment)
+        {
+            return text;
+        }
+
+        bool isOurs = call.TargetMethod.ContainingType.IsCep(KnownNames.WindowAggregates);
+        var told = arguments.Skip(isExtension ? 1 : 0).Where(a => !isOurs || !_resultOnly.Contains(a.Parameter!.Name));
+        return (isOurs ? FamilyOf(call.TargetMethod.Name) : call.TargetMethod.Name) + " " + string.Join(", ", told.Select(static a => a.Value.Syntax.ToString()));
     }
+
+    /// <summary>The state that an aggregate of the library is a result of.</summary>
+    private static string FamilyOf(string aggregate) => aggregate switch
+    {
+        "Variance" or "StandardDeviation" or "PopulationVariance" or "PopulationStandardDeviation" => "deviation",
+        "Covariance" or "PopulationCovariance" or "Correlation" or "LinearRegression" => "pairs",
+        "Median" or "Quantile" or "Quantiles" => "values",
+        "TimeWeightedAverage" or "Integral" or "Increase" or "Rate" or "Resets" or "Collect" or "DurationWhere" or "Durations" => "samples",
+        _ => aggregate,
+    };
 }

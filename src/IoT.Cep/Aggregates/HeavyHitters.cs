@@ -123,7 +123,9 @@ internal record struct HeavyHitters<T>(int Counters) : IAccumulator<T, HeavyHitt
         SavedArrays.Require(count >= 0 && count <= Counters);
         for (; count > 0; count--)
         {
-            Append(new HeavyHitter<T>(StateCodec.Require<T>().Read(reader), reader.Int64(), reader.Int64()));
+            var value = StateCodec.Require<T>().Read(reader);
+            SavedArrays.Require(value is not null && _slots?.ContainsKey(value) != true);
+            Append(new HeavyHitter<T>(value!, reader.Int64(), reader.Int64()));
         }
     }
 

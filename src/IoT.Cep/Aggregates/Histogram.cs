@@ -19,20 +19,12 @@ public sealed class HistogramBounds : IEquatable<HistogramBounds>
     /// <param name="bounds">In ascending order, finite, at most 10,000. n borders make n + 1 buckets: below the first, between each two, from the last on.</param>
     public static HistogramBounds Of(params ReadOnlySpan<double> bounds)
     {
-        if (bounds.Length is 0 or > MaxBounds)
-        {
-            throw new ArgumentException($"A histogram has 1 to {MaxBounds:N0} bounds, not {bounds.Length:N0}.", nameof(bounds));
-        }
-
-        for (int i = 0; i < bounds.Length; i++)
-        {
-            if (!double.IsFinite(bounds[i]) || (i > 0 && bounds[i] <= bounds[i - 1]))
-            {
-                throw new ArgumentException($"A histogram's bounds must be finite and ascend; {bounds[i]} at {i} does not.", nameof(bounds));
-            }
-        }
-
-        return new HistogramBounds(bounds.ToArray());
+        return AreValid(bounds, out int wrong)
+            ? new HistogramBounds(bounds.ToArray())
+            : throw new ArgumentException(
+                wrong < 0 ? $"A histogram has 1 to {MaxBounds:N0} bounds, not {bounds.Length:N0}."
+                : $"A histogram's bounds must be finite and ascend; {bounds[wrong]} at {wrong} does not.",
+                nameof(bounds));
     }
 
     /// <summary>Buckets of one width: <c>Linear(0, 10, 5)</c> has the borders 0, 10, 20, 30, 40, 50.</summary>
@@ -71,6 +63,17 @@ public sealed class HistogramBounds : IEquatable<HistogramBounds>
     public override string ToString() => string.Join(", ", _bounds.Select(b => b.ToString(CultureInfo.InvariantCulture)));
 
     internal int Count => _bounds.Length;
+
+    internal static bool AreValid(ReadOnlySpan<double> bounds, out int wrong)
+    {
+        wrong = -1;
+        for (int i = 0; i < bounds.Length && wrong < 0; i++)
+        {
+            wrong = !double.IsFinite(bounds[i]) || (i > 0 && bounds[i] <= bounds[i - 1]) ? i : -1;
+        }
+
+        return wrong < 0 && bounds.Length is > 0 and <= MaxBounds;
+    }
 
     internal ReadOnlySpan<double> Span => _bounds;
 
@@ -148,7 +151,9 @@ internal record struct HistogramCounts(HistogramBounds? Bounds) : IRemovableAccu
 
     public void Load(StateReader reader)
     {
-        this = new HistogramCounts(HistogramBounds.Of(SavedArrays.Read<double>(reader)));
+        double[] bounds = SavedArrays.Read<double>(reader);
+        SavedArrays.Require(HistogramBounds.AreValid(bounds, out _));
+        this = new HistogramCounts(HistogramBounds.Of(bounds));
         long[] counts = SavedArrays.Read<long>(reader);
         SavedArrays.Require(counts.Length == 0 || counts.Length == Bounds!.Count + 2);
         _counts = counts.Length == 0 ? null : counts;

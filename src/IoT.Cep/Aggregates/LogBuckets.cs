@@ -3,14 +3,11 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>
-/// Counts by bucket number in a dense array over the numbers that occur, at most <see cref="MaxBuckets"/> wide: where more are needed the lowest become
-/// one. Which are lost follows from the highest number alone, so the counts do not depend on the order of adding and merging.
+/// Counts by bucket number in a dense array over the numbers that occur, at most <paramref name="MaxBuckets"/> wide: where more are needed the lowest
+/// become one. Which are lost follows from the highest number alone, so the counts do not depend on the order of adding and merging.
 /// </summary>
-internal record struct LogBuckets
+internal record struct LogBuckets(int MaxBuckets)
 {
-    /// <summary>At 1 % these reach from a value to 6e17 times as much.</summary>
-    internal const int MaxBuckets = 2048;
-
     private const int FirstLength = 16;
 
     private long[]? _counts;
@@ -83,7 +80,7 @@ internal record struct LogBuckets
             Total += count;
         }
 
-        SavedArrays.Require(_counts.Length <= MaxBuckets && (Total == 0 || (_highest >= _first && _highest - _first < _counts.Length)));
+        SavedArrays.Require(_counts.Length <= Math.Max(FirstLength, MaxBuckets) && (Total == 0 || (_highest >= _first && _highest - _first < _counts.Length)));
         _counts = _counts.Length == 0 ? null : _counts;
     }
 

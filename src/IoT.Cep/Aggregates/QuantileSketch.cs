@@ -12,6 +12,12 @@ internal record struct QuantileSketch : IRemovableAccumulator<double, QuantileSk
     // Below the smallest normal double, whose logarithm would be coarse, a value is 0.
     private const double LeastMagnitude = 2.2250738585072014E-308;
 
+    internal const double MinError = 0.001;
+    internal const double MaxError = 0.5;
+
+    // Between the least and the greatest magnitude that are told apart; seventeen powers of ten, as 2,048 buckets of 2 % reach.
+    private const double LogReach = 41;
+
     private double _perLog;
     private LogBuckets _negative;
     private LogBuckets _positive;
@@ -24,6 +30,7 @@ internal record struct QuantileSketch : IRemovableAccumulator<double, QuantileSk
     {
         Error = error;
         _perLog = 1 / Math.Log((1 + error) / (1 - error));
+        _negative = _positive = new LogBuckets((int)(LogReach * _perLog));
     }
 
     public double Error { get; private set; }
@@ -120,7 +127,9 @@ internal record struct QuantileSketch : IRemovableAccumulator<double, QuantileSk
 
     public void Load(StateReader reader)
     {
-        this = new QuantileSketch(reader.Double());
+        double error = reader.Double();
+        SavedArrays.Require(error is >= MinError and <= MaxError);
+        this = new QuantileSketch(error);
         _negative.Load(reader);
         _positive.Load(reader);
         (_zeros, _negativeInfinities, _positiveInfinities, _notNumbers) = (reader.Int64(), reader.Int64(), reader.Int64(), reader.Int64());

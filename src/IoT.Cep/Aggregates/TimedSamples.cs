@@ -26,6 +26,9 @@ internal readonly record struct Sample<T>(long Ticks, T Value);
 /// </summary>
 internal record struct TimedSamples<T>(int Limit, WhenFull WhenFull) : ITimedAccumulator<T, TimedSamples<T>>, ISaveable
 {
+    /// <summary>Two parts that keep the latest hold up to twice as much each before they are merged.</summary>
+    internal static readonly int MaxLimit = Array.MaxLength / 4;
+
     private const int FirstLength = 8;
 
     private Sample<T>[]? _samples;
@@ -131,7 +134,7 @@ internal record struct TimedSamples<T>(int Limit, WhenFull WhenFull) : ITimedAcc
     {
         this = new TimedSamples<T>(reader.Int32(), (WhenFull)reader.Byte()) { _isExceeded = reader.Boolean() };
         int count = reader.Int32();
-        SavedArrays.Require(count >= 0 && count <= Room);
+        SavedArrays.Require(Limit >= 1 && Limit <= MaxLimit && WhenFull <= WhenFull.KeepLast && count >= 0 && count <= Room);
         if (!RuntimeHelpers.IsReferenceOrContainsReferences<T>())
         {
             var bytes = reader.Bytes().Span;

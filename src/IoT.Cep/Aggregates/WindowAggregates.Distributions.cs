@@ -58,7 +58,7 @@ public static partial class WindowAggregates
 
     /// <summary>
     /// A quantile whose value is off by at most a part of itself, however many values there are: DDSketch. At 1 % a key takes 8 bytes for each 2 % step
-    /// between its least and greatest magnitude, at most 32 KB. NaN where a value is NaN.
+    /// between its least and greatest magnitude, at most 16 KB for those of each sign; at 0.1 % ten times as much. NaN where a value is NaN.
     /// </summary>
     /// <typeparam name="TKey">The key's type.</typeparam>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -66,7 +66,7 @@ public static partial class WindowAggregates
     /// <param name="value">The value of an event.</param>
     /// <param name="part">Which part of the values lies below it, from 0 (the least) to 1 (the greatest).</param>
     /// <param name="relativeError">
-    /// The error as a part of the value. Magnitudes less than the 1 / 6e17 part (at 1 %) of the greatest one share a bucket, beyond the error.
+    /// The error as a part of the value, from 0.001 to 0.5. Magnitudes 6e17 times less than the greatest one share a bucket, beyond the error.
     /// </param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
     public static double ApproximateQuantile<TKey, T>(
@@ -74,8 +74,8 @@ public static partial class WindowAggregates
         [CallerArgumentExpression(nameof(value))] string text = "")
     {
         RequirePart(part);
-        ArgumentOutOfRangeException.ThrowIfLessThan(relativeError, 0.0001);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(relativeError, 0.5);
+        ArgumentOutOfRangeException.ThrowIfLessThan(relativeError, QuantileSketch.MinError);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(relativeError, QuantileSketch.MaxError);
         return window.Result<double, QuantileSketch, Untimed<double, QuantileSketch>>(new QuantileSketch(relativeError), value, text).Quantile(part);
     }
 
@@ -106,7 +106,7 @@ public static partial class WindowAggregates
     /// <typeparam name="TValue">The value's type.</typeparam>
     /// <param name="window">The window.</param>
     /// <param name="value">The value of an event.</param>
-    /// <param name="standardError">From 0.0021 to 0.26; half of it is four times the memory.</param>
+    /// <param name="standardError">From 0.0021 to 0.1; half of it is four times the memory.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
     public static long ApproximateDistinctCount<TKey, T, TValue>(
         this WindowGroup<TKey, T> window, Func<T, TValue> value, double standardError = 0.02,
@@ -114,7 +114,7 @@ public static partial class WindowAggregates
         where TValue : notnull
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(standardError, 0.0021);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(standardError, 0.26);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(standardError, 0.1);
         var seed = new DistinctSketch<TValue>(DistinctSketch<TValue>.PrecisionOf(standardError));
         return (long)Math.Round(window.Result<TValue, DistinctSketch<TValue>, Untimed<TValue, DistinctSketch<TValue>>>(seed, value, text).Estimate());
     }

@@ -80,7 +80,7 @@ public static partial class WindowAggregates
         this WindowGroup<TKey, T> window, Func<T, TValue> value, int max, WhenFull whenFull, string text)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(max, Array.MaxLength / 4);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(max, TimedSamples<TValue>.MaxLimit);
         return window.Result<TValue, TimedSamples<TValue>, Timed<TValue, TimedSamples<TValue>>>(new TimedSamples<TValue>(max, whenFull), value, text);
     }
 

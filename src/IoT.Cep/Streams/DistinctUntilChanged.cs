@@ -67,7 +67,7 @@ internal sealed record DistinctUntilChangedNode<TKey, T, TValue>(
 
     internal readonly struct Step(Func<T, TValue> value, IEqualityComparer<TValue> comparer) : IKeyedStep<T, TValue, T>
     {
-        public bool Take(in T taken, bool isFirst, ref TValue state, out T result)
+        public bool Take(in T taken, long ticks, bool isFirst, ref TValue state, out T result)
         {
             var compared = value(taken);
             result = taken;

@@ -9,7 +9,7 @@ internal interface IKeyedStep<T, TState, TResult>
 {
     /// <summary>Looks at an event; user code runs here, before anything that the state refers to is changed.</summary>
     /// <returns>Whether there is a result.</returns>
-    bool Take(in T value, bool isFirst, ref TState state, out TResult result);
+    bool Take(in T value, long ticks, bool isFirst, ref TState state, out TResult result);
 
     /// <summary>The key is forgotten.</summary>
     void Forget(ref TState state);
@@ -124,7 +124,7 @@ internal sealed class KeyedStepOperator<TKey, T, TState, TResult, TStep>(
         }
 
         var state = isFirst ? default! : _states.StateAt(index);
-        bool emits = step.Take(in value, isFirst, ref state, out var result);
+        bool emits = step.Take(in value, ticks, isFirst, ref state, out var result);
         long due = Ticks.Plus(ticks, forgetAfter.Ticks);
         if (isFirst)
         {

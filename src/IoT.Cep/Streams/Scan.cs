@@ -75,7 +75,7 @@ internal sealed record ScanNode<TKey, T, TState, TResult>(
 
     internal readonly struct Step(TState seed, Func<TState, T, TState> next, Func<T, TState, TResult> makeResult) : IKeyedStep<T, TState, TResult>
     {
-        public bool Take(in T value, bool isFirst, ref TState state, out TResult result)
+        public bool Take(in T value, long ticks, bool isFirst, ref TState state, out TResult result)
         {
             state = next(isFirst ? seed : state, value);
             result = makeResult(value, state);

@@ -97,7 +97,7 @@ internal sealed record WithPreviousNode<TKey, T, TResult>(
         // Enough for keys that come and go between two watermarks; more would keep the memory of a burst.
         private const int MaxFree = 4_096;
 
-        public bool Take(in T value, bool isFirst, ref Previous state, out TResult result)
+        public bool Take(in T value, long ticks, bool isFirst, ref Previous state, out TResult result)
         {
             bool emits = !isFirst || !isPair;
             result = emits ? makeResult(state.Events.AsSpan(0, state.Count), value) : default!;

@@ -22,6 +22,10 @@ public sealed class ProjectionAnalyzerTests
     [InlineData("w => (w.Average(r => r.Celsius), w.Count() > 3 ? w.Max(r => r.Humidity) : 0)", "w.Max(r => r.Humidity)")]
     [InlineData("w => (w.Average(r => r.Celsius), w.Count() > 3 ? w.DistinctCount(r => r.Celsius) : 0)", "w.DistinctCount(r => r.Celsius)")]
     [InlineData("w => { var copy = w; return w.Count() > 3 ? copy.Max(r => r.Celsius) : 0; }", "copy.Max(r => r.Celsius)")]
+    [InlineData("w => w.Count() > 3 ? w.Variance(r => r.Celsius) : 0", "w.Variance(r => r.Celsius)")]
+    [InlineData("w => w.Max(r => r.Celsius) > 3 ? w.Variance(r => r.Celsius) : 0", "w.Variance(r => r.Celsius)")]
+    [InlineData("w => w.Variance(r => r.Humidity) > 3 ? w.StandardDeviation(r => r.Celsius) : 0", "w.StandardDeviation(r => r.Celsius)")]
+    [InlineData("w => w.Median(r => r.Celsius) > 3 ? w.Quantile(r => r.Celsius, 0.9, maxValues: 5) : 0", "w.Quantile(r => r.Celsius, 0.9, maxValues: 5)")]
     public async Task An_aggregate_under_a_condition_is_refused(string projection, string call)
     {
         string statement = $"w.Select({projection});";
@@ -38,6 +42,8 @@ public sealed class ProjectionAnalyzerTests
     [InlineData("w => w.Count() > 3 ? w.Max(r => r.Celsius) : w.Average(r => r.Celsius) + 1")]
     [InlineData("w => { var max = w.Max(r => r.Celsius); if (max > 3) { return w.Min(r => r.Celsius); } return max; }")]
     [InlineData("w => { if (w.Max(r => r.Celsius) > 3) { return 1; } return 0; }")]
+    [InlineData("w => w.Variance(r => r.Celsius) > 3 ? w.StandardDeviation(r => r.Celsius) : 0")]
+    [InlineData("w => w.Quantile(r => r.Celsius, 0.5) > 3 ? w.Quantile(r => r.Celsius, 0.9) : w.Median(r => r.Celsius)")]
     [InlineData("w => w.Max(r => r.Celsius > 3 ? 1 : 0)")]
     [InlineData("w => w.Max(r => { if (r.Celsius > 3) { return 1; } return 0; }) + w.Min(r => r.Humidity)")]
     [InlineData("w => new { w.Key, Max = w.Max(r => r.Celsius), Distinct = w.DistinctCount(r => r.Sensor) }")]

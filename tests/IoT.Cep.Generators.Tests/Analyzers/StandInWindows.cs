@@ -20,6 +20,13 @@ internal static class StandInWindows
                 public V MaxOf<V>(Func<T, V> value, string text = "") => default!;
                 public int DistinctCount<V>(Func<T, V> value, string text = "") => 0;
             }
+            public static class WindowAggregates
+            {
+                public static double Variance<TKey, T>(this WindowGroup<TKey, T> w, Func<T, double> value, string text = "") => 0;
+                public static double StandardDeviation<TKey, T>(this WindowGroup<TKey, T> w, Func<T, double> value, string text = "") => 0;
+                public static double Quantile<TKey, T>(this WindowGroup<TKey, T> w, Func<T, double> value, double part, int maxValues = 10, string text = "") => 0;
+                public static double Median<TKey, T>(this WindowGroup<TKey, T> w, Func<T, double> value, int maxValues = 10, string text = "") => 0;
+            }
             public static class WindowVerbs
             {
                 public static IObservable<R> Select<TKey, T, R>(this IWindowedStream<TKey, T> w, Func<WindowGroup<TKey, T>, R> result) => null!;

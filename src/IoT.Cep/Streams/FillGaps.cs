@@ -1,0 +1,288 @@
+using System.Runtime.CompilerServices;
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>A key's value at an instant of a regular grid.</summary>
+/// <typeparam name="TKey">The key's type.</typeparam>
+/// <param name="Key">The key.</param>
+/// <param name="Time">The instant: a multiple of the step from 1970-01-01 UTC.</param>
+/// <param name="Value">The value then.</param>
+/// <param name="IsFilled">False where an event has exactly this time, true where the value was made of its neighbours'.</param>
+public readonly record struct Filled<TKey>(TKey Key, DateTimeOffset Time, double Value, bool IsFilled);
+
+public static partial class EventStreamExtensions
+{
+    private const int MaxSteps = 1_000_000;
+
+    /// <summary>
+    /// One value for each key and step of event time, at instants that are multiples of the step: an irregular series becomes a regular one. A gap longer than
+    /// <paramref name="maxGap"/> stays a gap. Remembers one value for each key for as long as <paramref name="maxGap"/>. Late events are left out and
+    /// counted; at the end of the input nothing is made up behind a key's last event. Of events at one time the last to arrive counts.
+    /// </summary>
+    /// <remarks>
+    /// With <see cref="Interpolation.Step"/> the last value holds: an instant's value comes when the watermark has passed it, up to maxGap behind the last
+    /// event. With <see cref="Interpolation.Linear"/> it needs the next event: it comes with that one, and time goes on behind it <paramref name="maxGap"/> later,
+    /// so a window over the result fires that much later.
+    /// </remarks>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="step">The distance of two instants.</param>
+    /// <param name="value">The value of an event.</param>
+    /// <param name="maxGap">The longest time between two events that is filled; at most a million steps.</param>
+    /// <param name="interpolation">What the value was between two events.</param>
+    /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    public static IEventStream<Filled<TKey>> FillGaps<TKey, T>(
+        this IKeyedStream<TKey, T> stream, TimeSpan step, Func<T, double> value, TimeSpan maxGap, Interpolation interpolation = Interpolation.Step,
+        [CallerArgumentExpression(nameof(value))] string text = "")
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(value);
+        Positive(step);
+        if (maxGap < step || maxGap.Ticks / step.Ticks > MaxSteps)
+        {
+            throw new ArgumentOutOfRangeException(nameof(maxGap), maxGap, $"The longest gap to fill is from one step to {MaxSteps:N0} of them; the step is {step}.");
+        }
+
+        stream.Node.RequireAppendOnly("FillGaps");
+        FilledCodec<TKey>.Register();
+        return new FillGapsNode<TKey, T>(stream.Node, stream.Key, step, value, maxGap, interpolation, StreamExtensions.Shorten(text)).ToStream();
+    }
+
+    /// <summary>Operators behind it may have to save its results.</summary>
+    private static class FilledCodec<TKey>
+        where TKey : notnull
+    {
+        internal static void Register()
+        {
+            if (StateCodec.Find<TKey>() is { } key)
+            {
+                StateCodec.Register<Filled<TKey>>((writer, filled) => FillGapsNode.Write(writer, key, in filled), reader => FillGapsNode.Read(reader, key));
+            }
+        }
+    }
+}
+
+internal static class FillGapsNode
+{
+    internal static void Write<TKey>(StateWriter writer, StateCodec<TKey> key, in Filled<TKey> filled)
+    {
+        key.Write(writer, filled.Key);
+        writer.Int64(Ticks.From(filled.Time));
+        writer.Double(filled.Value);
+        writer.Boolean(filled.IsFilled);
+    }
+
+    internal static Filled<TKey> Read<TKey>(StateReader reader, StateCodec<TKey> key) =>
+        new(key.Read(reader), Ticks.ToTime(reader.Int64()), reader.Double(), reader.Boolean());
+}
+
+internal sealed record FillGapsNode<TKey, T>(
+    StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Step, Func<T, double> Value, TimeSpan MaxGap, Interpolation Interpolation, string Lambda)
+    : StreamNode<T, Filled<TKey>>(Source)
+    where TKey : notnull
+{
+    internal override string Text => $"FillGaps {Lambda} every {Step} by {Key.Text}, {Interpolation}, gaps up to {MaxGap}";
+
+    internal override int Depth => Input.Depth + 1;
+
+    internal override bool IsStateless => false;
+
+    internal override bool HasIdentity => true;
+
+    /// <summary>A key's instants come with its next event, so those of several keys mix.</summary>
+    internal override bool IsOrdered => false;
+
+    /// <summary>How much later than the watermark an instant may still come: its next event is at most the longest gap behind the one before it.</summary>
+    internal long Lag => Interpolation == Interpolation.Linear ? MaxGap.Ticks : 0;
+
+    internal override void Build(Plan plan, Operator<Filled<TKey>> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
+        new FillGapsOperator<TKey, T>(Lag == 0 ? output : new HeldBack<Filled<TKey>>(output, Lag), plan.Query, this, keys, plan.WantsIdentity));
+}
+
+internal sealed class FillGapsOperator<TKey, T>(
+    Operator<Filled<TKey>> next, QueryContext query, FillGapsNode<TKey, T> node, KeyRange keys, bool identity)
+    : OrderedOperator<T, Filled<TKey>>(next, query, node.Input.IsOrdered)
+    where TKey : notnull
+{
+    private readonly OrderedOutput<Filled<TKey>> _output = new(next);
+
+    // State that checkpoints save: each key's last event and next instant, due to be forgotten when no gap to the next event can be filled.
+    private readonly DueKeys<TKey, Series> _series = new(node.Key.MaxKeys);
+    private long _swept = long.MinValue;
+
+    /// <summary>How many keys are remembered.</summary>
+    internal int Keys => _series.Count;
+
+    protected override void ProcessOrdered(in Batch<T> batch)
+    {
+        for (int i = 0; i < batch.Length; i++)
+        {
+            Position = i;
+            var (key, value, ticks) = (node.Key.Select(batch.Events[i]), node.Value(batch.Events[i]), batch.Ticks[i]);
+            int index = _series.Find(key, out uint hash);
+
+            // One tick behind the longest gap, so that a key is forgotten only when nothing can be filled any more.
+            long due = Ticks.Plus(Ticks.Plus(ticks, node.MaxGap.Ticks), 1);
+            if (index < 0)
+            {
+                index = _series.Add(key, hash, (byte)StableHash.GroupOf(key), due);
+                _series.StateAt(index).Next = Ceiling(ticks);
+            }
+            else
+            {
+                FillTo(index, ticks, value);
+                _series.Postpone(index, due);
+            }
+
+            ref var series = ref _series.StateAt(index);
+            (series.Last, series.Value) = (ticks, value);
+        }
+    }
+
+    protected override void OnTime(long watermark)
+    {
+        // At an instant that the watermark has only reached, another event may still come.
+        Sweep(Ticks.Minus(watermark, 1));
+        while (_series.IsDue(watermark))
+        {
+            _series.Remove(_series.First);
+        }
+
+        _output.Flush();
+    }
+
+    protected override void OnEnd()
+    {
+        // Nothing comes any more, so what happened at the last instant is known; behind it, and behind a key's last event, nothing is made up.
+        Sweep(Watermark);
+        for (int i = _series.First; i >= 0; i = _series.NextOf(i))
+        {
+            EmitHeld(i, _series.StateAt(i).Last);
+        }
+
+        _output.Flush();
+    }
+
+    protected override bool OwnsOnLoad(T value) => keys.Owns(node.Key.Select, value);
+
+    internal override void Save(StateWriter writer)
+    {
+        base.Save(writer);
+        var codec = StateCodec.Require<TKey>();
+        writer.Int64(_swept);
+        writer.Int32(_series.Count);
+        for (int i = _series.First; i >= 0; i = _series.NextOf(i))
+        {
+            codec.Write(writer, _series.KeyAt(i));
+            writer.Int64(_series.DueAt(i));
+            writer.Raw(in _series.StateAt(i));
+        }
+
+        _output.Save(writer, (w, filled) => FillGapsNode.Write(w, codec, in filled), (w, key) => codec.Write(w, (TKey)key!));
+    }
+
+    internal override void Load(StateReader reader)
+    {
+        base.Load(reader);
+        var codec = StateCodec.Require<TKey>();
+        _swept = Math.Max(_swept, reader.Int64());
+        var loaded = new List<(TKey, byte, long, Series)>();
+        for (int count = reader.Int32(); count > 0; count--)
+        {
+            var (key, due, series) = (codec.Read(reader), reader.Int64(), reader.Raw<Series>());
+            byte group = (byte)StableHash.GroupOf(key);
+            if (keys.Contains(group))
+            {
+                loaded.Add((key, group, due, series));
+            }
+        }
+
+        _series.Merge(loaded);
+        _output.Load(reader, keys, r => FillGapsNode.Read(r, codec), r => codec.Read(r));
+    }
+
+    protected override void Release()
+    {
+        base.Release();
+        _output.Dispose();
+    }
+
+    private long Ceiling(long ticks) => Ticks.Plus(Ticks.Floor(ticks - 1, node.Step.Ticks, 0), node.Step.Ticks);
+
+    /// <summary>Emits what is known of all keys without their next events, up to a time. Costs nothing where no instant was passed.</summary>
+    private void Sweep(long to)
+    {
+        if (Ticks.Floor(to, node.Step.Ticks, 0) > _swept)
+        {
+            for (int i = _series.First; i >= 0; i = _series.NextOf(i))
+            {
+                EmitHeld(i, to);
+            }
+        }
+
+        _swept = Math.Max(_swept, to);
+    }
+
+    /// <summary>The instants that hold the last value: of a step all up to the longest gap, of a line the one that it was measured at.</summary>
+    private void EmitHeld(int index, long to)
+    {
+        ref var series = ref _series.StateAt(index);
+        long end = Math.Min(to, node.Interpolation == Interpolation.Step ? Ticks.Plus(series.Last, node.MaxGap.Ticks) : series.Last);
+        for (; series.Next <= end; series.Next += node.Step.Ticks)
+        {
+            Emit(index, series.Next, series.Value, isFilled: series.Next != series.Last);
+        }
+    }
+
+    /// <summary>The instants up to a key's next event, which follows; one at its time waits, for another event at that time may come.</summary>
+    private void FillTo(int index, long ticks, double value)
+    {
+        EmitHeld(index, ticks - 1);
+        ref var series = ref _series.StateAt(index);
+        if (ticks - series.Last <= node.MaxGap.Ticks)
+        {
+            for (; series.Next < ticks; series.Next += node.Step.Ticks)
+            {
+                double share = (double)(series.Next - series.Last) / (ticks - series.Last);
+                Emit(index, series.Next, (series.Value * (1 - share)) + (value * share), isFilled: true);
+            }
+        }
+
+        series.Next = Math.Max(series.Next, Ceiling(ticks));
+    }
+
+    private void Emit(int index, long ticks, double value, bool isFilled)
+    {
+        var filled = new Filled<TKey>(_series.KeyAt(index), Ticks.ToTime(ticks), value, isFilled);
+        if (identity)
+        {
+            _output.Add(filled, ticks, _series.GroupAt(index), new ResultId(filled.Key, ticks, ticks, 0), EventKind.Insert);
+        }
+        else
+        {
+            _output.Add(filled, ticks, _series.GroupAt(index));
+        }
+    }
+
+    private struct Series
+    {
+        internal long Last;
+        internal long Next;
+        internal double Value;
+    }
+}
+
+/// <summary>Lets time behind it go on so much later than before it.</summary>
+internal sealed class HeldBack<T>(Operator<T> next, long lag) : Operator<T>
+{
+    internal override void OnEvents(in Batch<T> batch) => next.OnEvents(in batch);
+
+    internal override void OnWatermark(long watermark) => next.OnWatermark(Ticks.Minus(watermark, lag));
+
+    internal override void OnCompleted() => next.OnCompleted();
+
+    internal override void OnError(Exception error) => next.OnError(error);
+}
