@@ -22,6 +22,7 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     internal Operator<T> Build() => Spec switch
     {
         TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        PerEventWindows => new PerEventOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };
 }
