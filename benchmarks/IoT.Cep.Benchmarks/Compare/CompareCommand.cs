@@ -47,8 +47,11 @@ internal static class CompareCommand
     {
         "W1" => FilterProject.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W2" => TumblingWindow.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "W4" => SlidingAverage.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W5" => Enrichment.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W6" => TwoStepPattern.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
+        "sliding-max" => SlidingMaximum.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "disorder" => Disorder.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "json" => PayloadsToWindows.Make(PayloadFormat.Json, options.Events, options.Devices),
         "senml" => PayloadsToWindows.Make(PayloadFormat.SenMl, options.Events, options.Devices),
         _ => throw new UsageException($"Unknown workload '{name}'."),

@@ -28,7 +28,7 @@ internal sealed class PerEventOperator<TKey, T, TState, TValue, TKernel, TResult
 
     // State that checkpoints save: the time, the keys' windows, and the events of all of them in order of time.
     private long _now = long.MinValue;
-    private readonly KeyPlaces<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> _keys = new(parts.Key.MaxKeys);
+    private readonly WindowKeys<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> _keys = new(parts.Key.MaxKeys);
     private readonly StackedStates<T, TState, TValue, TKernel> _states = new(parts.Kernel);
     private readonly EventQueue _events = new();
 

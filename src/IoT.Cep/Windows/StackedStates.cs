@@ -21,7 +21,7 @@ internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) 
     private const int None = -1;
     private const int BlockBits = 3;
     private const int InBlock = (1 << BlockBits) - 1;
-    private const int SegmentBits = 11; // 2,048 states of 32 bytes stay below the size at which arrays are never moved again
+    private const int SegmentBits = 11; // segments of 64 KB where a state has 32 bytes
     private const int LargeSegments = 64;
     private const int InSegment = (1 << SegmentBits) - 1;
 
@@ -31,6 +31,9 @@ internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) 
     private int _blocks;
     private int _usedBlocks;
     private int _free = None;
+
+    /// <summary>Whether a state is no more than its own bytes.</summary>
+    private bool IsPlain => !_kernel.NeedsRelease && !RuntimeHelpers.IsReferenceOrContainsReferences<TState>();
 
     /// <summary>How many blocks keys have.</summary>
     internal int UsedBlocks => _usedBlocks;
@@ -67,9 +70,14 @@ internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) 
             Flip(ref stack);
         }
 
-        ref var oldest = ref At(stack.Oldest);
-        _kernel.Release(ref oldest);
-        oldest = default;
+        // What holds nothing is not even looked at: it is long out of the cache.
+        if (!IsPlain)
+        {
+            ref var oldest = ref At(stack.Oldest);
+            _kernel.Release(ref oldest);
+            oldest = default;
+        }
+
         stack.Older--;
         if (--stack.Count == 0)
         {
@@ -92,6 +100,18 @@ internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) 
     /// <summary>The sum of all of a key's states; to be released.</summary>
     internal TState Sum(ref Stack stack)
     {
+        if (IsPlain)
+        {
+            // A copy shares nothing.
+            var copy = stack.Older > 0 ? At(stack.Oldest) : stack.Younger;
+            if (stack.Older > 0 && stack.Older < stack.Count)
+            {
+                _kernel.Merge(ref copy, in stack.Younger);
+            }
+
+            return copy;
+        }
+
         TState sum = default;
         if (stack.Older > 0)
         {

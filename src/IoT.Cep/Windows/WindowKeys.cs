@@ -7,7 +7,7 @@ namespace IoT.Cep;
 /// States by key whose places never move, so that a queue may name them by number; places of keys that have gone are given to keys that come.
 /// </summary>
 /// <remarks>Linear probing at a load of at most one half, as in <see cref="KeyedMap{TKey, TState}"/>, whose dense entries move when a key goes.</remarks>
-internal sealed class KeyPlaces<TKey, TState>(int maxKeys)
+internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     where TKey : notnull
 {
     private const int None = -1;
