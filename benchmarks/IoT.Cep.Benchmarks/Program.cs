@@ -12,5 +12,15 @@ if (args is [MqttConsumer.Command, .. var consume])
     return await MqttConsumer.RunAsync(consume);
 }
 
+if (args is [LatencyCommand.Name, ..])
+{
+    return await LatencyCommand.RunAsync();
+}
+
+if (args is [ShardsCommand.Name, ..])
+{
+    return await ShardsCommand.RunAsync();
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args);
 return 0;

@@ -46,6 +46,14 @@ public class AllocationTests
     public void Filling_gaps_allocates_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => e.Device).FillGaps(Seconds(0.02), e => e.Value, Seconds(1), Interpolation.Linear).Select(e => e.Value));
 
+    public void Windows_per_event_with_coming_and_going_keys_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+            .Window(Window.Sliding(Seconds(0.5))).Select(w => w.Sum(e => e.Value) + w.Max(e => e.Device)));
+
+    [Fact]
+    public void Windows_around_events_with_accumulators_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Around(Seconds(0.5), Seconds(0.2))).Select(w => w.Average(e => e.Value) + w.Aggregate(default(Last), e => e.Value).Value));
+
     [Fact]
     public void Enrichment_allocates_nothing()
     {
@@ -129,6 +137,15 @@ public class AllocationTests
         allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
         Assert.Equal(0, allocated);
         Assert.True(sink.Count > before || query.Method.Name.Contains("Pattern", StringComparison.Ordinal), "Nothing came out.");
+    }
+
+    private record struct Last : IAccumulator<double, Last>
+    {
+        internal double Value;
+
+        public void Add(in double value) => Value = value;
+
+        public void Merge(in Last other) => Value = other.Value;
     }
 
     private readonly record struct Event(int Device, double Value, long Ticks);

@@ -66,6 +66,12 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
     /// </summary>
     protected virtual bool IsAtomic => false;
 
+    /// <summary>
+    /// Whether it was a result's projection that threw: then the event at <see cref="Position"/> is not to blame, and is processed again once the
+    /// result was dropped. Asked when the error is there.
+    /// </summary>
+    protected virtual bool IsGivingOut => false;
+
     internal sealed override void OnEvents(in Batch<TIn> batch)
     {
         try
@@ -148,8 +154,18 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
                 return;
             }
 
-            query.Fail(next, this, rest.Events[Position], rest.Ticks[Position]);
-            rest = rest.Slice(Position + 1, rest.Length - Position - 1);
+            int from = Position;
+            if (IsGivingOut)
+            {
+                SkipResult(next);
+            }
+            else
+            {
+                query.Fail(next, this, rest.Events[from], rest.Ticks[from]);
+                from++;
+            }
+
+            rest = rest.Slice(from, rest.Length - from);
             next = TryProcess(in rest);
         }
     }

@@ -46,6 +46,9 @@ public sealed class Query : IDisposable
     /// <summary>Events that became dead letters because the user's code threw.</summary>
     public long SkippedEvents => Volatile.Read(ref _plan.Query.SkippedEvents);
 
+    /// <summary>Events that left windows per event before their time, because a key had as many as allowed (<see cref="WindowOverflow.DropOldest"/>).</summary>
+    public long DroppedWindowEvents => Volatile.Read(ref _plan.Query.DroppedWindowEvents);
+
     /// <summary>Partial matches that gave way because a key had as many as allowed.</summary>
     public long DiscardedPartialMatches => Volatile.Read(ref _plan.Query.DiscardedPartialMatches);
 

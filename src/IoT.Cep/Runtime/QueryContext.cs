@@ -53,6 +53,9 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
     /// <summary>Events that became dead letters because user code threw.</summary>
     internal long SkippedEvents;
 
+    /// <summary>Events that left their windows before their time, because a key had as many as allowed.</summary>
+    internal long DroppedWindowEvents;
+
     /// <summary>Applies the policy to an error of user code: returns under <see cref="ErrorPolicy.Skip"/>, throws otherwise.</summary>
     internal void Fail(Exception error, Operator at, object? value, long ticks)
     {

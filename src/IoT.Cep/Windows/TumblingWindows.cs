@@ -18,6 +18,8 @@ internal sealed record TumblingWindows : WindowSpec
     private protected override string Describe() =>
         $"tumbling {TimeSpan.FromTicks(_size)}{(_offset == 0 ? "" : $" + {TimeSpan.FromTicks(_offset)}")}";
 
+    internal override bool CanKeepKeyTime => true;
+
     internal long StartOf(long ticks) => Ticks.Floor(ticks, _size, _offset);
 
     /// <summary>The end of a window; time does not go past its last tick.</summary>

@@ -23,6 +23,7 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     {
         TumblingWindows when Key.Timeline is not null => new KeyedTimelineOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        PerEventWindows => new PerEventOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };
 }

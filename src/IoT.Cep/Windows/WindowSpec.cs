@@ -20,9 +20,15 @@ public abstract record WindowSpec
     /// is kept that much longer.
     /// </summary>
     /// <param name="lateness">How much.</param>
+    /// <exception cref="ArgumentException">These are windows per event, which are not corrected.</exception>
     public WindowSpec AllowLate(TimeSpan lateness)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(lateness, TimeSpan.Zero);
+        if (lateness > TimeSpan.Zero && WhyNeverLate is { } reason)
+        {
+            throw new ArgumentException(reason, nameof(lateness));
+        }
+
         return this with { AllowedLateness = lateness };
     }
 
@@ -32,6 +38,15 @@ public abstract record WindowSpec
 
     /// <summary>Whether results can be corrected.</summary>
     internal bool IsUpdating => AllowedLateness > TimeSpan.Zero;
+
+    /// <summary>Whether the windows' operator must get events in order of time.</summary>
+    internal virtual bool NeedsOrder => false;
+
+    /// <summary>Whether each key can close these windows in a time of its own.</summary>
+    internal virtual bool CanKeepKeyTime => false;
+
+    /// <summary>Why windows of this kind take no late events, and what to do instead; null where they do.</summary>
+    private protected virtual string? WhyNeverLate => null;
 
     /// <summary>What <c>Explain</c> prints.</summary>
     private protected abstract string Describe();

@@ -151,5 +151,9 @@ internal sealed record WindowNode<TKey, T, TResult>(
     internal override bool IsUpdating => Spec.IsUpdating;
 
     internal override void Build(Plan plan, Operator<TResult> next) =>
-        plan.BuildKeyed(this, Input, Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity), usesKeyTime: true);
+        plan.BuildKeyed(
+            this, Input, Key, next, (output, keys) => InOrder(Make(output, plan.Query, keys, plan.WantsIdentity), plan.Query, keys), Spec.CanKeepKeyTime);
+
+    private Operator<T> InOrder(Operator<T> windows, QueryContext query, KeyRange keys) =>
+        Spec.NeedsOrder ? new SortOperator<T>(windows, query, Input.IsOrdered, value => keys.Owns(Key.Select, value)) : windows;
 }

@@ -171,9 +171,14 @@ internal sealed record Outcome<TResult>(
 {
     internal IEnumerable<(double Seconds, TResult Value)> Results => Rows.Select(row => (Span.SecondsAt(row.Ticks), row.Value));
 
+    internal long DroppedWindowEvents { get; private init; }
+
     internal static Outcome<TResult> Of(IReadOnlyList<Collector<TResult>> sinks, IReadOnlyList<string> deadLetters) => new(
         [.. sinks.SelectMany(sink => sink.Results)], sinks.Any(sink => sink.Completed), sinks.FirstOrDefault(sink => sink.Error is not null)?.Error,
-        [.. deadLetters], sinks.Sum(sink => sink.LateEvents), sinks.Sum(sink => sink.Query.DiscardedPartialMatches));
+        [.. deadLetters], sinks.Sum(sink => sink.LateEvents), sinks.Sum(sink => sink.Query.DiscardedPartialMatches))
+    {
+        DroppedWindowEvents = sinks.Sum(sink => sink.Query.DroppedWindowEvents),
+    };
 
     public override string ToString() =>
         string.Join("\n", Rows.Select(row => $"  {Span.SecondsAt(row.Ticks)}: {row.Value} {row.Kind} {row.Id}"))
