@@ -27,6 +27,16 @@ public class AllocationTests
             .Select(w => w.Sum(e => e.Value) + w.Max(e => e.Device) + w.Count()));
 
     [Fact]
+    public void Sessions_with_coming_and_going_keys_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+            .Window(Window.Session(TimeSpan.FromMilliseconds(60))).Select(w => w.Sum(e => e.Value) + w.Count()));
+
+    [Fact]
+    public void Corrected_sessions_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Session(TimeSpan.FromMilliseconds(30)).AllowLate(Seconds(1)))
+            .Select(w => w.Sum(e => e.Value) + w.Count()));
+
+    [Fact]
     public void Enrichment_allocates_nothing()
     {
         var table = new Table<int, string>(Enumerable.Range(0, 50).Select(i => KeyValuePair.Create(i, $"room {i}")));

@@ -22,6 +22,7 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     internal Operator<T> Build() => Spec switch
     {
         TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        SessionWindows => new SessionOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };
 }
@@ -48,6 +49,20 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
         else
         {
             _output.Add(made, ticks, group);
+        }
+    }
+
+    /// <summary>Corrects a result, or takes it back, that was given with these bounds; the window may have others by now.</summary>
+    internal void Correct(in WindowInfo<TKey> window, byte group, ref TState state, long givenStart, long givenEnd, EventKind kind)
+    {
+        var made = result.Make(in window, ref state);
+        if (identity)
+        {
+            _output.Add(made, window.EndTicks - 1, group, new ResultId(window.Key, givenStart, givenEnd, 0), kind);
+        }
+        else
+        {
+            _output.Add(made, window.EndTicks - 1, group);
         }
     }
 
