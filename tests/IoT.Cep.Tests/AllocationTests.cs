@@ -32,6 +32,15 @@ public class AllocationTests
             .Window(Window.Session(TimeSpan.FromMilliseconds(60))).Select(w => w.Sum(e => e.Value) + w.Count()));
 
     [Fact]
+    public void Batches_by_time_or_count_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+            .Window(Window.TimeOrCount(TimeSpan.FromMilliseconds(60), 10)).Select(w => w.Sum(e => e.Value) + w.Count()));
+
+    [Fact]
+    public void Windows_of_the_last_events_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Count(10, 4)).Select(w => w.Sum(e => e.Value) + w.Count()));
+
+    [Fact]
     public void Corrected_sessions_allocate_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Session(TimeSpan.FromMilliseconds(30)).AllowLate(Seconds(1)))
             .Select(w => w.Sum(e => e.Value) + w.Count()));

@@ -20,16 +20,20 @@ internal static class Sessions
         .Window(Window.Session(TimeSpan.FromMilliseconds(100)))
         .Select(w => new Summary(w.Key, w.Start, w.Count(), w.Average(r => r.Value)));
 
-    /// <summary>A group for each device, cut into windows where an event comes a gap or more behind the one before it.</summary>
+    /// <summary>A group for each device, which scans its events into one state that says when a session has closed.</summary>
     private static Outcome Rx(ReadingData data, int count)
     {
         long results = 0;
         double sum = 0;
-        new ArrayObservable<Reading>(data.Events, count)
+
+        // Rx has no event time: that the events are over, each device is told by an event behind all others.
+        var ends = Enumerable.Range(0, data.Devices).Select(device => new Reading { DeviceId = device, Ts = long.MaxValue }).ToArray();
+        new ArrayObservable<Reading>(data.Events, count).Concat(new ArrayObservable<Reading>(ends, ends.Length))
             .GroupBy(static r => r.DeviceId, data.Devices)
-            .SelectMany(static device => device.Publish(events => events
-                .Buffer(events.Zip(events.Skip(1)).Where(static pair => pair.Second.Ts - pair.First.Ts >= Gap))))
-            .Select(static session => (session.Count, Average: session.Sum(static r => r.Value) / session.Count))
+            .SelectMany(static device => device
+                .Scan(new DeviceSession(), static (session, r) => session.Add(in r))
+                .Where(static session => session.ClosedCount > 0)
+                .Select(static session => (Count: session.ClosedCount, session.Average)))
             .Subscribe(s =>
             {
                 results++;
@@ -93,6 +97,30 @@ internal static class Sessions
 
             Count += batch.Length;
             Sum = sum;
+        }
+    }
+
+    private sealed class DeviceSession
+    {
+        private Cell _cell;
+
+        internal long ClosedCount { get; private set; }
+
+        internal double Average { get; private set; }
+
+        internal DeviceSession Add(in Reading r)
+        {
+            ClosedCount = 0;
+            if (r.Ts - _cell.Last >= Gap && _cell.Count > 0)
+            {
+                (ClosedCount, Average) = (_cell.Count, _cell.Sum / _cell.Count);
+                _cell = default;
+            }
+
+            _cell.Last = r.Ts;
+            _cell.Count++;
+            _cell.Sum += r.Value;
+            return this;
         }
     }
 }

@@ -386,7 +386,7 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 
     private void Tidy()
     {
-        var places = _sessions.Tidy();
+        var places = _sessions.Tidy(_watermark);
         _due.Tidy(this, places);
         _gone.Tidy(this, places);
     }

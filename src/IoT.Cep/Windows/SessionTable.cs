@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace IoT.Cep;
 
 /// <summary>One session of one key.</summary>
-internal struct Session<TState>
+internal struct Session<TState> : IKeySlot
 {
     internal long First;
     internal long Last;
@@ -16,6 +16,8 @@ internal struct Session<TState>
     internal int Given;
 
     internal SessionPhase Phase;
+
+    public readonly bool IsIdle(long watermark) => Phase == SessionPhase.None;
 }
 
 internal enum SessionPhase : byte
@@ -43,12 +45,11 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
 
     private const int NotTidied = 1024;
 
+    private readonly KeyPlaces _places = new();
     private Session<TState>[] _older = [];
     private int _olderUsed;
     private int _olderFree;
     private int _idle;
-    private int[] _places = [];
-    private int[] _origins = [];
 
     internal KeyedMap<TKey, Session<TState>> Keys { get; } = new();
 
@@ -200,35 +201,10 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
     }
 
     /// <summary>Forgets keys without sessions, and gives where the others are now: -1 for those forgotten. Places of older sessions stay.</summary>
-    internal ReadOnlySpan<int> Tidy()
+    internal ReadOnlySpan<int> Tidy(long watermark)
     {
-        int count = Keys.Count;
-        if (_places.Length < count)
-        {
-            (_places, _origins) = (new int[count * 2], new int[count * 2]);
-        }
-
-        for (int i = 0; i < count; i++)
-        {
-            (_origins[i], _places[i]) = (i, -1);
-        }
-
-        for (int i = count - 1; i >= 0; i--)
-        {
-            if (Keys.Entries[i].State.Phase == SessionPhase.None)
-            {
-                int last = Keys.Remove(Keys.Entries[i].Key);
-                _origins[i] = _origins[last];
-            }
-        }
-
-        for (int i = 0; i < Keys.Count; i++)
-        {
-            _places[_origins[i]] = i;
-        }
-
         _idle = 0;
-        return _places.AsSpan(0, count);
+        return _places.Tidy(Keys, watermark);
     }
 
     private int TakePlace()

@@ -1,6 +1,8 @@
 namespace IoT.Cep;
 
-/// <summary>Kinds of windows. All are start inclusive, end exclusive, and fire when the watermark reaches their end.</summary>
+/// <summary>
+/// Kinds of windows. All are start inclusive, end exclusive, and fire when the watermark reaches their end, or the event that closes them.
+/// </summary>
 public static class Window
 {
     /// <summary>Windows of one size, one after the other, aligned to 1970-01-01 UTC plus an offset.</summary>
@@ -21,5 +23,111 @@ public static class Window
     /// watermarks are one correction. A corrected result keeps the identity of the first one, whatever its bounds are then.
     /// </remarks>
     /// <param name="gap">An event so much behind the last one, or more, begins another session.</param>
-    public static WindowSpec Session(TimeSpan gap) => new SessionWindows(gap);
+    /// <param name="maxDuration">
+    /// The longest that a session lasts; none by default. An event so much behind a session's first one, or more, begins the next: that depends on
+    /// which events come before, so they are held until the watermark reaches them, and late ones can't be allowed.
+    /// </param>
+    public static WindowSpec Session(TimeSpan gap, TimeSpan? maxDuration = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(gap, TimeSpan.Zero);
+        if (maxDuration is not { } longest)
+        {
+            return new SessionWindows(gap);
+        }
+
+        ArgumentOutOfRangeException.ThrowIfLessThan(longest, gap, nameof(maxDuration));
+        return new LongestSessionWindows(gap.Ticks, longest.Ticks);
+    }
+
+    /// <summary>
+    /// So many events of a key in order of their time, ties in order of arrival; then the next so many. Fires when the watermark reaches the last of
+    /// them. Starts at the first event and ends one tick (100 ns) behind the last.
+    /// </summary>
+    /// <remarks>
+    /// Holds events until the watermark reaches them, and one small state for each key for as long as its window is not full: without a limit in
+    /// time, which <see cref="TimeOrCount"/> has. What is not full at the end of input has no result. Takes no late events.
+    /// </remarks>
+    /// <param name="count">How many.</param>
+    public static WindowSpec Count(int count) => Count(count, count);
+
+    /// <summary>The last so many events of a key, each time after so many more: windows that overlap. The first one is the first that is full.</summary>
+    /// <remarks>
+    /// As <see cref="Count(int)"/>; remembers <paramref name="count"/> / gcd(<paramref name="count"/>, <paramref name="every"/>) small states for each
+    /// key, at most 65,536, and merges three of them for a result, whatever the size (amortised).
+    /// </remarks>
+    /// <param name="count">How many events a window has.</param>
+    /// <param name="every">After how many events the next window ends; at most <paramref name="count"/>.</param>
+    public static WindowSpec Count(int count, int every)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(every, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(every, count);
+        var windows = new CountWindows(count, every);
+        if (count / windows.PaneEvents > CountWindows.MaxPanes)
+        {
+            throw new ArgumentOutOfRangeException(nameof(every), every, $"{windows} need {count / windows.PaneEvents:N0} states for each key; {CountWindows.MaxPanes:N0} are allowed. Choose numbers that have a larger divisor in common.");
+        }
+
+        return windows;
+    }
+
+    /// <summary>
+    /// A batch: begins at a key's first event and closes when it lasts so long or has so many events, whichever is first. By time it fires when the
+    /// watermark reaches its end, so also when nothing more comes.
+    /// </summary>
+    /// <remarks>
+    /// Starts at its first event; ends so long after it, or one tick behind the event that filled it. Holds events until the watermark reaches them,
+    /// and one small state for each key with an open batch. Takes no late events.
+    /// </remarks>
+    /// <param name="span">How long it lasts at most.</param>
+    /// <param name="count">How many events it has at most.</param>
+    public static WindowSpec TimeOrCount(TimeSpan span, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(span, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        return new TimeOrCountWindows(span.Ticks, count);
+    }
+
+    /// <summary>
+    /// From an event that opens a window to the next one of its key that closes it. Events outside are in no window. One that lasts too long, or has
+    /// too many events, is closed: its state is bounded.
+    /// </summary>
+    /// <remarks>
+    /// Starts at the event that opens it; ends one tick behind the one that closes it, or so long after its start. Whether an open window is to close is
+    /// asked of every event but the one that opened it; an event that closes a window never opens the next. Holds events until the watermark reaches
+    /// them, and one small state for each key with an open window. Takes no late events.
+    /// </remarks>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="opens">Whether an event opens a window; asked only where none is open.</param>
+    /// <param name="closes">Whether an event closes the window; asked only where one is open.</param>
+    /// <param name="longest">How long a window lasts at most; then it fires when the watermark reaches its end.</param>
+    /// <param name="maxEvents">How many events a window has at most; without limit by default.</param>
+    /// <param name="includeClosing">Whether the event that closes a window is in it; true by default. The one that opens it always is.</param>
+    public static WindowSpec<T> Between<T>(
+        Func<T, bool> opens, Func<T, bool> closes, TimeSpan longest, int? maxEvents = null, bool includeClosing = true)
+    {
+        ArgumentNullException.ThrowIfNull(opens);
+        ArgumentNullException.ThrowIfNull(closes);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(longest, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxEvents ?? 1, 1, nameof(maxEvents));
+        return new WindowSpec<T>(new BetweenWindows<T>(opens, closes, longest.Ticks, maxEvents ?? long.MaxValue, includeClosing));
+    }
+
+    /// <summary>One window for each key, without borders of its own: a trigger says when it gives a result and when it begins anew.</summary>
+    /// <remarks>
+    /// Starts at the first event since it began; a result's end is one tick behind the event at which it fired, or the time that the trigger had
+    /// asked for. Each firing is a result of its own: none corrects another. Holds events until the watermark reaches them, and one small state for
+    /// each key whose window is not empty. Takes no late events. What was in no result at the end of input gives one only where the trigger asked for
+    /// a time.
+    /// </remarks>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="trigger">
+    /// One of <see cref="WindowTrigger"/>'s, <c>WindowTrigger.Every&lt;Reading&gt;(TimeSpan.FromMinutes(1))</c>, or one's own, derived from
+    /// <see cref="Extensibility.WindowTrigger{T, TState}"/>.
+    /// </param>
+    public static WindowSpec<T> Global<T>(Extensibility.WindowTrigger<T> trigger)
+    {
+        ArgumentNullException.ThrowIfNull(trigger);
+        return new WindowSpec<T>(new GlobalWindows<T>(trigger));
+    }
 }

@@ -11,9 +11,10 @@ namespace IoT.Cep;
 /// <param name="Result">Makes a result of a window's state.</param>
 /// <param name="Keys">The key groups that this shard owns.</param>
 /// <param name="Identity">Whether results carry their identity.</param>
+/// <param name="IsOrdered">Whether events come in order of time.</param>
 internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     Operator<TResult> Next, QueryContext Query, WindowSpec Spec, KeySelector<TKey, T> Key, TKernel Kernel,
-    IWindowResult<TKey, TState, TResult> Result, KeyRange Keys, bool Identity)
+    IWindowResult<TKey, TState, TResult> Result, KeyRange Keys, bool Identity, bool IsOrdered)
     where TKey : notnull
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
@@ -23,8 +24,19 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     {
         TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         SessionWindows => new SessionOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        LongestSessionWindows sessions => Sorted<Unit, LongestSessionRule<T>>(new(sessions.Gap, sessions.Longest)),
+        CountWindows { Every: var every, Count: var count } when every < count => new SlidingCountOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        CountWindows windows => Sorted<Unit, CountRule<T>>(new(windows.Count, long.MaxValue)),
+        TimeOrCountWindows windows => Sorted<Unit, CountRule<T>>(new(windows.Count, windows.Span)),
+        BetweenWindows<T> windows => Sorted<Unit, BetweenRule<T>>(new(windows)),
+        GlobalWindows<T> windows => windows.Trigger.Build(this),
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };
+
+    internal Operator<T> Sorted<TMark, TRule>(TRule rule)
+        where TMark : struct
+        where TRule : struct, IWindowRule<T, TMark> =>
+        new SortedWindowOperator<TKey, T, TState, TValue, TKernel, TResult, TMark, TRule>(this, rule);
 }
 
 /// <summary>Puts a window's results out: its time is the window's last instant, its identity the key and the window.</summary>

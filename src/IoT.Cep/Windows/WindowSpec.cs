@@ -20,9 +20,15 @@ public abstract record WindowSpec
     /// is kept that much longer.
     /// </summary>
     /// <param name="lateness">How much.</param>
+    /// <exception cref="NotSupportedException">Windows of this kind can't be corrected.</exception>
     public WindowSpec AllowLate(TimeSpan lateness)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(lateness, TimeSpan.Zero);
+        if (lateness > TimeSpan.Zero && CannotCorrect is { } reason)
+        {
+            throw new NotSupportedException($"{this} windows take no late events: {reason}.");
+        }
+
         return this with { AllowedLateness = lateness };
     }
 
@@ -32,6 +38,9 @@ public abstract record WindowSpec
 
     /// <summary>Whether results can be corrected.</summary>
     internal bool IsUpdating => AllowedLateness > TimeSpan.Zero;
+
+    /// <summary>Why windows of this kind can't be corrected, and what to do instead; null where they can.</summary>
+    private protected virtual string? CannotCorrect => null;
 
     /// <summary>What <c>Explain</c> prints.</summary>
     private protected abstract string Describe();

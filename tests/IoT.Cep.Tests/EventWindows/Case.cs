@@ -61,7 +61,7 @@ internal sealed record Case(IReadOnlyList<Row<Reading>> Rows)
             events.Add((now - (random.Next((4 * spread) + 1) / 4.0 * (inOrder ? 0 : 1)), new Reading(key, random.Next(10))));
         }
 
-        double allowed = late ? random.Next(5) / 4.0 * spread : spread;
+        double allowed = inOrder ? random.Next(3) : late ? random.Next(5) / 4.0 * spread : spread;
         var rows = new List<Row<Reading>>();
         double latest = double.MinValue, watermark = double.MinValue;
         foreach (var (time, value) in events)
