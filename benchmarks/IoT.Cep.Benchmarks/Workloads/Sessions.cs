@@ -42,23 +42,31 @@ internal static class Sessions
         return new Outcome(results, sum);
     }
 
-    /// <summary>No timers: a device's session is closed by its next event, or by the end.</summary>
+    /// <summary>
+    /// A session is closed as soon as its gap is over, as by the query, and not when its device sends again. The queue of what may be over is the array
+    /// of events itself, read a second time a gap behind.
+    /// </summary>
     private static Outcome Hand(ReadOnlySpan<Reading> events, int devices)
     {
         var cells = new Cell[devices];
         long results = 0;
         double sum = 0;
+        int behind = 0;
         foreach (ref readonly var r in events)
         {
-            ref var cell = ref cells[r.DeviceId];
-            if (r.Ts - cell.Last >= Gap && cell.Count > 0)
+            for (long over = r.Ts - Gap; events[behind].Ts <= over; behind++)
             {
-                results++;
-                sum += cell.Count + (cell.Sum / cell.Count);
-                cell.Count = 0;
-                cell.Sum = 0;
+                ref var last = ref cells[events[behind].DeviceId];
+                if (last.Last == events[behind].Ts && last.Count > 0)
+                {
+                    results++;
+                    sum += last.Count + (last.Sum / last.Count);
+                    last.Count = 0;
+                    last.Sum = 0;
+                }
             }
 
+            ref var cell = ref cells[r.DeviceId];
             cell.Last = r.Ts;
             cell.Count++;
             cell.Sum += r.Value;

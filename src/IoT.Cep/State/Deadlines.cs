@@ -1,8 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
+/// <summary>A time at which something is to be done about a key.</summary>
+/// <param name="Time">The time.</param>
+/// <param name="Index">The key's index; negative where it was cancelled.</param>
+/// <param name="Place">Which of the key's several things it is about; negative where that has to be looked for.</param>
+internal record struct Deadline(long Time, int Index, int Place);
+
 /// <summary>
-/// Deadlines of keys, the earliest first, equal ones in the order in which they were set. One that has moved is left behind and passed over when its
-/// time comes: whoever takes it out compares it with the deadline that its key has now.
+/// Deadlines of keys, the earliest first, equal ones in the order in which they were set. One that has moved is either cancelled, or left behind and
+/// passed over when its time comes: whoever takes it out then compares it with the deadline that its key has now.
 /// </summary>
 /// <remarks>
 /// What follows from events in order of time at a constant distance is in order itself and stands in a ring, sixteen bytes written one behind the
@@ -11,59 +19,86 @@ namespace IoT.Cep;
 internal sealed class Deadlines
 {
     private const int NotTidied = 1024;
+    private const int MaxNumber = 1 << 30;
 
-    private (long Deadline, int Index)[] _ring = new (long, int)[64];
-    private int _head;
-    private int _count;
+    // A ring: the deadline of a number stands where the number says. Numbers begin with 1.
+    private Deadline[] _ring = new Deadline[64];
+    private int _first = 1;
+    private int _next = 1;
 
-    // A binary heap by deadline and number; the number is the order in which they were set.
-    private (long Deadline, long Number, int Index)[] _heap = [];
+    // A binary heap by time and order of setting.
+    private (Deadline Deadline, long Order)[] _heap = [];
     private int _heaped;
-    private long _numbers;
-    private int _tidyFrom = NotTidied;
+    private long _orders;
 
     // Stays when the ring runs empty: among equal deadlines, those of the ring are then always the older ones.
     private long _last = long.MinValue;
+    private int _tidyFrom = NotTidied;
+    private Deadline[] _taken = [];
 
     /// <summary>Whether so many have come that most of them may have moved.</summary>
-    internal bool IsUntidy => _count + _heaped > _tidyFrom;
+    internal bool IsUntidy => _next - _first + _heaped > _tidyFrom || _next > MaxNumber;
+
+    /// <summary>Sets a deadline, and cancels another one of this number, if it is not 0.</summary>
+    /// <returns>Its number, by which it can be cancelled, or 0 where it can't and is left behind.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int Move(int number, long time, int index, int place)
+    {
+        var ring = _ring;
+        int next = _next;
+        if (time < _last || next - _first == ring.Length)
+        {
+            return MoveSlowly(number, new Deadline(time, index, place));
+        }
+
+        if (number != 0)
+        {
+            ring[number & (ring.Length - 1)].Index = -1;
+        }
+
+        _last = time;
+        _next = next + 1;
+        ring[next & (ring.Length - 1)] = new Deadline(time, index, place);
+        return next;
+    }
+
+    internal void Set(long time, int index) => Move(0, time, index, 0);
+
+    internal void Cancel(int number)
+    {
+        if (number != 0)
+        {
+            At(number).Index = -1;
+        }
+    }
+
+    /// <summary>What a deadline is about has another place now.</summary>
+    internal void Place(int number, int place)
+    {
+        if (number != 0)
+        {
+            At(number).Place = place;
+        }
+    }
 
     /// <summary>Whether the earliest one is due by this time.</summary>
-    internal bool IsDue(long time, out (long Deadline, int Index) first)
+    internal bool IsDue(long time, out Deadline first)
     {
-        if (_count + _heaped == 0)
+        if (_next == _first && _heaped == 0)
         {
             first = default;
             return false;
         }
 
-        first = IsRingFirst ? _ring[_head] : (_heap[0].Deadline, _heap[0].Index);
-        return first.Deadline <= time;
-    }
-
-    internal void Set(long deadline, int index)
-    {
-        if (deadline < _last)
-        {
-            Push((deadline, _numbers++, index));
-            return;
-        }
-
-        if (_count == _ring.Length)
-        {
-            Grow();
-        }
-
-        _last = deadline;
-        _ring[(_head + _count++) & (_ring.Length - 1)] = (deadline, index);
+        first = IsRingFirst ? At(_first) : _heap[0].Deadline;
+        return first.Time <= time;
     }
 
     internal void RemoveFirst()
     {
         if (IsRingFirst)
         {
-            _head = (_head + 1) & (_ring.Length - 1);
-            _count--;
+            _first++;
         }
         else
         {
@@ -72,34 +107,81 @@ internal sealed class Deadlines
         }
     }
 
-    /// <summary>In order; for saved state.</summary>
-    internal List<(long Deadline, int Index)> ToList() => [.. Enumerable.Range(0, _count).Select(i => _ring[(_head + i) & (_ring.Length - 1)])
-        .Concat(_heap.Take(_heaped).OrderBy(item => item.Number).Select(item => (item.Deadline, item.Index)))
-        .OrderBy(item => item.Deadline)];
+    /// <summary>What <see cref="TakeDue"/> took out.</summary>
+    internal Deadline[] Taken => _taken;
 
-    /// <summary>Drops what has moved, and tells the others where their keys are now.</summary>
+    /// <summary>Takes out all that are due by this time and were not cancelled, and gives how many there were.</summary>
+    internal int TakeDue(long time)
+    {
+        if (_taken.Length < _next - _first + _heaped)
+        {
+            _taken = new Deadline[(_next - _first + _heaped) * 2];
+        }
+
+        var taken = _taken.AsSpan();
+        int count = 0;
+        if (_heaped == 0)
+        {
+            // Without a branch on which are cancelled: that is anybody's guess.
+            var ring = _ring;
+            int number = _first;
+            for (; number < _next; number++)
+            {
+                ref var deadline = ref ring[number & (ring.Length - 1)];
+                if (deadline.Time > time)
+                {
+                    break;
+                }
+
+                taken[count] = deadline;
+                count += ~deadline.Index >>> 31;
+            }
+
+            _first = number;
+            return count;
+        }
+
+        while (IsDue(time, out var first))
+        {
+            taken[count] = first;
+            count += ~first.Index >>> 31;
+            RemoveFirst();
+        }
+
+        return count;
+    }
+
+    /// <summary>In order; for saved state.</summary>
+    internal List<Deadline> ToList() => [.. Enumerable.Range(_first, _next - _first).Select(number => At(number)).Where(deadline => deadline.Index >= 0)
+        .Concat(_heap.Take(_heaped).OrderBy(item => item.Order).Select(item => item.Deadline))
+        .OrderBy(deadline => deadline.Time)];
+
+    /// <summary>Drops what was cancelled or has moved, and tells the others where their keys are now.</summary>
     internal void Tidy<TOwner>(TOwner owner, ReadOnlySpan<int> places)
         where TOwner : IDeadlineOwner
     {
-        int mask = _ring.Length - 1;
+        // Numbers begin anew, so the ring begins at another place: it is copied out and in again.
+        int count = CopyOut();
         int kept = 0;
-        for (int i = 0; i < _count; i++)
+        foreach (var deadline in _taken.AsSpan(0, count))
         {
-            var (deadline, index) = _ring[(_head + i) & mask];
-            if (places[index] >= 0 && owner.Has(deadline, places[index], this))
+            int index = deadline.Index < 0 ? -1 : places[deadline.Index];
+            if (index >= 0 && owner.Has(deadline with { Index = index }, this))
             {
-                _ring[(_head + kept++) & mask] = (deadline, places[index]);
+                At(++kept) = deadline with { Index = index };
+                owner.Number(At(kept), kept, this);
             }
         }
 
-        _count = kept;
+        (_first, _next) = (1, kept + 1);
         kept = 0;
         for (int i = 0; i < _heaped; i++)
         {
-            var (deadline, number, index) = _heap[i];
-            if (places[index] >= 0 && owner.Has(deadline, places[index], this))
+            var (deadline, order) = _heap[i];
+            if (places[deadline.Index] >= 0 && owner.Has(deadline with { Index = places[deadline.Index] }, this))
             {
-                _heap[kept++] = (deadline, number, places[index]);
+                deadline.Index = places[deadline.Index];
+                _heap[kept++] = (deadline, order);
             }
         }
 
@@ -109,12 +191,50 @@ internal sealed class Deadlines
             SiftDown(i);
         }
 
-        _tidyFrom = NotTidied + ((_count + _heaped) * 2);
+        _tidyFrom = NotTidied + ((_next - _first + _heaped) * 2);
     }
 
-    private bool IsRingFirst => _count > 0 && (_heaped == 0 || _ring[_head].Deadline <= _heap[0].Deadline);
+    private int CopyOut()
+    {
+        int count = _next - _first;
+        if (_taken.Length < count)
+        {
+            _taken = new Deadline[count * 2];
+        }
 
-    private void Push((long Deadline, long Number, int Index) item)
+        for (int i = 0; i < count; i++)
+        {
+            _taken[i] = At(_first + i);
+        }
+
+        return count;
+    }
+
+    private bool IsRingFirst => _next != _first && (_heaped == 0 || At(_first).Time <= _heap[0].Deadline.Time);
+
+    private ref Deadline At(int number) => ref _ring[number & (_ring.Length - 1)];
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int MoveSlowly(int number, Deadline deadline)
+    {
+        Cancel(number);
+        if (deadline.Time < _last)
+        {
+            Push((deadline with { Place = -1 }, _orders++));
+            return 0;
+        }
+
+        var old = _ring;
+        _ring = new Deadline[old.Length * 2];
+        for (int i = _first; i < _next; i++)
+        {
+            At(i) = old[i & (old.Length - 1)];
+        }
+
+        return Move(0, deadline.Time, deadline.Index, deadline.Place);
+    }
+
+    private void Push((Deadline Deadline, long Order) item)
     {
         if (_heaped == _heap.Length)
         {
@@ -154,21 +274,15 @@ internal sealed class Deadlines
         _heap[at] = item;
     }
 
-    private static bool IsBefore(in (long Deadline, long Number, int Index) a, in (long Deadline, long Number, int Index) b) =>
-        a.Deadline < b.Deadline || (a.Deadline == b.Deadline && a.Number < b.Number);
-
-    private void Grow()
-    {
-        var larger = new (long, int)[_ring.Length * 2];
-        int first = _ring.Length - _head;
-        _ring.AsSpan(_head).CopyTo(larger);
-        _ring.AsSpan(0, _head).CopyTo(larger.AsSpan(first));
-        (_ring, _head) = (larger, 0);
-    }
+    private static bool IsBefore(in (Deadline Deadline, long Order) a, in (Deadline Deadline, long Order) b) =>
+        a.Deadline.Time < b.Deadline.Time || (a.Deadline.Time == b.Deadline.Time && a.Order < b.Order);
 }
 
 /// <summary>Knows which deadlines its keys have at the moment.</summary>
 internal interface IDeadlineOwner
 {
-    bool Has(long deadline, int index, Deadlines among);
+    bool Has(Deadline deadline, Deadlines among);
+
+    /// <summary>The deadline has another number now.</summary>
+    void Number(Deadline deadline, int number, Deadlines among);
 }

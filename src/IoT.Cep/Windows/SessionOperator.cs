@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
@@ -24,6 +25,10 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
     private readonly Deadlines _gone = new();
     private long _watermark = long.MinValue;
 
+    // Where firing stands, so that it goes on behind a projection that threw.
+    private int _firing;
+    private int _fired;
+
     internal SessionOperator(WindowParts<TKey, T, TState, TValue, TKernel, TResult> parts)
         : base(parts.Next, parts.Query)
     {
@@ -38,7 +43,7 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 
     protected override void Process(in Batch<T> batch)
     {
-        var (keyOf, kernel, gap) = (_parts.Key.Select, _kernel, _windows.Gap);
+        var (keyOf, kernel, gap, due, watermark) = (_parts.Key.Select, _kernel, _windows.Gap, _due, _watermark);
         var events = batch.Events;
         var ticks = batch.Ticks[..events.Length];
         var view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
@@ -46,7 +51,7 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
         {
             Position = i;
             long time = ticks[i];
-            if (time < _watermark && _windows.IsPast(time, _watermark))
+            if (time < watermark && _windows.IsPast(time, watermark))
             {
                 Interlocked.Increment(ref Query.LateEvents);
                 continue;
@@ -67,7 +72,7 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
             {
                 kernel.Add(ref newest.State, in value, in selected, time);
                 newest.Last = time;
-                _due.Set(_windows.EndOf(time), index);
+                newest.Due = due.Move(newest.Due, time + gap, index, SessionTable<TKey, TState>.Newest);
             }
             else
             {
@@ -82,7 +87,7 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
         FireDue(_watermark);
         while (_gone.IsDue(_watermark, out var first))
         {
-            int place = _sessions.Find(first.Index, first.Deadline, SessionPhase.Given);
+            int place = _sessions.Find(first.Index, first.Time, SessionPhase.Given);
             if (place >= 0)
             {
                 Forget(first.Index, place);
@@ -111,35 +116,20 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
         if (_given.HasWithdrawn)
         {
             DropWithdrawn();
-            return;
         }
-
-        _due.IsDue(long.MaxValue, out var first);
-        Settle(first.Index, _sessions.Find(first.Index, first.Deadline, SessionPhase.Changed));
+        else
+        {
+            var failed = _due.Taken[_fired++];
+            Settle(failed.Index, PlaceOf(failed, SessionPhase.Changed));
+        }
     }
 
     internal override void Save(StateWriter writer)
     {
-        var saved = new HashSet<(int, int)>();
-        var order = new List<(int Index, int Place)>();
-        foreach (var (deadline, index) in _due.ToList())
-        {
-            int place = _sessions.Find(index, deadline, SessionPhase.Changed);
-            if (place >= 0 && saved.Add((index, place)))
-            {
-                order.Add((index, place));
-            }
-        }
-
-        foreach (var (deadline, index) in _gone.ToList())
-        {
-            int place = _sessions.Find(index, deadline, SessionPhase.Given);
-            if (place >= 0 && saved.Add((index, place)))
-            {
-                order.Add((index, place));
-            }
-        }
-
+        // Those that fire first, first.
+        var order = _due.ToList().Select(deadline => (deadline.Index, Place: PlaceOf(deadline, SessionPhase.Changed)))
+            .Concat(_gone.ToList().Select(deadline => (deadline.Index, Place: PlaceOf(deadline, SessionPhase.Given))))
+            .Where(session => session.Place >= 0).Distinct().ToList();
         writer.Int64(_watermark);
         writer.Int32(order.Count);
         foreach (var (index, place) in order)
@@ -177,8 +167,7 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
             if (_parts.Keys.Contains(StableHash.GroupOf(id)))
             {
                 session.Given = given.Revision == 0 ? 0 : _given.Add(given);
-                int index = _sessions.Insert(id, in session);
-                SetDeadline(index, in session);
+                Restore(id, in session);
             }
         }
 
@@ -201,8 +190,20 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 
     protected override void Release() => _output.Dispose();
 
-    bool IDeadlineOwner.Has(long deadline, int index, Deadlines among) =>
-        _sessions.Find(index, deadline, ReferenceEquals(among, _due) ? SessionPhase.Changed : SessionPhase.Given) >= 0;
+    bool IDeadlineOwner.Has(Deadline deadline, Deadlines among) =>
+        PlaceOf(deadline, ReferenceEquals(among, _due) ? SessionPhase.Changed : SessionPhase.Given) >= 0;
+
+    void IDeadlineOwner.Number(Deadline deadline, int number, Deadlines among)
+    {
+        if (ReferenceEquals(among, _due))
+        {
+            _sessions.At(deadline.Index, deadline.Place).Due = number;
+        }
+    }
+
+    /// <summary>The place of the session that a deadline is about, or -1 where it has moved.</summary>
+    private int PlaceOf(Deadline deadline, SessionPhase phase) =>
+        phase == SessionPhase.Changed && deadline.Place >= 0 ? deadline.Place : _sessions.Find(deadline.Index, deadline.Time, phase);
 
     /// <summary>An event that does not simply lengthen its key's newest session.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -214,13 +215,11 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
             // The aggregates' own code runs first: where it throws, nothing has begun.
             _sessions.RequireRoom();
             _kernel.Add(ref newest.State, in value, in selected, time);
-            _sessions.Open(index, time);
-            _due.Set(_windows.EndOf(time), index);
+            _sessions.Open(index, time, _due.Move(0, _windows.EndOf(time), index, SessionTable<TKey, TState>.Newest));
         }
         else if (time >= newest.Last && time - newest.Last >= _windows.Gap)
         {
-            _sessions.Push(index, Begin(in value, in selected, time));
-            _due.Set(_windows.EndOf(time), index);
+            Begin(index, in value, in selected, time, newer: -1);
         }
         else
         {
@@ -230,25 +229,16 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 
     private void PlaceAmong(int index, in T value, in TValue selected, long time)
     {
-        // The last session that does not begin behind the event, and the one behind that.
-        int newer = -1;
-        int place = SessionTable<TKey, TState>.Newest;
-        while ((newer < 0 || place != SessionTable<TKey, TState>.Newest) && _sessions.At(index, place).First > time)
-        {
-            (newer, place) = (place, _sessions.At(index, place).Older);
-        }
-
-        bool hasOlder = newer < 0 || place != SessionTable<TKey, TState>.Newest;
-        bool joinsOlder = hasOlder && time - _sessions.At(index, place).Last < _windows.Gap;
+        var (older, newer) = _sessions.Around(index, time);
+        bool joinsOlder = older >= 0 && time - _sessions.At(index, older).Last < _windows.Gap;
         bool joinsNewer = newer >= 0 && _sessions.At(index, newer).First - time < _windows.Gap;
         if (!joinsOlder && !joinsNewer)
         {
-            _sessions.InsertBehind(index, newer, Begin(in value, in selected, time));
-            _due.Set(_windows.EndOf(time), index);
+            Begin(index, in value, in selected, time, newer);
             return;
         }
 
-        int joined = joinsOlder ? place : newer;
+        int joined = joinsOlder ? older : newer;
         ref var session = ref _sessions.At(index, joined);
         _kernel.Add(ref session.State, in value, in selected, time);
         session.First = Math.Min(session.First, time);
@@ -256,12 +246,12 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
         session.Last = Math.Max(session.Last, time);
         if (joinsOlder && joinsNewer)
         {
-            Join(index, place, newer);
+            Join(index, older, newer);
         }
         else if (isLonger || session.Phase == SessionPhase.Given)
         {
             session.Phase = SessionPhase.Changed;
-            _due.Set(_windows.EndOf(session.Last), index);
+            session.Due = _due.Move(session.Due, _windows.EndOf(session.Last), index, joined);
         }
     }
 
@@ -291,16 +281,53 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
         }
 
         (into.State, into.First, into.Phase) = (from.State, from.First, SessionPhase.Changed);
-        long end = _windows.EndOf(into.Last);
+        _due.Cancel(from.Due);
+        into.Due = _due.Move(into.Due, _windows.EndOf(into.Last), index, newer);
         _sessions.Remove(index, older);
-        _due.Set(end, index);
     }
 
-    private Session<TState> Begin(in T value, in TValue selected, long time)
+    /// <summary>A session of one event, in front of all the key's sessions or behind a newer one.</summary>
+    private void Begin(int index, in T value, in TValue selected, long time, int newer)
     {
         var session = new Session<TState> { First = time, Last = time, Phase = SessionPhase.Changed };
         _kernel.Add(ref session.State, in value, in selected, time);
-        return session;
+        Insert(index, in session, newer, _due);
+    }
+
+    private void Restore(TKey id, in Session<TState> session)
+    {
+        int index = _sessions.Keys.IndexOf(id);
+        index = index < 0 ? _sessions.Add(id, (uint)id.GetHashCode()) : index;
+        ref var newest = ref _sessions.At(index, SessionTable<TKey, TState>.Newest);
+        var deadlines = session.Phase == SessionPhase.Changed ? _due : _gone;
+        if (newest.Phase == SessionPhase.None)
+        {
+            int number = deadlines.Move(0, _windows.DeadlineOf(session.Last, session.Phase), index, SessionTable<TKey, TState>.Newest);
+            newest = session;
+            _sessions.Open(index, session.First, session.Phase == SessionPhase.Changed ? number : 0);
+            (newest.Last, newest.Phase) = (session.Last, session.Phase);
+        }
+        else
+        {
+            Insert(index, in session, _sessions.Around(index, session.First).Newer, deadlines);
+        }
+    }
+
+    private void Insert(int index, in Session<TState> session, int newer, Deadlines deadlines)
+    {
+        int place = SessionTable<TKey, TState>.Newest;
+        if (newer >= 0)
+        {
+            place = _sessions.InsertBehind(index, newer, in session);
+        }
+        else
+        {
+            int moved = _sessions.Push(index, in session);
+            _due.Place(_sessions.At(index, moved).Due, moved);
+        }
+
+        int number = deadlines.Move(0, _windows.DeadlineOf(session.Last, session.Phase), index, place);
+        _sessions.At(index, place).Due = ReferenceEquals(deadlines, _due) ? number : 0;
     }
 
     private void FireDue(long time)
@@ -313,17 +340,20 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
             DropWithdrawn();
         }
 
-        while (_due.IsDue(time, out var first))
+        if (_fired == _firing)
         {
-            int place = _sessions.Find(first.Index, first.Deadline, SessionPhase.Changed);
-            if (place < 0)
-            {
-                _due.RemoveFirst();
-                continue;
-            }
+            (_fired, _firing) = (0, _due.TakeDue(time));
+        }
 
-            Emit(first.Index, place);
-            Settle(first.Index, place);
+        for (; _fired < _firing; _fired++)
+        {
+            var deadline = _due.Taken[_fired];
+            int place = PlaceOf(deadline, SessionPhase.Changed);
+            if (place >= 0)
+            {
+                Emit(deadline.Index, place);
+                Settle(deadline.Index, place);
+            }
         }
 
         _output.Flush();
@@ -349,8 +379,8 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
     /// <summary>A session has fired: it is forgotten, or kept for corrections.</summary>
     private void Settle(int index, int place)
     {
-        _due.RemoveFirst();
         ref var session = ref _sessions.At(index, place);
+        session.Due = 0;
         if (!_windows.IsUpdating)
         {
             Forget(index, place);
@@ -364,12 +394,13 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 
         _given.At(session.Given).Revision++;
         session.Phase = SessionPhase.Given;
-        SetDeadline(index, in session);
+        _gone.Set(_windows.DeadlineOf(session.Last, SessionPhase.Given), index);
     }
 
     private void Forget(int index, int place)
     {
         ref var session = ref _sessions.At(index, place);
+        Debug.Assert(session.Due == 0 && (place != SessionTable<TKey, TState>.Newest || session.Older == 0 || _sessions.At(index, session.Older).Due == 0), "Older sessions are over before newer ones.");
         _given.Remove(session.Given);
         _kernel.Release(ref session.State);
         _sessions.Remove(index, place);
@@ -380,9 +411,6 @@ internal sealed class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
         _kernel.Release(ref _given.FirstWithdrawn.State);
         _given.RemoveWithdrawn();
     }
-
-    private void SetDeadline(int index, in Session<TState> session) =>
-        (session.Phase == SessionPhase.Changed ? _due : _gone).Set(_windows.DeadlineOf(session.Last, session.Phase), index);
 
     private void Tidy()
     {

@@ -15,6 +15,9 @@ internal struct Session<TState> : IKeySlot
     /// <summary>What of it has been given; 0 for nothing.</summary>
     internal int Given;
 
+    /// <summary>The number of the deadline at which it fires; 0 where it has none that could be cancelled.</summary>
+    internal int Due;
+
     internal SessionPhase Phase;
 
     public readonly bool IsIdle(long watermark) => Phase == SessionPhase.None;
@@ -87,22 +90,24 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
     }
 
     /// <summary>A key without sessions gets one.</summary>
-    internal void Open(int index, long ticks)
+    internal void Open(int index, long ticks, int due)
     {
         ref var newest = ref Keys.Entries[index].State;
         newest.First = newest.Last = ticks;
         newest.Phase = SessionPhase.Changed;
+        newest.Due = due;
         _idle--;
     }
 
-    /// <summary>Puts a session in front of the newest one.</summary>
-    internal void Push(int index, in Session<TState> session)
+    /// <summary>Puts a session in front of the newest one, and gives the place that this one has now.</summary>
+    internal int Push(int index, in Session<TState> session)
     {
         int place = TakePlace();
         ref var newest = ref Keys.Entries[index].State;
         _older[place - 1] = newest;
         newest = session;
         newest.Older = place;
+        return place;
     }
 
     /// <summary>Puts a session behind another one of its key.</summary>
@@ -116,40 +121,21 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
         return place;
     }
 
-    /// <summary>Puts a session where it belongs by time: for saved state, in which the keys' sessions come in any order.</summary>
-    internal int Insert(TKey key, in Session<TState> session)
+    /// <summary>The newest session that does not begin behind a time, or -1; and the one before it in the row, or -1.</summary>
+    internal (int Place, int Newer) Around(int index, long time)
     {
-        int index = Keys.IndexOf(key);
-        if (index < 0)
-        {
-            index = Keys.Add(key, (uint)key.GetHashCode());
-            _idle++;
-        }
-
         int newer = -1;
         int place = Newest;
-        if (At(index, Newest).Phase == SessionPhase.None)
-        {
-            At(index, Newest) = session;
-            _idle--;
-            return index;
-        }
-
-        while ((newer < 0 || place != Newest) && At(index, place).First > session.First)
+        while (At(index, place).First > time)
         {
             (newer, place) = (place, At(index, place).Older);
+            if (place == Newest)
+            {
+                return (-1, newer);
+            }
         }
 
-        if (newer < 0)
-        {
-            Push(index, in session);
-        }
-        else
-        {
-            InsertBehind(index, newer, in session);
-        }
-
-        return index;
+        return (place, newer);
     }
 
     /// <summary>The place of the key's session in this phase that fires, or is gone, at this time; or -1.</summary>

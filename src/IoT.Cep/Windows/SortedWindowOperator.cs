@@ -79,7 +79,7 @@ internal sealed class SortedWindowOperator<TKey, T, TState, TValue, TKernel, TRe
         _closed.Save(writer);
 
         // Those with a deadline first, in its order.
-        var order = _due.ToList().Where(item => DeadlineAt(item.Index) == item.Deadline).Select(item => item.Index);
+        var order = _due.ToList().Where(item => DeadlineAt(item.Index) == item.Time).Select(item => item.Index);
         writer.Int32(_windows.Count);
         foreach (int index in order.Concat(Enumerable.Range(0, _windows.Count)).Distinct())
         {
@@ -137,7 +137,12 @@ internal sealed class SortedWindowOperator<TKey, T, TState, TValue, TKernel, TRe
         _closed.Dispose();
     }
 
-    bool IDeadlineOwner.Has(long deadline, int index, Deadlines among) => DeadlineAt(index) == deadline;
+    bool IDeadlineOwner.Has(Deadline deadline, Deadlines among) => DeadlineAt(deadline.Index) == deadline.Time;
+
+    void IDeadlineOwner.Number(Deadline deadline, int number, Deadlines among)
+    {
+        // Nothing is cancelled here: what has moved is passed over.
+    }
 
     private long DeadlineAt(int index) => _windows.Entries[index].State.Deadline;
 
@@ -251,7 +256,7 @@ internal sealed class SortedWindowOperator<TKey, T, TState, TValue, TKernel, TRe
         while (_due.IsDue(time, out var first))
         {
             _due.RemoveFirst();
-            if (DeadlineAt(first.Index) == first.Deadline)
+            if (DeadlineAt(first.Index) == first.Time)
             {
                 OnDeadline(first.Index);
             }
