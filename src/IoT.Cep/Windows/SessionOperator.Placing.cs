@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>Where an event goes that does not simply lengthen its key's newest session.</summary>
+internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
+{
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Place(int index, in T value, in TValue selected, long time)
+    {
+        ref var newest = ref _sessions.At(index, SessionTable<TKey, TState>.Newest);
+        if (newest.Phase == SessionPhase.None)
+        {
+            // The aggregates' own code runs first: where it throws, nothing has begun.
+            _sessions.RequireRoom();
+            _kernel.Add(ref newest.State, in value, in selected, time);
+            _sessions.Open(index, time, _due.Move(0, _windows.EndOf(time), index, SessionTable<TKey, TState>.Newest));
+        }
+        else if (time >= newest.Last && time - newest.Last >= _windows.Gap)
+        {
+            Begin(index, in value, in selected, time, newer: -1);
+        }
+        else
+        {
+            PlaceAmong(index, in value, in selected, time);
+        }
+    }
+
+    private void PlaceAmong(int index, in T value, in TValue selected, long time)
+    {
+        var (older, newer) = _sessions.Around(index, time);
+        bool joinsOlder = older >= 0 && time - _sessions.At(index, older).Last < _windows.Gap;
+        bool joinsNewer = newer >= 0 && _sessions.At(index, newer).First - time < _windows.Gap;
+        if (!joinsOlder && !joinsNewer)
+        {
+            Begin(index, in value, in selected, time, newer);
+            return;
+        }
+
+        int joined = joinsOlder ? older : newer;
+        ref var session = ref _sessions.At(index, joined);
+        _kernel.Add(ref session.State, in value, in selected, time);
+        session.First = Math.Min(session.First, time);
+        bool isLonger = time > session.Last;
+        session.Last = Math.Max(session.Last, time);
+        if (joinsOlder && joinsNewer)
+        {
+            Join(index, older, newer);
+        }
+        else if (isLonger || session.Phase == SessionPhase.Given)
+        {
+            session.Phase = SessionPhase.Changed;
+            session.Due = _due.Move(session.Due, _windows.EndOf(session.Last), index, joined);
+        }
+    }
+
+    /// <summary>Makes one session of two, in the newer one's place. Where both have been given, the older one's result is corrected and the other withdrawn.</summary>
+    private void Join(int index, int older, int newer)
+    {
+        ref var from = ref _sessions.At(index, older);
+        ref var into = ref _sessions.At(index, newer);
+        _kernel.Merge(ref from.State, in into.State);
+        if (from.Given != 0 && into.Given != 0)
+        {
+            _given.Withdraw(new WithdrawnSession<TKey, TState>
+            {
+                Key = _sessions.KeyAt(index),
+                Start = into.First,
+                End = _windows.EndOf(into.Last),
+                Given = _given.At(into.Given),
+                State = into.State,
+            });
+            _given.Remove(into.Given);
+            into.Given = from.Given;
+        }
+        else
+        {
+            into.Given = Math.Max(from.Given, into.Given);
+            _kernel.Release(ref into.State);
+        }
+
+        (into.State, into.First, into.Phase) = (from.State, from.First, SessionPhase.Changed);
+        _due.Cancel(from.Due);
+        into.Due = _due.Move(into.Due, _windows.EndOf(into.Last), index, newer);
+        _sessions.Remove(index, older);
+    }
+
+    /// <summary>A session of one event, in front of all the key's sessions or behind a newer one.</summary>
+    private void Begin(int index, in T value, in TValue selected, long time, int newer)
+    {
+        var session = new Session<TState> { First = time, Last = time, Phase = SessionPhase.Changed };
+        _kernel.Add(ref session.State, in value, in selected, time);
+        Insert(index, in session, newer, _due);
+    }
+
+    private void Restore(TKey id, in Session<TState> session)
+    {
+        int index = _sessions.Keys.IndexOf(id);
+        index = index < 0 ? _sessions.Add(id, (uint)id.GetHashCode()) : index;
+        ref var newest = ref _sessions.At(index, SessionTable<TKey, TState>.Newest);
+        var deadlines = session.Phase == SessionPhase.Changed ? _due : _gone;
+        if (newest.Phase == SessionPhase.None)
+        {
+            int number = deadlines.Move(0, _windows.DeadlineOf(session.Last, session.Phase), index, SessionTable<TKey, TState>.Newest);
+            newest = session;
+            _sessions.Open(index, session.First, session.Phase == SessionPhase.Changed ? number : 0);
+            (newest.Last, newest.Phase) = (session.Last, session.Phase);
+        }
+        else
+        {
+            Insert(index, in session, _sessions.Around(index, session.First).Newer, deadlines);
+        }
+    }
+
+    private void Insert(int index, in Session<TState> session, int newer, Deadlines deadlines)
+    {
+        int place = SessionTable<TKey, TState>.Newest;
+        if (newer >= 0)
+        {
+            place = _sessions.InsertBehind(index, newer, in session);
+        }
+        else
+        {
+            int moved = _sessions.Push(index, in session);
+            _due.Place(_sessions.At(index, moved).Due, moved);
+        }
+
+        int number = deadlines.Move(0, _windows.DeadlineOf(session.Last, session.Phase), index, place);
+        _sessions.At(index, place).Due = ReferenceEquals(deadlines, _due) ? number : 0;
+    }
+}
