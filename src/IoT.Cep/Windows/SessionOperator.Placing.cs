@@ -19,7 +19,11 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         }
         else if (time >= newest.Last && time - newest.Last >= _windows.Gap)
         {
-            Begin(index, in value, in selected, time, newer: -1);
+            TState state = default;
+            _kernel.Add(ref state, in value, in selected, time);
+            _due.Place(newest.Due, _sessions.Push(index));
+            (newest.State, newest.First, newest.Last, newest.Phase) = (state, time, time, SessionPhase.Changed);
+            newest.Due = _due.Move(0, _windows.EndOf(time), index, SessionTable<TKey, TState>.Newest);
         }
         else
         {
@@ -86,7 +90,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         _sessions.Remove(index, older);
     }
 
-    /// <summary>A session of one event, in front of all the key's sessions or behind a newer one.</summary>
+    /// <summary>A session of one event, behind a newer one.</summary>
     private void Begin(int index, in T value, in TValue selected, long time, int newer)
     {
         var session = new Session<TState> { First = time, Last = time, Phase = SessionPhase.Changed };
@@ -122,8 +126,10 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         }
         else
         {
-            int moved = _sessions.Push(index, in session);
+            int moved = _sessions.Push(index);
             _due.Place(_sessions.At(index, moved).Due, moved);
+            _sessions.At(index, place) = session;
+            _sessions.At(index, place).Older = moved;
         }
 
         int number = deadlines.Move(0, _windows.DeadlineOf(session.Last, session.Phase), index, place);

@@ -99,14 +99,13 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
         _idle--;
     }
 
-    /// <summary>Puts a session in front of the newest one, and gives the place that this one has now.</summary>
-    internal int Push(int index, in Session<TState> session)
+    /// <summary>Moves the newest session behind a new one, which the caller fills, and gives the place that it has now.</summary>
+    internal int Push(int index)
     {
         int place = TakePlace();
         ref var newest = ref Keys.Entries[index].State;
         _older[place - 1] = newest;
-        newest = session;
-        newest.Older = place;
+        (newest.Older, newest.Given, newest.Due) = (place, 0, 0);
         return place;
     }
 
