@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using IoT.Cep.Extensibility;
 using Quickstart;
 using Spectre.Console;
 
@@ -36,7 +37,7 @@ catch (InvalidDataException error)
     Console.Error.WriteLine(error.Message);
     return Misused;
 }
-catch (Exception error) when (error is InvalidOperationException or IOException or UnauthorizedAccessException)
+catch (Exception error) when (error is InvalidOperationException or SinkConfigurationException or IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine(error.Message);
     return CouldNotRun;

@@ -4,7 +4,7 @@ using IoT.Cep;
 namespace Quickstart;
 
 /// <summary>The totals of a run, out of the publisher's and the engine's counters.</summary>
-/// <param name="Published">Readings that the broker acknowledged to the publisher.</param>
+/// <param name="Published">Readings that the broker took from the publisher; one that was sent again after a lost connection can be two.</param>
 /// <param name="Received">Deliveries, redeliveries included.</param>
 /// <param name="Stored">Readings in the database, late ones included.</param>
 /// <param name="DeadLetters">Readings that could not be decoded, timed or stored.</param>
@@ -38,7 +38,7 @@ public sealed record Totals(
         var source = engine.Sources[0];
         var readings = engine.Queries.Single(q => q.Name == "readings");
         return new Totals(
-            publisher.Published, source.Received, readings.Sink!.Written,
+            publisher.Taken(source.Received - source.Duplicates), source.Received, readings.Sink!.Written,
             source.DeadLetters + readings.SkippedEvents + readings.Sink.Rejected,
             Written("summaries"), Written("alerts"), Written("silences"), source.Dropped, source.Duplicates);
 

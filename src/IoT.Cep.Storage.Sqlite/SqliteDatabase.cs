@@ -111,15 +111,28 @@ internal sealed partial class SqliteDatabase : IDisposable
         }
     }
 
-    private SqliteConnection Connect(ILogger logger)
+    /// <summary>Throws where a file can't be: in a folder that does not exist, or where a folder is.</summary>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
+    /// <exception cref="InvalidOperationException">The path is a folder.</exception>
+    public static void CheckPlace(string file)
     {
-        string folder = Path.GetDirectoryName(File) ?? "";
+        string folder = Path.GetDirectoryName(file) ?? "";
         if (!Directory.Exists(folder))
         {
             throw new DirectoryNotFoundException(
-                $"The folder {folder} of the SQLite file {Path.GetFileName(File)} does not exist. "
+                $"The folder {folder} of the SQLite file {Path.GetFileName(file)} does not exist. "
                 + "Create it, or name another file in cep.Sqlite(file).");
         }
+
+        if (Directory.Exists(file))
+        {
+            throw new InvalidOperationException($"The SQLite file {file} is a folder. Name a file in it: cep.Sqlite(file).");
+        }
+    }
+
+    private SqliteConnection Connect(ILogger logger)
+    {
+        CheckPlace(File);
 
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = File, Pooling = false }.ToString());
         try

@@ -70,15 +70,32 @@ internal static class SqliteSchema
     /// <summary>Makes sure that rows of these columns can be written. The caller holds the lock and has begun a transaction.</summary>
     public static void Ensure<T>(SqliteDatabase database, string table, SqliteColumn<T>[] columns, bool keyed)
     {
-        var all = columns.Select(c => (c.Name, c.Type)).Concat(keyed ? Identity.Zip(_identityTypes) : []);
-        if (!Check(database, table, all))
+        if (!Fits(database, table, columns, keyed))
         {
             string values = string.Join(", ", columns.Select(c => $"{Quote(c.Name)} {c.Type}"));
             string identity = keyed
                 ? $", {string.Join(", ", Identity.Zip(_identityTypes, (n, t) => $"{n} {t} NOT NULL"))}, PRIMARY KEY ({Unique})"
                 : "";
             database.Execute($"CREATE TABLE {Quote(table)} ({values}{identity})");
-            return;
+        }
+    }
+
+    /// <summary>Compares an existing table with the rows to come, and changes nothing. The caller holds the lock.</summary>
+    /// <exception cref="InvalidOperationException">It does not fit; the message says what to do.</exception>
+    public static void CheckFit<T>(SqliteDatabase database, string table, SqliteColumn<T>[] columns, bool keyed)
+    {
+        if (Fits(database, table, columns, keyed))
+        {
+            Prepare(database, table, columns, keyed).Dispose();
+        }
+    }
+
+    private static bool Fits<T>(SqliteDatabase database, string table, SqliteColumn<T>[] columns, bool keyed)
+    {
+        var all = columns.Select(c => (c.Name, c.Type)).Concat(keyed ? Identity.Zip(_identityTypes) : []);
+        if (!Check(database, table, all))
+        {
+            return false;
         }
 
         string[] unfilled = Required(database, table).Except(columns.Select(c => c.Name), StringComparer.OrdinalIgnoreCase)
@@ -91,6 +108,8 @@ internal static class SqliteSchema
             throw new InvalidOperationException(
                 $"The table '{table}' in {database.File} wants a value in {string.Join(", ", unfilled)}, which the results don't have: {why}");
         }
+
+        return true;
     }
 
     /// <summary>The statement that writes a row; parameters are numbered in the order of the columns, then the identity.</summary>
@@ -116,6 +135,10 @@ internal static class SqliteSchema
                 + $"ON {Quote(table)} ({Unique});", error);
         }
     }
+
+    /// <summary>The statement that deletes the row of an identity.</summary>
+    public static SqliteStatement PrepareDelete(SqliteDatabase database, string table) => database.Prepare(
+        $"DELETE FROM {Quote(table)} WHERE {string.Join(" AND ", Identity.Select(name => $"{name} = ?"))}");
 
     // What the table wants a value for; an INTEGER primary key numbers itself.
     private static List<string> Required(SqliteDatabase database, string table) =>

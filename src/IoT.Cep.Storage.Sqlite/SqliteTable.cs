@@ -11,6 +11,9 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     // SQLite's codes for what no second attempt can heal: a constraint, a datatype mismatch, a value beyond its size limit.
     private const int Constraint = 19, Mismatch = 20, TooBig = 18;
 
+    // Its codes for what lasts until somebody changes the table or the file: an error in a statement, no right to write, damage, another kind of file.
+    private const int Error = 1, ReadOnly = 8, Corrupt = 11, NoDatabase = 26;
+
     // A stop is looked for this often: some ten microseconds of work apart.
     private const int RowsPerStopCheck = 64;
 
@@ -24,6 +27,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     private SqliteDatabase? _database;
 
     private SqliteStatement? _insert;
+    private SqliteStatement? _delete;
     private bool _keyed;
 
     public SqliteTable(string table, SqliteColumn<T>[] columns, string connection)
@@ -41,6 +45,39 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     public bool IsDurable => true;
 
     public bool UsesIdentity => true;
+
+    public async ValueTask CheckAsync(SinkContext context, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        try
+        {
+            var options = SqliteOptions.Of(context.Connections, _connection);
+            SqliteDatabase.CheckPlace(options.File);
+            if (!File.Exists(options.File))
+            {
+                return;
+            }
+
+            var database = await SqliteDatabase.OpenAsync(options, context.Logger, stop).ConfigureAwait(false);
+            try
+            {
+                // Without a transaction that writes: a lock that another program holds must not fail the start.
+                using (await database.LockAsync(stop).ConfigureAwait(false))
+                {
+                    SqliteSchema.CheckFit(database, _table, _columns, context.HasIdentity);
+                }
+            }
+            finally
+            {
+                await database.LeaveAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (IsLasting(error))
+        {
+            string advice = error is SqliteException ? $". Mend the table '{_table}' or the file's rights, or write to another one." : "";
+            throw new SinkConfigurationException(SafeText.Escape(error.Message, 2000) + advice, error);
+        }
+    }
 
     public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
     {
@@ -88,6 +125,10 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
             }
         }
     }
+
+    /// <summary>What no later attempt heals by itself: our own complaints, and the codes for "no such column", a read-only file, damage, no database.</summary>
+    private static bool IsLasting(Exception error) => error is InvalidOperationException or DirectoryNotFoundException or ArgumentException
+        || error is SqliteException { SqliteErrorCode: Error or ReadOnly or Corrupt or NoDatabase };
 
     private async ValueTask<SqliteDatabase> ConnectAsync(SinkContext context, CancellationToken stop)
     {
@@ -144,6 +185,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     {
         var rows = batch.Events.Span;
         var ids = batch.Ids.Span;
+        var kinds = batch.Kinds.Span;
         Debug.Assert(ids.IsEmpty || ids.Length == rows.Length, "All results of a batch have an identity or none has.");
         var insert = Prepared(database, keyed: !ids.IsEmpty);
         for (int i = 0; i < rows.Length; i++)
@@ -155,6 +197,12 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
 
             try
             {
+                if (!kinds.IsEmpty && kinds[i] == EventKind.Retract)
+                {
+                    Delete(database, ids, i);
+                    continue;
+                }
+
                 for (int c = 0; c < _columns.Length; c++)
                 {
                     _columns[c].Bind(insert, c + 1, in rows[i]);
@@ -180,12 +228,25 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
         }
     }
 
-    private static void Bind(SqliteStatement insert, int parameter, in ResultId id)
+    /// <summary>The row of a result that was taken back goes; where it never came (its batch was lost before a restart) there is nothing to do.</summary>
+    private void Delete(SqliteDatabase database, ReadOnlySpan<ResultId> ids, int row)
     {
-        insert.Text(parameter + 1, SqliteKey.Of(id.Key));
-        insert.Integer(parameter + 2, id.Start);
-        insert.Integer(parameter + 3, id.End);
-        insert.Integer(parameter + 4, id.Ordinal);
+        if (ids.IsEmpty)
+        {
+            throw new NotSupportedException("a result without an identity can't be taken back: nobody can tell which row it was");
+        }
+
+        var delete = _delete ??= SqliteSchema.PrepareDelete(database, _table);
+        Bind(delete, 0, ids[row]);
+        delete.Run();
+    }
+
+    private static void Bind(SqliteStatement statement, int parameter, in ResultId id)
+    {
+        statement.Text(parameter + 1, SqliteKey.Of(id.Key));
+        statement.Integer(parameter + 2, id.Start);
+        statement.Integer(parameter + 3, id.End);
+        statement.Integer(parameter + 4, id.Ordinal);
     }
 
     private SqliteStatement Prepared(SqliteDatabase database, bool keyed)
@@ -212,5 +273,7 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
     {
         _insert?.Dispose();
         _insert = null;
+        _delete?.Dispose();
+        _delete = null;
     }
 }

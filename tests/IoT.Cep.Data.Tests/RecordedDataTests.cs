@@ -15,18 +15,13 @@ public sealed class RecordedDataTests
 {
     private static readonly TimeSpan _hour = TimeSpan.FromHours(1);
 
-    [Theory]
+    [DataTheory]
     [InlineData(1, 10)]
     [InlineData(3, 10)]
     [InlineData(1, 60)]
     public async Task The_citys_windows_are_those_of_DuckDB(int shards, int sizeSeconds)
     {
-        if (SharedData.IsMissing())
-        {
-            return;
-        }
-
-        string file = SharedData.File("city", "readings.senml.csv");
+        string file = Needs.Data("city", "readings.senml.csv");
         var source = Lines.FromFile(file, new BehindComma<CityReading>(SenMl.Decode<CityReading>(SenMl.Lenient)));
         var rows = await WindowsOf(source, r => r.Time, TimeSpan.Zero, r => r.Sensor, r => r.Celsius, sizeSeconds, shards);
 
@@ -44,18 +39,13 @@ public sealed class RecordedDataTests
         Assert.Equal(788, rows.Select(r => r.Key).Distinct().Count());
     }
 
-    [Theory]
+    [DataTheory]
     [InlineData("machine-temperature.csv", 3_600, 1, 22_695)]
     [InlineData("machine-temperature.csv", 86_400, 2, 22_695)]
     [InlineData("ambient-temperature.csv", 21_600, 1, 7_267)]
     public async Task The_machines_windows_are_those_of_DuckDB_although_time_steps_back(string name, int sizeSeconds, int shards, int count)
     {
-        if (SharedData.IsMissing())
-        {
-            return;
-        }
-
-        string file = SharedData.File("machine", name);
+        string file = Needs.Data("machine", name);
         var source = Lines.FromFile(file, Csv.Decode((ref row) => (Time: row.Time(0), Value: row.Number(1))), new LineOptions(SkipLines: 1));
         var rows = await WindowsOf(source, r => r.Time, _hour, _ => "machine", r => r.Value, sizeSeconds, shards);
 
@@ -65,16 +55,11 @@ public sealed class RecordedDataTests
         Assert.Equal(count, rows.Sum(r => r.Count));
     }
 
-    [Fact]
+    [DataFact]
     public async Task Without_the_declared_disorder_the_machines_late_readings_are_counted_and_given()
     {
-        if (SharedData.IsMissing())
-        {
-            return;
-        }
-
         var source = Lines.FromFile(
-            SharedData.File("machine", "machine-temperature.csv"),
+            Needs.Data("machine", "machine-temperature.csv"),
             Csv.Decode((ref row) => (Time: row.Time(0), Value: row.Number(1))), new LineOptions(SkipLines: 1));
         var counts = new Collect<long>();
         var late = new Collect<(DateTimeOffset Time, double Value)>();

@@ -6,14 +6,9 @@ namespace IoT.Cep.EndToEnd.Tests;
 /// <summary>The whole path over real TCP and a real broker: from a device's message to a row in the database.</summary>
 public sealed class MosquittoTests
 {
-    [Fact]
+    [MosquittoFact]
     public async Task Readings_become_rows_windows_alerts_and_silences()
     {
-        if (!Mosquitto.IsInstalled)
-        {
-            return;
-        }
-
         await using var broker = await Mosquitto.StartAsync();
         using var database = new Database();
         await using var engine = Consumer.Make(broker.Port, database.File);
@@ -37,14 +32,9 @@ public sealed class MosquittoTests
         Assert.Equal(909, database.Count("alerts"));
     }
 
-    [Fact]
+    [MosquittoFact]
     public async Task A_consumer_that_is_killed_loses_nothing_that_it_acknowledged()
     {
-        if (!Mosquitto.IsInstalled)
-        {
-            return;
-        }
-
         const int Readings = 3_000;
         await using var broker = await Mosquitto.StartAsync();
         using var database = new Database();
@@ -68,14 +58,9 @@ public sealed class MosquittoTests
         Assert.Equal(Enumerable.Range(0, Readings), database.Readings().Order());
     }
 
-    [Fact]
+    [MosquittoFact]
     public async Task A_broker_that_goes_away_and_comes_back_costs_nothing()
     {
-        if (!Mosquitto.IsInstalled)
-        {
-            return;
-        }
-
         using var database = new Database();
         var broker = await Mosquitto.StartAsync();
         int port = broker.Port;
@@ -104,14 +89,9 @@ public sealed class MosquittoTests
         AssertTotals(engine, database, readings: 1_000, deadLetters: 0);
     }
 
-    [Fact]
+    [MosquittoFact]
     public async Task A_clean_stop_leads_to_no_redelivery()
     {
-        if (!Mosquitto.IsInstalled)
-        {
-            return;
-        }
-
         await using var broker = await Mosquitto.StartAsync();
         using var database = new Database();
         await using var publisher = new Publisher(broker.Port);
@@ -137,14 +117,9 @@ public sealed class MosquittoTests
         Assert.Equal(900, database.Count("readings"));
     }
 
-    [Fact]
+    [MosquittoFact]
     public async Task A_locked_database_is_waited_for_and_messages_are_acknowledged_only_then()
     {
-        if (!Mosquitto.IsInstalled)
-        {
-            return;
-        }
-
         await using var broker = await Mosquitto.StartAsync();
         using var database = new Database();
         await using var engine = Consumer.Make(broker.Port, database.File);

@@ -1,21 +1,16 @@
 using System.Buffers;
 using System.Text;
 using IoT.Cep.Extensibility;
-using Xunit.Abstractions;
 
 namespace IoT.Cep.Ingestion.Tests;
 
 /// <summary>Real recordings, flaws included; they stay outside of the repository.</summary>
-public sealed class SharedDataTests(ITestOutputHelper output)
+public sealed class SharedDataTests
 {
-    [Fact]
+    [DataFact]
     public void Every_line_of_the_city_decodes()
     {
-        if (Find("city/readings.senml.csv") is not { } path)
-        {
-            return;
-        }
-
+        string path = Needs.Data("city", "readings.senml.csv");
         var decoder = SenMl.Decode<Reading>(SenMl.Lenient);
         using var buffer = new EventBuffer<Reading>(new StringPool());
         foreach (string line in File.ReadLines(path))
@@ -33,14 +28,10 @@ public sealed class SharedDataTests(ITestOutputHelper output)
         Assert.Equal((8, 53.7, "ci4lr75sl000802ypo4qrcjda23"), (buffer.Events[0].Temperature, buffer.Events[0].Humidity, buffer.Events[0].Sensor));
     }
 
-    [Fact]
+    [DataFact]
     public void Every_row_of_the_machine_decodes()
     {
-        if (Find("machine/machine-temperature.csv") is not { } path)
-        {
-            return;
-        }
-
+        string path = Needs.Data("machine", "machine-temperature.csv");
         byte[] file = File.ReadAllBytes(path);
         var named = Decoding.Run(Csv.Decode<MachineReading>(), file);
         Assert.Equal(22_695, named.Events.Length);
@@ -49,41 +40,14 @@ public sealed class SharedDataTests(ITestOutputHelper output)
         Assert.Equal(named.Events, Decoding.Run(byHand, file).Events);
     }
 
-    [Fact]
+    [DataFact]
     public async Task Every_line_of_the_machine_is_a_message()
     {
-        if (Find("machine/machine-temperature.csv") is not { } path)
-        {
-            return;
-        }
-
+        string path = Needs.Data("machine", "machine-temperature.csv");
         var decoder = Csv.Decode<MachineReading>(columns: ["timestamp", "value"]);
         var lines = new Recorder();
         using var file = File.OpenRead(path);
         await LineFraming.ReadAsync(System.IO.Pipelines.PipeReader.Create(file), lines, "machine", new LineOptions(SkipLines: 1));
         Assert.Equal(22_695, lines.Received.Count(l => Decoding.Once(decoder, new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(l))).Events.Length == 1));
-    }
-
-    private string? Find(string file)
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (root is not null && !File.Exists(Path.Combine(root.FullName, "IoT.Cep.sln")))
-        {
-            root = root.Parent;
-        }
-
-        string folder = Environment.GetEnvironmentVariable("IOT_CEP_SHARED") is { Length: > 0 } given
-            ? given
-            : Path.Combine(root?.FullName ?? ".", "..", "shared");
-        string path = Path.Combine(folder, "data", file);
-        if (File.Exists(path))
-        {
-            return path;
-        }
-
-        Assert.False(
-            Environment.GetEnvironmentVariable("CI") == "true", $"The shared data are missing: set IOT_CEP_SHARED to the folder that holds data/{file}.");
-        output.WriteLine($"Not run: the shared data are missing (data/{file}). Set IOT_CEP_SHARED to their folder.");
-        return null;
     }
 }

@@ -14,6 +14,7 @@ internal sealed class Run : IAsyncDisposable
     private readonly Process _process;
     private readonly DirectoryInfo _folder;
     private readonly ConcurrentQueue<string> _lines = new();
+    private readonly SemaphoreSlim _counters = new(0);
     private readonly TaskCompletionSource _published = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private Run(DirectoryInfo folder, string[] args)
@@ -45,6 +46,9 @@ internal sealed class Run : IAsyncDisposable
 
     /// <summary>Waits for the first line of counters.</summary>
     internal Task PublishesAsync() => _published.Task.WaitAsync(_patience);
+
+    /// <summary>Waits for the next line of counters: a second of publishing.</summary>
+    internal async Task GoesOnAsync() => Assert.True(await _counters.WaitAsync(_patience), Output);
 
     internal async Task InterruptAsync()
     {
@@ -116,6 +120,7 @@ internal sealed class Run : IAsyncDisposable
         if (e.Data.StartsWith("published", StringComparison.Ordinal))
         {
             _published.TrySetResult();
+            _counters.Release();
         }
     }
 }

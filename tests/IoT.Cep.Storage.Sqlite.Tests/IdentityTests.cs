@@ -29,6 +29,37 @@ public sealed class IdentityTests : IDisposable
         Assert.Equal(["a", 1.0, "a", 0L, 10L, 0L], once[0]);
     }
 
+    [Fact]
+    public async Task A_result_that_was_taken_back_leaves_no_row()
+    {
+        var (one, two) = (new ResultId("a", 0, 10, 0), new ResultId("a", 0, 10, 1));
+        await _file.WriteAsync(
+            Sqlite.Table<Sum>("sums"),
+            Of((one, new Sum("a", 1), EventKind.Insert), (two, new Sum("a", 2), EventKind.Insert)),
+            Of((one, new Sum("a", 3), EventKind.Update), (two, new Sum("a", 2), EventKind.Retract)),
+            Of((new ResultId("never", 0, 10, 0), new Sum("b", 1), EventKind.Retract)));
+        Assert.Equal(["a", 3.0, "a", 0L, 10L, 0L], _file.Query("SELECT * FROM sums").Single());
+
+        await _file.WriteAsync(Sqlite.Table<Sum>("sums"), Of((one, new Sum("a", 3), EventKind.Retract), (one, new Sum("a", 4), EventKind.Insert)));
+        Assert.Equal(4.0, _file.Scalar("SELECT total FROM sums"));
+
+        static SinkBatch<Sum> Of(params (ResultId Id, Sum Row, EventKind Kind)[] rows) => new()
+        {
+            Events = rows.Select(r => r.Row).ToArray(),
+            Ticks = new long[rows.Length],
+            Ids = rows.Select(r => r.Id).ToArray(),
+            Kinds = rows.Select(r => r.Kind).ToArray(),
+        };
+    }
+
+    [Fact]
+    public async Task A_result_without_identity_can_not_be_taken_back()
+    {
+        var error = await Assert.ThrowsAsync<SinkRejectedException>(() => _file.WriteAsync(
+            Sqlite.Table<Sum>("sums"), new SinkBatch<Sum> { Events = new[] { new Sum("a", 1) }, Ticks = new long[1], Kinds = new[] { EventKind.Retract } }));
+        Assert.Contains("can't be taken back", error.Message, StringComparison.Ordinal);
+    }
+
     [Property(MaxTest = 40)]
     public void Any_batches_leave_the_last_value_of_each_identity((string? Key, byte Start, bool Ordinal, int Value)[][] batches)
     {

@@ -71,7 +71,7 @@ public sealed class InPlaceTests : IDisposable
     [Fact]
     public void Unsubscribing_lets_go_of_the_source_and_of_the_memory()
     {
-        long before = Pooled.Outstanding;
+        long before = Pooled.OutstandingHere;
         var subscription = Stream().KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(1))).Select(w => w.Sum(r => r.Value)).Subscribe(_ => { });
         _source.OnNext(new Reading("a", 1));
         _source.OnNext(new Reading("a", 5));
@@ -79,26 +79,26 @@ public sealed class InPlaceTests : IDisposable
         subscription.Dispose();
         subscription.Dispose();
         Assert.False(_source.HasObservers);
-        Assert.Equal(before, Pooled.Outstanding);
+        Assert.Equal(before, Pooled.OutstandingHere);
     }
 
     [Fact]
     public void Unsubscribing_while_a_result_is_given_out_ends_it_there()
     {
-        long before = Pooled.Outstanding;
+        long before = Pooled.OutstandingHere;
         var seen = new List<int>();
         using var subscription = Stream().SelectMany(r => Enumerable.Range(1, 5)).AsObservable().Take(2).Subscribe(seen.Add);
         _source.OnNext(new Reading("a", 1));
         _source.OnNext(new Reading("a", 2));
         Assert.Equal([1, 2], seen);
         Assert.False(_source.HasObservers);
-        Assert.Equal(before, Pooled.Outstanding);
+        Assert.Equal(before, Pooled.OutstandingHere);
     }
 
     [Fact]
     public void Unsubscribing_while_held_events_are_released_ends_it_there()
     {
-        long before = Pooled.Outstanding;
+        long before = Pooled.OutstandingHere;
         var seen = new List<double>();
         using var subscription = _source.ToEventStream(r => Time(r.Value), Seconds(5))
             .Match(Pattern.Begin<Reading>(out var x, r => true)).Select(m => m[x].Value).AsObservable().Take(1).Subscribe(seen.Add);
@@ -108,7 +108,7 @@ public sealed class InPlaceTests : IDisposable
         }
 
         Assert.Equal([1.0], seen);
-        Assert.Equal(before, Pooled.Outstanding);
+        Assert.Equal(before, Pooled.OutstandingHere);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using FsCheck.Xunit;
 using IoT.Cep.Extensibility;
 
@@ -130,9 +131,38 @@ public class StateTests
     public void Equal_keys_have_one_hash_however_they_print()
     {
         Assert.Equal(StableHash.Of(1.0m), StableHash.Of(1.00m));
+        Assert.Equal(StableHash.Of(("a", 1.0m, Span.Time(0))), StableHash.Of(("a", 1.00m, Span.Time(0).ToOffset(TimeSpan.FromHours(2)))));
+        Assert.NotEqual(StableHash.Of(("a", "b")), StableHash.Of(("b", "a")));
+        Assert.Equal(StableHash.Of<object>("a"), StableHash.Of("a"));
+        Assert.Equal(StableHash.Of<object>(17), StableHash.Of(17));
         Assert.Equal(StableHash.Of(0.0), StableHash.Of(-0.0));
         Assert.Equal(StableHash.Of(Span.Time(0)), StableHash.Of(Span.Time(0).ToOffset(TimeSpan.FromHours(2))));
     }
+
+    [Fact]
+    public void Keys_of_several_parts_hash_alike_in_every_culture()
+    {
+        // Made by hand: a machine may have no other culture than the invariant one.
+        var elsewhere = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        (elsewhere.NumberFormat.NumberDecimalSeparator, elsewhere.NumberFormat.NegativeSign) = (",", "minus");
+        elsewhere.DateTimeFormat.ShortDatePattern = "dd.MM.yyyy";
+        var key = new Place("a", -1.5, new DateTime(2024, 2, 29));
+        var (here, before) = (StableHash.Of(key), CultureInfo.CurrentCulture);
+        ulong tuple = StableHash.Of(("a", -1.5, key));
+        CultureInfo.CurrentCulture = elsewhere;
+        try
+        {
+            Assert.Contains("minus1,5", key.ToString(), StringComparison.Ordinal);
+            Assert.Equal((here, tuple), (StableHash.Of(key), StableHash.Of(("a", -1.5, key))));
+            Assert.Same(elsewhere, CultureInfo.CurrentCulture);
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
+
+    private sealed record Place(string Name, double Height, DateTime Since);
 
     [Fact]
     public void Hash_spreads_devices_over_all_groups() =>

@@ -59,23 +59,6 @@ public class StatelessTests
     }
 
     [Fact]
-    public void Union_has_the_time_of_the_slowest_input() =>
-        Timeline.Of<double>().At(1, 1).At(2, 5).Watermark(10).At(11, 2).End()
-            .Through(s => s.Where(x => x > 2).Union(s.Where(x => x < 3)).Window(Window.Tumbling(Seconds(10))).Select(w => w.Sum(x => x)))
-            .Expect((10, 6), (20, 2));
-
-    [Fact]
-    public void Union_of_windows_runs_on_any_number_of_shards() =>
-        Timeline.Keyed().At(1, "a", 1).At(2, "b", 5).Watermark(10).At(11, "a", 2).End()
-            .Through(s =>
-            {
-                var windows = s.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10)));
-                return windows.Select(w => w.Sum(r => r.Value)).Union(windows.Select(w => -w.Sum(r => r.Value)))
-                    .Window(Window.Tumbling(Seconds(10))).Select(w => (w.Sum(x => x), w.Count()));
-            })
-            .Expect((10, (0, 4)), (20, (0, 2)));
-
-    [Fact]
     public void KeyBy_alone_changes_nothing() =>
         Timeline.Keyed().At(1, "a", 1).At(2, "b", 5).End()
             .Through(s => s.KeyBy(r => r.Key).Where(r => r.Value > 1))

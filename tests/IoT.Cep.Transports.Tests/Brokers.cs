@@ -29,9 +29,6 @@ internal sealed class EmbeddedBroker(MqttBroker broker) : IBroker
 /// <summary>A mosquitto process on a free loopback port.</summary>
 internal sealed class Mosquitto : IBroker
 {
-    private static readonly string? _path =
-        new[] { "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto" }.FirstOrDefault(File.Exists);
-
     private readonly Process _process;
     private readonly DirectoryInfo _folder;
 
@@ -43,16 +40,6 @@ internal sealed class Mosquitto : IBroker
     }
 
     public int Port { get; }
-
-    /// <summary>Whether the tests that need it can run; where they must (CI=true), its absence is a failure.</summary>
-    internal static bool IsInstalled
-    {
-        get
-        {
-            Assert.True(_path is not null || Environment.GetEnvironmentVariable("CI") != "true", "mosquitto is not installed.");
-            return _path is not null;
-        }
-    }
 
     internal static async Task<Mosquitto> StartAsync(string moreSettings = "allow_anonymous true", int port = 0)
     {
@@ -68,7 +55,7 @@ internal sealed class Mosquitto : IBroker
             {(Environment.UserName == "root" ? "user root" : "")}
             {moreSettings}
             """);
-        var process = Process.Start(new ProcessStartInfo(_path!, ["-c", file]) { RedirectStandardError = true })!;
+        var process = Process.Start(new ProcessStartInfo(Needs.Mosquitto, ["-c", file]) { RedirectStandardError = true })!;
         await WaitForPortAsync(process, port);
         _ = process.StandardError.BaseStream.CopyToAsync(Stream.Null);
         return new Mosquitto(process, folder, port);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using IoT.Cep.Extensibility;
+using MQTTnet.Protocol;
 
 namespace IoT.Cep;
 
@@ -65,6 +66,62 @@ public sealed class MqttPublishTests
         Assert.DoesNotContain(error.Message, char.IsControl);
         Assert.Equal(0, broker.Broker.Received);
         await sink.SendAsync(("a", "1"), ("a", "3"));
+        Assert.Equal(2, broker.Broker.Received);
+    }
+
+    [Fact]
+    public async Task A_connection_that_was_never_declared_fails_the_start_and_a_broker_that_is_away_does_not()
+    {
+        var alert = new[] { new Alert("7", 1) };
+        await using var wrong = new CepEngine();
+        wrong.From(Source.FromMemory<Alert>(alert, new long[1])).To(Mqtt.Publish(a => a.Building, AlertJson.Default.Alert, connection: "plant"));
+        var error = await Assert.ThrowsAsync<SinkConfigurationException>(() => wrong.StartAsync());
+        Assert.Contains("Query 'mqtt plant' can't write to its sink 'mqtt plant'. There is no MQTT connection 'plant'; declare it", error.Message, StringComparison.Ordinal);
+
+        await using var away = new CepEngine(new CepEngineOptions { DrainTimeout = TimeSpan.FromMilliseconds(1) });
+        away.Mqtt(o => o.Port = 1);
+        away.From(Source.FromMemory<Alert>(alert, new long[1])).To(Mqtt.Publish(a => a.Building, AlertJson.Default.Alert));
+        await away.StartAsync();
+    }
+
+    [Theory]
+    [InlineData(MqttPubAckReasonCode.NotAuthorized, 1, 1)]
+    [InlineData(MqttPubAckReasonCode.QuotaExceeded, 0, 2)]
+    [InlineData(MqttPubAckReasonCode.UnspecifiedError, 0, 2)]
+    public async Task What_the_broker_acknowledged_is_not_sent_again_when_another_message_fails(MqttPubAckReasonCode answer, int deadLetters, int sent)
+    {
+        // The 21st: in the second window, behind messages of its own window.
+        await using var broker = await RefusingBroker.StartAsync(
+            (topic, time) => topic == "t/20" && (time == 1 || deadLetters > 0) ? answer : MqttPubAckReasonCode.Success);
+        await using var engine = new CepEngine();
+        engine.Mqtt(o => o.Port = broker.Port);
+        var query = engine.From(Source.FromMemory<int>(Enumerable.Range(0, 50).ToArray(), new long[50])).To(Mqtt.Publish<int>(i => $"t/{i}", i => $"{i}"));
+        await engine.RunAsync().WaitAsync(Collector.Patience);
+
+        Assert.Equal((50L - deadLetters, (long)deadLetters), (query.Sink!.Written, query.Sink.Rejected));
+        Assert.Equal(sent, broker.Received.Count(topic => topic == "t/20"));
+        var acknowledged = broker.Received.Where(topic => int.Parse(topic[2..], null) is < 16 or >= 32);
+        Assert.Equal(acknowledged.Distinct(), acknowledged);
+        Assert.Equal(50, broker.Received.Distinct().Count());
+        if (answer != MqttPubAckReasonCode.UnspecifiedError)
+        {
+            // With the connection the acknowledgements of its own window are gone; else it alone goes again.
+            Assert.Equal(49 + sent, broker.Received.Count);
+        }
+    }
+
+    [Fact]
+    public async Task A_result_that_was_taken_back_is_not_published()
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        await using var sink = await Publisher.OpenAsync(RunningTransport.To(broker.Port));
+        await sink.WriteAsync(
+            new SinkBatch<(string, string)>
+            {
+                Events = new[] { ("a", "1"), ("a", "2"), ("a", "3") },
+                Ticks = new long[3],
+                Kinds = new[] { EventKind.Insert, EventKind.Retract, EventKind.Update },
+            }, CancellationToken.None);
         Assert.Equal(2, broker.Broker.Received);
     }
 

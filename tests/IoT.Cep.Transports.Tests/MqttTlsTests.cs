@@ -47,14 +47,9 @@ internal sealed class TestAuthority : IDisposable
 
 public sealed class MqttTlsTests
 {
-    [Fact]
+    [MosquittoFact]
     public async Task Password_and_client_certificate_reach_mosquitto_over_tls()
     {
-        if (!Mosquitto.IsInstalled)
-        {
-            return;
-        }
-
         using var authority = new TestAuthority();
         var server = authority.Sign("localhost");
         var client = authority.Sign("client");

@@ -1,34 +1,16 @@
+using System.Reflection;
+using Xunit.Sdk;
+
 namespace IoT.Cep;
 
 public sealed class MqttTransportTests
 {
-    public static TheoryData<bool, MqttProtocol, MqttQualityOfService> Everywhere()
-    {
-        var rows = new TheoryData<bool, MqttProtocol, MqttQualityOfService>();
-        foreach (bool embedded in new[] { true, false })
-        {
-            foreach (var protocol in Enum.GetValues<MqttProtocol>())
-            {
-                foreach (var qualityOfService in Enum.GetValues<MqttQualityOfService>())
-                {
-                    rows.Add(embedded, protocol, qualityOfService);
-                }
-            }
-        }
-
-        return rows;
-    }
-
     [Theory]
-    [MemberData(nameof(Everywhere))]
+    [Brokers(embedded: true)]
+    [Brokers(embedded: false)]
     public async Task Messages_arrive_in_order_with_their_topics(bool embedded, MqttProtocol protocol, MqttQualityOfService qualityOfService)
     {
-        if (await StartAsync(embedded) is not { } broker)
-        {
-            return;
-        }
-
-        await using (broker)
+        await using (var broker = await StartAsync(embedded))
         {
             var connections = RunningTransport.To(broker.Port, o => o.ProtocolVersion = protocol);
             await using var source = await RunningTransport.StartAsync(new Collector(), connections, "city/+/temp", qualityOfService);
@@ -44,15 +26,11 @@ public sealed class MqttTransportTests
     }
 
     [Theory]
-    [MemberData(nameof(Everywhere))]
+    [Brokers(embedded: true, acknowledged: true)]
+    [Brokers(embedded: false, acknowledged: true)]
     public async Task Unacknowledged_messages_return_to_a_restarted_source(bool embedded, MqttProtocol protocol, MqttQualityOfService qualityOfService)
     {
-        if (qualityOfService == MqttQualityOfService.AtMostOnce || await StartAsync(embedded) is not { } broker)
-        {
-            return;
-        }
-
-        await using (broker)
+        await using (var broker = await StartAsync(embedded))
         {
             var connections = RunningTransport.To(broker.Port, o => (o.ProtocolVersion, o.ClientId) = (protocol, "unit"));
             await using var sink = await Publisher.OpenAsync(connections, qualityOfService);
@@ -70,15 +48,11 @@ public sealed class MqttTransportTests
     }
 
     [Theory]
-    [MemberData(nameof(Everywhere))]
+    [Brokers(embedded: true, acknowledged: true)]
+    [Brokers(embedded: false, acknowledged: true)]
     public async Task A_redelivery_of_what_was_taken_is_counted_and_acknowledged_later(bool embedded, MqttProtocol protocol, MqttQualityOfService qualityOfService)
     {
-        if (qualityOfService == MqttQualityOfService.AtMostOnce || await StartAsync(embedded) is not { } broker)
-        {
-            return;
-        }
-
-        await using (broker)
+        await using (var broker = await StartAsync(embedded))
         {
             await using var proxy = new CuttableProxy(broker.Port);
             var connections = RunningTransport.To(proxy.Port, o => (o.ProtocolVersion, o.ClientId) = (protocol, "unit"));
@@ -134,14 +108,9 @@ public sealed class MqttTransportTests
         Assert.Equal("hello", (await source.Collector.NextAsync()).Text);
     }
 
-    [Fact]
+    [MosquittoFact]
     public async Task A_source_reconnects_when_mosquitto_comes_back()
     {
-        if (!Mosquitto.IsInstalled)
-        {
-            return;
-        }
-
         var broker = await Mosquitto.StartAsync();
         var connections = RunningTransport.To(broker.Port);
         await using var source = await RunningTransport.StartAsync(new Collector(), connections, "a");
@@ -204,6 +173,26 @@ public sealed class MqttTransportTests
         Assert.Equal("1", (await two.Collector.NextAsync()).Text);
     }
 
-    private static async Task<IBroker?> StartAsync(bool embedded) =>
-        embedded ? await EmbeddedBroker.StartAsync() : Mosquitto.IsInstalled ? await Mosquitto.StartAsync() : null;
+    private static async Task<IBroker> StartAsync(bool embedded) => embedded ? await EmbeddedBroker.StartAsync() : await Mosquitto.StartAsync();
+}
+
+/// <summary>Each protocol and QoS at the embedded broker, or at mosquitto, which may not be there.</summary>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+internal sealed class BrokersAttribute : DataAttribute
+{
+    private readonly bool _embedded;
+    private readonly bool _acknowledged;
+
+    public BrokersAttribute(bool embedded, bool acknowledged = false)
+    {
+        _embedded = embedded;
+        _acknowledged = acknowledged;
+        Skip = embedded ? null : Needs.WithoutMosquitto;
+    }
+
+    public override IEnumerable<object[]> GetData(MethodInfo testMethod) =>
+        from protocol in Enum.GetValues<MqttProtocol>()
+        from qualityOfService in Enum.GetValues<MqttQualityOfService>()
+        where !_acknowledged || qualityOfService != MqttQualityOfService.AtMostOnce
+        select new object[] { _embedded, protocol, qualityOfService };
 }

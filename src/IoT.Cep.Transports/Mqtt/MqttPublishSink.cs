@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.ExceptionServices;
 using IoT.Cep.Extensibility;
 using MQTTnet;
 using MQTTnet.Protocol;
@@ -7,8 +8,8 @@ namespace IoT.Cep;
 
 /// <summary>
 /// Publishes results. A batch is checked and encoded as a whole before the first message leaves, so that a rejected row leaves
-/// nothing half done; then messages are sent with a window of unacknowledged ones. A connection that was lost is made again by
-/// the next attempt.
+/// nothing half done; then messages are sent with a window of unacknowledged ones. What the broker has acknowledged is not sent again when another
+/// message fails. A connection that was lost is made again by the next attempt.
 /// </summary>
 /// <typeparam name="T">The result's type.</typeparam>
 internal sealed class MqttPublishSink<T>(
@@ -35,6 +36,20 @@ internal sealed class MqttPublishSink<T>(
     public bool IsDurable => qualityOfService != MqttQualityOfService.AtMostOnce;
 
     public bool UsesIdentity => false;
+
+    public ValueTask CheckAsync(SinkContext context, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        try
+        {
+            MqttConnectionExtensions.Resolve(context.Connections, connection);
+            return ValueTask.CompletedTask;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new SinkConfigurationException(error.Message, error);
+        }
+    }
 
     public async ValueTask OpenAsync(SinkContext context, CancellationToken stop)
     {
@@ -73,7 +88,7 @@ internal sealed class MqttPublishSink<T>(
             throw new InvalidOperationException("The sink was not opened.");
         }
 
-        Encode(batch.Events.Span, _options.MaxPayloadBytes);
+        Encode(batch, _options.MaxPayloadBytes);
         if (_client is not { IsConnected: true })
         {
             await ConnectAsync(_options, _context, stop).ConfigureAwait(false);
@@ -83,7 +98,7 @@ internal sealed class MqttPublishSink<T>(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop);
         for (int start = 0; start < _messages.Count; start += _window)
         {
-            await SendWindowAsync(_client!, start, Math.Min(_window, _messages.Count - start), either.Token).ConfigureAwait(false);
+            await SendWindowAsync(batch, start, Math.Min(_window, _messages.Count - start), either.Token).ConfigureAwait(false);
         }
     }
 
@@ -130,12 +145,20 @@ internal sealed class MqttPublishSink<T>(
         _client = await new MqttConnector(options).ConnectAsync(clientId, cleanStart: true, context.TimeProvider, stop).ConfigureAwait(false);
     }
 
-    private void Encode(ReadOnlySpan<T> results, int maxPayloadBytes)
+    private void Encode(SinkBatch<T> batch, int maxPayloadBytes)
     {
+        var results = batch.Events.Span;
+        var kinds = batch.Kinds.Span;
         _messages.Clear();
         _payloads.ResetWrittenCount();
         for (int row = 0; row < results.Length; row++)
         {
+            if (!kinds.IsEmpty && kinds[row] == EventKind.Retract)
+            {
+                // What was published can't be unsaid.
+                continue;
+            }
+
             int start = _payloads.WrittenCount;
             string name = Call(results[row], row);
             if (MqttTopic.Problem(name) is { } problem)
@@ -173,27 +196,57 @@ internal sealed class MqttPublishSink<T>(
         }
     }
 
-    private async Task SendWindowAsync(IMqttClient client, int start, int count, CancellationToken stop)
+    private async Task SendWindowAsync(SinkBatch<T> batch, int start, int count, CancellationToken stop)
     {
         for (int i = 0; i < count; i++)
         {
-            _sent[i] = client.PublishAsync(_messages[start + i].Message, stop);
+            _sent[i] = _client!.PublishAsync(_messages[start + i].Message, stop);
         }
 
         // All are awaited before a failure is told: nothing of this attempt runs on beside the next one.
-        await Task.WhenAll(_sent.AsSpan(0, count)).ConfigureAwait(false);
+        Task all = Task.WhenAll(_sent.AsSpan(0, count));
+        await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Exception? failure = null;
         for (int i = 0; i < count; i++)
         {
-            var result = await _sent[i].ConfigureAwait(false);
-            switch (result.ReasonCode)
+            // A refusal goes first: its message leaves the batch, and what else went wrong will show again.
+            var failed = Failure(_sent[i], _messages[start + i].Row);
+            failure = failed is SinkRejectedException ? failed : failure ?? failed;
+        }
+
+        if (failure is not null)
+        {
+            MarkAcknowledged(batch, start, count);
+            ExceptionDispatchInfo.Throw(failure);
+        }
+    }
+
+    /// <summary>All of the earlier windows are with the broker, and those of this one that did not fail.</summary>
+    private void MarkAcknowledged(SinkBatch<T> batch, int start, int count)
+    {
+        for (int i = 0; i < start + count; i++)
+        {
+            if (i < start || Failure(_sent[i - start], _messages[i].Row) is null)
             {
-                case MqttClientPublishReasonCode.Success or MqttClientPublishReasonCode.NoMatchingSubscribers:
-                    continue;
-                case MqttClientPublishReasonCode.TopicNameInvalid or MqttClientPublishReasonCode.PayloadFormatInvalid or MqttClientPublishReasonCode.NotAuthorized:
-                    throw new SinkRejectedException(_messages[start + i].Row, $"The broker refused the message: {result.ReasonCode}.");
-                default:
-                    throw new MqttRefusedException($"The broker refused a message: {result.ReasonCode}.");
+                batch.MarkWritten(_messages[i].Row);
             }
         }
+    }
+
+    /// <summary>Why a message that was sent is not with the broker, or null where it is.</summary>
+    private static Exception? Failure(Task<MqttClientPublishResult> sent, int row)
+    {
+        if (!sent.IsCompletedSuccessfully)
+        {
+            return sent.Exception?.InnerException ?? new OperationCanceledException("The broker did not acknowledge a message in time.");
+        }
+
+        return sent.Result.ReasonCode switch
+        {
+            MqttClientPublishReasonCode.Success or MqttClientPublishReasonCode.NoMatchingSubscribers => null,
+            var code and (MqttClientPublishReasonCode.TopicNameInvalid or MqttClientPublishReasonCode.PayloadFormatInvalid or MqttClientPublishReasonCode.NotAuthorized) =>
+                new SinkRejectedException(row, $"The broker refused the message: {code}."),
+            var code => new MqttRefusedException($"The broker refused a message: {code}."),
+        };
     }
 }

@@ -32,6 +32,9 @@ internal static partial class Log
     [LoggerMessage(10, LogLevel.Error, "Sink {Sink} failed for good")]
     internal static partial void SinkFailed(ILogger logger, Exception error, string sink);
 
+    [LoggerMessage(11, LogLevel.Warning, "Sink {Sink} of query {Query} could not be checked now and will be opened all the same: {Detail}")]
+    internal static partial void SinkNotChecked(ILogger logger, string sink, string query, string detail);
+
     [LoggerMessage(8, LogLevel.Error, "Shard {Stage} failed")]
     internal static partial void StageFailed(ILogger logger, Exception error, string stage);
 }

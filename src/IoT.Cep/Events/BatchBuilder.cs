@@ -91,30 +91,6 @@ internal sealed class BatchBuilder<T> : IDisposable
         }
     }
 
-    /// <summary>Takes one event out.</summary>
-    internal void RemoveAt(int index)
-    {
-        int behind = Count - index - 1;
-        Remove(Events, index, behind);
-        Remove(Ticks, index, behind);
-        if (_hasIds)
-        {
-            Remove(Ids, index, behind);
-        }
-
-        if (_hasKinds)
-        {
-            Remove(Kinds, index, behind);
-        }
-
-        if (_hasGroups)
-        {
-            Remove(Groups, index, behind);
-        }
-
-        Count--;
-    }
-
     /// <summary>Forgets the events, and lets go of what they refer to.</summary>
     internal void Clear()
     {
@@ -140,9 +116,6 @@ internal sealed class BatchBuilder<T> : IDisposable
         Pooled.Return(ref Groups, 0);
         Count = 0;
     }
-
-    private static void Remove<TColumn>(TColumn[] column, int index, int behind) =>
-        column.AsSpan(index + 1, behind).CopyTo(column.AsSpan(index));
 
     private static void CopyOrClear<TColumn>(ReadOnlySpan<TColumn> from, TColumn[] to, bool has, int start, int length)
     {

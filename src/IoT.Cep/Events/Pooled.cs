@@ -8,12 +8,21 @@ internal static class Pooled
 {
     private static long _outstanding;
 
+    [ThreadStatic]
+    private static long _outstandingHere;
+
     /// <summary>How many buffers are out.</summary>
     internal static long Outstanding => Volatile.Read(ref _outstanding);
+
+    /// <summary>
+    /// How many buffers this thread rented beyond those it returned: what runs on one thread is accounted for exactly, whatever others do meanwhile.
+    /// </summary>
+    internal static long OutstandingHere => _outstandingHere;
 
     internal static T[] Rent<T>(int length)
     {
         Interlocked.Increment(ref _outstanding);
+        _outstandingHere++;
         return ArrayPool<T>.Shared.Rent(length);
     }
 
@@ -33,6 +42,7 @@ internal static class Pooled
         ArrayPool<T>.Shared.Return(buffer);
         buffer = [];
         Interlocked.Decrement(ref _outstanding);
+        _outstandingHere--;
     }
 
     /// <summary>Makes a scratch column as long as a batch; what it held is forgotten.</summary>

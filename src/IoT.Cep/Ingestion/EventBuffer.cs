@@ -13,17 +13,20 @@ public sealed class EventBuffer<T>(StringPool strings, int capacity = EventBuffe
     public const int DefaultCapacity = 1024;
 
     private T[] _events = ArrayPool<T>.Shared.Rent(capacity);
-    private int _count;
+
+    // What is waiting stands between these; dropping the oldest moves the start, so that nothing is copied for it.
+    private int _start;
+    private int _end;
     private int _messageStart;
 
     /// <summary>The pool of repeated strings (device names, units): bounded, so it can't be filled by hostile names.</summary>
     public StringPool Strings => strings;
 
     /// <summary>How many events are waiting.</summary>
-    public int Count => _count;
+    public int Count => _end - _start;
 
     /// <summary>How many events the current message gave so far.</summary>
-    public int MessageCount => _count - _messageStart;
+    public int MessageCount => _end - _messageStart;
 
     /// <summary>Why the current message was rejected; null where it was not.</summary>
     public DeadLetterReason? Rejection { get; private set; }
@@ -35,19 +38,19 @@ public sealed class EventBuffer<T>(StringPool strings, int capacity = EventBuffe
     public long ReceivedTicks { get; private set; }
 
     /// <summary>The waiting events.</summary>
-    public ReadOnlySpan<T> Events => _events.AsSpan(0, _count);
+    public ReadOnlySpan<T> Events => _events.AsSpan(_start, _end - _start);
 
     /// <summary>Adds an event.</summary>
     /// <param name="value">The event.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(in T value)
     {
-        if (_count == _events.Length)
+        if (_end == _events.Length)
         {
             Grow();
         }
 
-        _events[_count++] = value;
+        _events[_end++] = value;
     }
 
     /// <summary>Rejects the current message whole: its events are taken back and it becomes a dead letter.</summary>
@@ -64,23 +67,27 @@ public sealed class EventBuffer<T>(StringPool strings, int capacity = EventBuffe
     /// <param name="receivedTicks">When it was received: 100 ns ticks since 1970-01-01 UTC.</param>
     public void BeginMessage(long receivedTicks)
     {
-        _messageStart = _count;
+        _messageStart = _end;
         Rejection = null;
         ReceivedTicks = receivedTicks;
     }
 
     internal void RemoveFirst(int count)
     {
-        _events.AsSpan(count, _count - count).CopyTo(_events);
-        _messageStart = Math.Max(0, _messageStart - count);
-        Truncate(_count - count);
+        if (RuntimeHelpers.IsReferenceOrContainsReferences<T>())
+        {
+            _events.AsSpan(_start, count).Clear();
+        }
+
+        _start += count;
+        _messageStart = Math.Max(_start, _messageStart);
     }
 
     /// <summary>Forgets all events.</summary>
     public void Clear()
     {
-        Truncate(0);
-        _messageStart = 0;
+        Truncate(_start);
+        (_start, _end, _messageStart) = (0, 0, 0);
     }
 
     /// <summary>Returns the column to its pool.</summary>
@@ -91,22 +98,34 @@ public sealed class EventBuffer<T>(StringPool strings, int capacity = EventBuffe
         _events = [];
     }
 
-    private void Truncate(int count)
+    private void Truncate(int end)
     {
         if (RuntimeHelpers.IsReferenceOrContainsReferences<T>())
         {
-            _events.AsSpan(count, _count - count).Clear();
+            _events.AsSpan(end, _end - end).Clear();
         }
 
-        _count = count;
+        _end = end;
     }
 
+    /// <summary>Where at least half of the column is free in front, what waits moves there: dropping has paid for it. Else the column doubles.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Grow()
     {
-        var larger = ArrayPool<T>.Shared.Rent(Math.Max(_events.Length * 2, 16));
-        _events.AsSpan(0, _count).CopyTo(larger);
-        ArrayPool<T>.Shared.Return(_events, RuntimeHelpers.IsReferenceOrContainsReferences<T>());
-        _events = larger;
+        var waiting = _events.AsSpan(_start, _end - _start);
+        bool moves = _start > 0 && _start >= waiting.Length;
+        var target = moves ? _events : ArrayPool<T>.Shared.Rent(Math.Max(waiting.Length * 2, 16));
+        waiting.CopyTo(target);
+        if (!moves)
+        {
+            ArrayPool<T>.Shared.Return(_events, RuntimeHelpers.IsReferenceOrContainsReferences<T>());
+            _events = target;
+        }
+        else if (RuntimeHelpers.IsReferenceOrContainsReferences<T>())
+        {
+            waiting.Clear();
+        }
+
+        (_start, _end, _messageStart) = (0, waiting.Length, _messageStart - _start);
     }
 }

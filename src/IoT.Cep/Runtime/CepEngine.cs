@@ -117,7 +117,10 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
 
     /// <summary>Starts sources, shards and sinks.</summary>
     /// <param name="cancellationToken">Gives up starting.</param>
-    public Task StartAsync(CancellationToken cancellationToken = default) => _life.StartAsync();
+    /// <exception cref="SinkConfigurationException">
+    /// A sink can never work as it is set up; the message names query, sink and remedy. Nothing was started, and the call may be made again.
+    /// </exception>
+    public Task StartAsync(CancellationToken cancellationToken = default) => _life.StartAsync(cancellationToken);
 
     /// <summary>Holds the sources back: no event is taken, and idle time stands still.</summary>
     public void Pause() => _life.Pause();
@@ -138,10 +141,20 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
 
     /// <summary>Starts, waits until every source has ended or the token is cancelled, and drains.</summary>
     /// <param name="cancellationToken">Ends the sources early.</param>
+    /// <exception cref="SinkConfigurationException">A sink can never work as it is set up; nothing was started.</exception>
     /// <exception cref="AggregateException">A query failed, or a sink could not write all it was given.</exception>
     public async Task RunAsync(CancellationToken cancellationToken = default)
     {
-        await StartAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Ended before it began: nothing was accepted that would have to be finished.
+            return;
+        }
+
         await Task.WhenAny(Completion, Task.Delay(Timeout.InfiniteTimeSpan, Clock, cancellationToken)).ConfigureAwait(false);
         await DrainAsync(CancellationToken.None).ConfigureAwait(false);
         if (Completion.IsFaulted)

@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 /// <summary>Starting, pausing and stopping an engine: sources first, then stage by stage the way data flows, then sinks.</summary>
@@ -43,9 +45,9 @@ internal sealed class EngineLife : IDisposable
     /// <summary>Cancelled when even waiting for sinks is given up.</summary>
     internal CancellationToken Abandoned => _abandon.Token;
 
-    internal async Task StartAsync()
+    internal async Task StartAsync(CancellationToken stop)
     {
-        await _changing.WaitAsync().ConfigureAwait(false);
+        await _changing.WaitAsync(stop).ConfigureAwait(false);
         try
         {
             if (_stopped)
@@ -58,6 +60,8 @@ internal sealed class EngineLife : IDisposable
                 return;
             }
 
+            var queries = _engine.Queries;
+            await CheckSinksAsync(queries, stop).ConfigureAwait(false);
             _started = true;
             foreach (var stage in _engine.Stages.Loops)
             {
@@ -66,7 +70,7 @@ internal sealed class EngineLife : IDisposable
 
             foreach (var query in _engine.Queries)
             {
-                Run(query);
+                Run(query, isChecked: queries.Contains(query));
             }
 
             foreach (var (ingress, isDeadLetters) in _engine.Ingresses)
@@ -84,12 +88,24 @@ internal sealed class EngineLife : IDisposable
         }
     }
 
+    /// <summary>Nothing runs yet, so whoever mends what is wrong can start again.</summary>
+    private static async Task CheckSinksAsync(IEnumerable<Query> queries, CancellationToken stop)
+    {
+        var found = await Task.WhenAll(queries.Select(q => q.Worker?.CheckAsync(stop)).OfType<Task<SinkConfigurationException?>>()).ConfigureAwait(false);
+        var errors = found.OfType<SinkConfigurationException>().ToList();
+        if (errors.Count > 0)
+        {
+            throw errors.Count == 1 ? errors[0] : new SinkConfigurationException(
+                string.Join(Environment.NewLine, errors.Select(error => error.Message)), new AggregateException(errors));
+        }
+    }
+
     /// <summary>A source that was declared after the start runs when its first query is there to take its events.</summary>
     internal void OnQueryAdded(Query query)
     {
         if (_started)
         {
-            Run(query);
+            Run(query, isChecked: false);
             foreach (var (ingress, isDeadLetters) in _engine.Ingresses.Where(i => query.Plan.Inputs.Contains(i.Ingress)))
             {
                 Run(ingress, isDeadLetters);
@@ -236,7 +252,7 @@ internal sealed class EngineLife : IDisposable
         }
     }
 
-    private void Run(Query query)
+    private void Run(Query query, bool isChecked)
     {
         if (query.Worker is { } worker)
         {
@@ -246,6 +262,11 @@ internal sealed class EngineLife : IDisposable
                 {
                     try
                     {
+                        if (!isChecked && await worker.CheckAsync(_abandon.Token).ConfigureAwait(false) is { } wrong)
+                        {
+                            throw wrong;
+                        }
+
                         await worker.RunAsync(_abandon.Token).ConfigureAwait(false);
                     }
                     catch (Exception error) when (error is not OperationCanceledException and not OutOfMemoryException)

@@ -11,7 +11,7 @@ public enum QueryState
     /// <summary>Its input ended and all results were given out.</summary>
     Completed,
 
-    /// <summary>The user's code threw; see <see cref="Query.Error"/>.</summary>
+    /// <summary>The user's code threw, or its sink can't work; see <see cref="Query.Error"/>. It stays so when it is taken out.</summary>
     Failed,
 
     /// <summary>It was taken out of the engine.</summary>
@@ -89,5 +89,5 @@ public sealed class Query : IDisposable
 
     internal void OnCompleted() => State = State == QueryState.Active ? QueryState.Completed : State;
 
-    internal void OnRemoved() => State = QueryState.Removed;
+    internal void OnRemoved() => State = State == QueryState.Failed ? State : QueryState.Removed;
 }

@@ -44,15 +44,28 @@ public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
     /// <summary>Whether results should carry their identity.</summary>
     bool UsesIdentity { get; }
 
+    /// <summary>
+    /// Looks for what no later attempt can heal (a table that does not fit, a connection that was never declared), before anything runs, and throws
+    /// <see cref="SinkConfigurationException"/> for it: the engine does not start. Any other exception is left to <see cref="OpenAsync"/>, which is
+    /// tried again: a file that is locked or a broker that is away now must not fail the start. By default nothing is looked at.
+    /// </summary>
+    /// <remarks>
+    /// Changes nothing, does not wait for a network, and leaves nothing open. For a query declared after the start it is called on the sink's loop,
+    /// and what it throws fails that query alone.
+    /// </remarks>
+    /// <param name="context">Clock, connections, log, and what results will come.</param>
+    /// <param name="stop">Gives up.</param>
+    ValueTask CheckAsync(SinkContext context, CancellationToken stop) => ValueTask.CompletedTask;
+
     /// <summary>Connects. Throwing means: try again later, with backoff.</summary>
     /// <param name="context">Clock, connections, log, and what results will come.</param>
     /// <param name="stop">Gives up.</param>
     ValueTask OpenAsync(SinkContext context, CancellationToken stop);
 
     /// <summary>
-    /// Writes a batch as a whole: when it returns, all of it is in place. Throws <see cref="SinkRejectedException"/> for a row
-    /// that can never be written (it becomes a dead letter, the others are tried again); any other exception means: try the
-    /// whole batch again later, so the sink must leave nothing half done.
+    /// Writes a batch: when it returns, all of it is in place. Throws <see cref="SinkRejectedException"/> for a row
+    /// that can never be written (it becomes a dead letter; the rows before it and those behind it are given again as two batches); any other exception
+    /// means: try again later. Either way the sink leaves nothing half done, or says by <see cref="SinkBatch{T}.MarkWritten"/> which rows are in place.
     /// </summary>
     /// <param name="batch">The results.</param>
     /// <param name="stop">Gives up.</param>
@@ -63,6 +76,8 @@ public interface IAsyncSink<T> : ISink<T>, IAsyncDisposable
 /// <typeparam name="T">The result's type.</typeparam>
 public sealed class SinkBatch<T>
 {
+    private bool[]? _written;
+
     /// <summary>The results.</summary>
     public ReadOnlyMemory<T> Events { get; init; }
 
@@ -72,8 +87,27 @@ public sealed class SinkBatch<T>
     /// <summary>Their identities; empty where they have none or the sink does not use them.</summary>
     public ReadOnlyMemory<ResultId> Ids { get; init; }
 
+    /// <summary>
+    /// Whether each is new, replaces the result of its identity, or takes it back; empty where all are new. A store that acts on identities upserts
+    /// the first two and deletes at the third.
+    /// </summary>
+    public ReadOnlyMemory<EventKind> Kinds { get; init; }
+
     /// <summary>How many results.</summary>
     public int Length => Events.Length;
+
+    /// <summary>
+    /// A row is in place: should this write fail in the end, it counts as written and is not given again. For sinks that can't write a batch as a whole,
+    /// such as one that sends messages; the others have no need of it.
+    /// </summary>
+    /// <param name="row">The row's index in this batch.</param>
+    public void MarkWritten(int row)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Length, nameof(row));
+        (_written ??= new bool[Length])[row] = true;
+    }
+
+    internal bool IsWritten(int row) => _written is not null && _written[row];
 }
 
 /// <summary>A row that a sink can never write.</summary>
@@ -90,4 +124,18 @@ public sealed class SinkRejectedException : Exception
 
     /// <summary>The row's index in the batch.</summary>
     public int Row { get; }
+}
+
+/// <summary>A sink is set up in a way that can never work: the engine does not start with it.</summary>
+#pragma warning disable CA1032 // without the remedy it helps nobody
+public sealed class SinkConfigurationException : Exception
+#pragma warning restore CA1032
+{
+    /// <summary>Refuses a configuration.</summary>
+    /// <param name="message">What is wrong and what to do about it; the engine puts the query's and the sink's name in front.</param>
+    /// <param name="inner">The store's own error.</param>
+    public SinkConfigurationException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
 }

@@ -9,6 +9,9 @@ internal interface ISinkWorker : IBounded, IAsyncDisposable
 
     SinkStatistics Statistics { get; }
 
+    /// <summary>What is wrong with the sink's configuration, or null; trouble that may pass is not.</summary>
+    Task<SinkConfigurationException?> CheckAsync(CancellationToken stop);
+
     Task RunAsync(CancellationToken abandon);
 
     /// <summary>No more will come; the loop ends when all is written.</summary>
@@ -50,6 +53,10 @@ internal sealed class SinkWorker<T>(
     private bool _completed;
     private long _written;
     private long _rejected;
+
+    // Of those that are being written: runs of rows still to do, the first on top, and how many are done.
+    private readonly Stack<(int From, int To)> _todo = new();
+    private int _settled;
     private long _retries;
     private string? _lastError;
 
@@ -74,7 +81,7 @@ internal sealed class SinkWorker<T>(
         {
             lock (_gate)
             {
-                return new SinkStatistics(Name, _written, _rejected, _filling.Columns.Count + _writing.Columns.Count, _retries, _lastError);
+                return new SinkStatistics(Name, _written, _rejected, _filling.Columns.Count + _writing.Columns.Count - _settled, _retries, _lastError);
             }
         }
     }
@@ -147,6 +154,24 @@ internal sealed class SinkWorker<T>(
         Wake();
     }
 
+    public async Task<SinkConfigurationException?> CheckAsync(CancellationToken stop)
+    {
+        try
+        {
+            await sink.CheckAsync(context, stop).ConfigureAwait(false);
+            return null;
+        }
+        catch (SinkConfigurationException error)
+        {
+            return new SinkConfigurationException($"Query '{query.Name}' can't write to its sink '{Name}'. {error.Message}", error);
+        }
+        catch (Exception error) when (!stop.IsCancellationRequested && error is not OutOfMemoryException)
+        {
+            Log.SinkNotChecked(engine.Logger, Name, query.Name, SafeText.Escape(error.Message));
+            return null;
+        }
+    }
+
     public async Task RunAsync(CancellationToken abandon)
     {
         if (!await RetryAsync(async stop => await sink.OpenAsync(context, stop).ConfigureAwait(false), abandon).ConfigureAwait(false))
@@ -167,6 +192,7 @@ internal sealed class SinkWorker<T>(
                 _writing.Marks.Clear();
                 _writing.Columns.Clear();
                 _writing.Columns.Begin(0);
+                _settled = 0;
             }
         }
     }
@@ -224,48 +250,88 @@ internal sealed class SinkWorker<T>(
 
     private async Task WriteAsync(CancellationToken abandon)
     {
-        while (_writing.Columns.Count > 0)
+        _todo.Push((0, _writing.Columns.Count));
+        while (_todo.Count > 0)
         {
-            try
-            {
-                await RetryAsync(async stop => await sink.WriteAsync(Batch(), stop).ConfigureAwait(false), abandon).ConfigureAwait(false);
-                lock (_gate)
-                {
-                    _written += _writing.Columns.Count;
-                }
-
-                return;
-            }
-            catch (SinkRejectedException error) when (IsOfThisBatch(error))
-            {
-                Reject(error);
-            }
+            await RetryAsync(WriteNextAsync, abandon).ConfigureAwait(false);
         }
     }
 
-    private SinkBatch<T> Batch()
+    /// <summary>Tries one run of rows. What is left of it after a failure is pushed back; only a rejected row leaves it for good.</summary>
+    private async Task WriteNextAsync(CancellationToken stop)
     {
-        var columns = _writing.Columns;
-        bool hasIds = !columns.Batch.Ids.IsEmpty;
-        return new SinkBatch<T>
+        if (!_todo.TryPop(out var run))
         {
-            Events = columns.Events.AsMemory(0, columns.Count),
-            Ticks = columns.Ticks.AsMemory(0, columns.Count),
-            Ids = hasIds ? columns.Ids.AsMemory(0, columns.Count) : default,
-        };
+            return;
+        }
+
+        var batch = Batch(run.From, run.To);
+        try
+        {
+            await sink.WriteAsync(batch, stop).ConfigureAwait(false);
+            Settle(batch.Length);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            int? rejected = error is SinkRejectedException { Row: var row } && (uint)row < (uint)batch.Length && !batch.IsWritten(row) ? row : null;
+            PushBack(run.From, batch, rejected);
+            if (rejected is null)
+            {
+                throw;
+            }
+
+            engine.AddDeadLetter(DeadLetterReason.SinkRejected, Name, error.Message, batch.Events.Span[rejected.Value]);
+        }
     }
 
-    /// <summary>A sink that rejects a row that it was not given is mistaken: the batch is tried again.</summary>
-    private bool IsOfThisBatch(Exception error) => error is SinkRejectedException rejected && (uint)rejected.Row < (uint)_writing.Columns.Count;
+    /// <summary>
+    /// The rows that are neither written nor rejected, in runs: what stands before a rejected row is likely to be good, so k rejected rows cost at most 2k
+    /// tries more, and a sink that goes row by row writes none more than twice.
+    /// </summary>
+    private void PushBack(int from, SinkBatch<T> batch, int? rejected)
+    {
+        int left = 0;
+        for (int end = batch.Length; end > 0;)
+        {
+            int start = end;
+            while (start > 0 && start - 1 != rejected && !batch.IsWritten(start - 1))
+            {
+                start--;
+            }
 
-    private void Reject(SinkRejectedException error)
+            if (start < end)
+            {
+                _todo.Push((from + start, from + end));
+                left += end - start;
+            }
+
+            end = start - 1;
+        }
+
+        Settle(batch.Length - left - (rejected is null ? 0 : 1), rejected is null ? 0 : 1);
+    }
+
+    private void Settle(int written, int rejected = 0)
     {
         lock (_gate)
         {
-            engine.AddDeadLetter(DeadLetterReason.SinkRejected, Name, error.Message, _writing.Columns.Events[error.Row]);
-            _writing.Columns.RemoveAt(error.Row);
-            _rejected++;
+            _written += written;
+            _rejected += rejected;
+            _settled += written + rejected;
         }
+    }
+
+    private SinkBatch<T> Batch(int from, int to)
+    {
+        var columns = _writing.Columns;
+        var all = columns.Batch;
+        return new SinkBatch<T>
+        {
+            Events = columns.Events.AsMemory(from, to - from),
+            Ticks = columns.Ticks.AsMemory(from, to - from),
+            Ids = all.Ids.IsEmpty ? default : columns.Ids.AsMemory(from, to - from),
+            Kinds = all.Kinds.IsEmpty ? default : columns.Kinds.AsMemory(from, to - from),
+        };
     }
 
     /// <summary>Tries until it succeeds; false where it did not and nothing is left to do it for.</summary>
@@ -280,11 +346,11 @@ internal sealed class SinkWorker<T>(
                 _lastError = null;
                 return true;
             }
-            catch (Exception error) when (!IsOfThisBatch(error) && !abandon.IsCancellationRequested)
+            catch (Exception error) when (!abandon.IsCancellationRequested)
             {
                 _retries++;
                 _lastError = SafeText.Escape(error is SinkRejectedException rejected
-                    ? $"The sink rejected row {rejected.Row} of a batch of {_writing.Columns.Count}: {error.Message}" : error.Message);
+                    ? $"The sink rejected row {rejected.Row}, which is not in its batch: {error.Message}" : error.Message);
                 Log.SinkRetries(engine.Logger, Name, query.Name, delay, _lastError);
             }
 

@@ -37,22 +37,74 @@ internal static class StableHash
             return Fold((ulong)Unsafe.As<TKey, long>(ref key) ^ Prime0, Prime1);
         }
 
-        if (key is string text)
-        {
-            return OfBytes(MemoryMarshal.AsBytes(text.AsSpan()));
-        }
-
         // Equal values of these may print differently: 1.0 and 1.00, one instant with two offsets.
-        if (typeof(TKey) == typeof(decimal) || typeof(TKey) == typeof(DateTimeOffset))
+        if (typeof(TKey).IsPrimitive || typeof(TKey).IsEnum || typeof(TKey) == typeof(decimal) || typeof(TKey) == typeof(DateTimeOffset))
         {
-            return Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1);
+            return OfHashCode(key);
         }
 
-        // Primitive values hash alike in every process; tuples and records may mix a seed in, so their printed form is hashed.
-        return typeof(TKey).IsPrimitive || typeof(TKey).IsEnum
-            ? Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1)
-            : OfBytes(MemoryMarshal.AsBytes(((key is IFormattable value ? value.ToString(null, CultureInfo.InvariantCulture) : key.ToString()) ?? "").AsSpan()));
+        return OfObject(key);
     }
+
+    /// <summary>
+    /// The hash of a boxed key or of a tuple's part, the same as <see cref="Of"/>'s. Tuples and records may mix a seed into their own hash codes: of a
+    /// tuple the parts are hashed, of anything else the printed form, in no country's format.
+    /// </summary>
+    private static ulong OfObject(object? key)
+    {
+        switch (key)
+        {
+            case null:
+                return Prime2;
+            case string text:
+                return OfBytes(MemoryMarshal.AsBytes(text.AsSpan()));
+            case int number:
+                return Of(number);
+            case long number:
+                return Of(number);
+            case bool or char or byte or sbyte or short or ushort or uint or ulong or nint or nuint or float or double or decimal or DateTimeOffset or Enum:
+                return OfHashCode(key);
+            case ITuple tuple:
+                ulong hash = Prime2 ^ (ulong)tuple.Length;
+                for (int i = 0; i < tuple.Length; i++)
+                {
+                    hash = Fold(hash ^ OfObject(tuple[i]), Prime0);
+                }
+
+                return Fold(hash, Prime1);
+            default:
+                return OfBytes(MemoryMarshal.AsBytes((Printed(key) ?? "").AsSpan()));
+        }
+    }
+
+    /// <summary>A record prints its members in the thread's culture, whatever it is asked for; a saved key must find its group in any.</summary>
+    private static string? Printed(object key)
+    {
+        if (key is IFormattable value)
+        {
+            return value.ToString(null, CultureInfo.InvariantCulture);
+        }
+
+        var culture = CultureInfo.CurrentCulture;
+        if (ReferenceEquals(culture, CultureInfo.InvariantCulture))
+        {
+            return key.ToString();
+        }
+
+        CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+        try
+        {
+            return key.ToString();
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = culture;
+        }
+    }
+
+    // Primitive values hash alike in every process.
+    private static ulong OfHashCode<TKey>(TKey key)
+        where TKey : notnull => Fold((ulong)(uint)key.GetHashCode() ^ Prime0, Prime1);
 
     private static ulong OfBytes(ReadOnlySpan<byte> bytes)
     {

@@ -9,6 +9,8 @@ internal sealed record SourceNode<T>(CepEngine Owner, Ingress<T> Ingress, EventT
 
     internal override CepEngine Engine => Owner;
 
+    internal override object Origin => Ingress;
+
     internal override bool IsOrdered => Time.IsArrival || Time.MaxDisorder == TimeSpan.Zero;
 
     internal override void Build(Plan plan, Operator<T> next)

@@ -15,6 +15,9 @@ internal abstract record StreamNode<T>
     /// <summary>How many exchanges between shards lie upstream.</summary>
     internal virtual int Depth => 0;
 
+    /// <summary>What the stream's time comes from. Two streams of one origin are told the same times, so their events can be put in one order.</summary>
+    internal virtual object Origin => this;
+
     /// <summary>Whether each event comes in order of its time, with none late.</summary>
     internal virtual bool IsOrdered => false;
 
@@ -47,6 +50,8 @@ internal abstract record StreamNode<TIn, TOut>(StreamNode<TIn> Input) : StreamNo
     internal override CepEngine? Engine => Input.Engine;
 
     internal override int Depth => Input.Depth;
+
+    internal override object Origin => Input.Origin;
 
     internal override bool IsOrdered => Input.IsOrdered;
 

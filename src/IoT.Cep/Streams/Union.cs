@@ -8,6 +8,11 @@ public static partial class EventStreamExtensions
     /// Puts streams of one type together. Time is that of the slowest input; an input that has ended no longer holds it back, nor does one that is connected and idle, once it had an event. Events lose their identity: a
     /// store appends them.
     /// </summary>
+    /// <remarks>
+    /// Where inputs are branches of one source and one of them has been through a window, a pattern or the like, events come out in order of time (equal
+    /// times by key group, then by input), and each waits until all those branches have reached it: up to 1,000,000 events, beyond which the earliest
+    /// is given out. Events of different sources, and of branches without state, come out as they arrive.
+    /// </remarks>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="others">The other streams; all from one engine, or all in place.</param>
@@ -54,40 +59,69 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
     // Two inputs' windows of one key and time would be one row to a store.
     internal override bool HasIdentity => false;
 
+    internal override object Origin => Inputs.All(node => ReferenceEquals(node.Origin, Inputs[0].Origin)) ? Inputs[0].Origin : this;
+
     internal override void Build(Plan plan, Operator<T> next)
     {
-        var union = plan.Add(this, new UnionOperator<T>(next, Inputs.Length), next);
+        var union = plan.Add(this, new UnionOperator<T>(next, Branches()), next);
         for (int i = 0; i < Inputs.Length; i++)
         {
             Inputs[i].Build(plan, plan.Gather(Inputs[i], Depth, union, union.Inputs[i]));
         }
     }
+
+    /// <summary>
+    /// For each input the number of the source whose branch it is, or -1 where nothing has to be put in order: branches without an exchange
+    /// run one after the other on any number of shards, and between two sources there is no order but that of arrival.
+    /// </summary>
+    private int[] Branches()
+    {
+        int[] branches = new int[Inputs.Length];
+        for (int i = 0; i < Inputs.Length; i++)
+        {
+            var one = Inputs.Where(node => ReferenceEquals(node.Origin, Inputs[i].Origin)).ToArray();
+            branches[i] = one.Length > 1 && one.Any(node => node.Depth > 0) ? Array.IndexOf(Inputs, one[0]) : -1;
+        }
+
+        return branches;
+    }
 }
 
-/// <summary>Passes events through and keeps the least watermark of its inputs.</summary>
+/// <summary>Passes events through, those of one source's branches in order of time, and keeps the least watermark of its inputs.</summary>
 internal sealed class UnionOperator<T> : Operator<T>
 {
     private readonly Operator<T> _next;
+    private readonly int[] _branches;
 
     // State that checkpoints save.
     private readonly long[] _watermarks;
     private readonly bool[] _completed;
+    private readonly UnionOrder<T>?[] _orders;
     private long _watermark = long.MinValue;
 
-    internal UnionOperator(Operator<T> next, int inputs)
+    /// <summary>A union.</summary>
+    /// <param name="next">Where events go.</param>
+    /// <param name="branches">For each input a number that those inputs share whose events are put in order, or -1.</param>
+    internal UnionOperator(Operator<T> next, params int[] branches)
     {
         _next = next;
-        _watermarks = new long[inputs];
+        _branches = branches;
+        _watermarks = new long[branches.Length];
         Array.Fill(_watermarks, long.MinValue);
-        _completed = new bool[inputs];
-        Inputs = [.. Enumerable.Range(0, inputs).Select(i => new Input(this, i))];
+        _completed = new bool[branches.Length];
+        Inputs = [.. Enumerable.Range(0, branches.Length).Select(i => new Input(this, i))];
+        _orders = new UnionOrder<T>?[branches.Length];
+        foreach (int branch in branches.Where(b => b >= 0))
+        {
+            _orders[branch] ??= new UnionOrder<T>(next);
+        }
     }
 
     internal override bool IsStateful => true;
 
     internal IReadOnlyList<Operator<T>> Inputs { get; }
 
-    internal override void OnEvents(in Batch<T> batch) => _next.OnEvents(new Batch<T>(batch.Events, batch.Ticks));
+    internal override void OnEvents(in Batch<T> batch) => throw new System.Diagnostics.UnreachableException();
 
     internal override void OnWatermark(long watermark) => throw new System.Diagnostics.UnreachableException();
 
@@ -102,6 +136,7 @@ internal sealed class UnionOperator<T> : Operator<T>
         {
             writer.Int64(_watermarks[i]);
             writer.Boolean(_completed[i]);
+            _orders[i]?.Save(writer);
         }
     }
 
@@ -112,23 +147,56 @@ internal sealed class UnionOperator<T> : Operator<T>
         {
             _watermarks[i] = reader.Int64();
             _completed[i] = reader.Boolean();
+            _orders[i]?.Load(reader);
+        }
+    }
+
+    protected override void Release()
+    {
+        foreach (var order in _orders)
+        {
+            order?.Dispose();
+        }
+    }
+
+    private void Add(int input, in Batch<T> batch)
+    {
+        if (_branches[input] is >= 0 and var branch)
+        {
+            _orders[branch]!.Add(input, in batch, _watermarks[input]);
+        }
+        else
+        {
+            _next.OnEvents(new Batch<T>(batch.Events, batch.Ticks));
         }
     }
 
     private void Advance(int input, long watermark)
     {
         _watermarks[input] = Math.Max(_watermarks[input], watermark);
-        long least = long.MaxValue;
-        for (int i = 0; i < _watermarks.Length; i++)
+        if (_branches[input] is >= 0 and var branch)
         {
-            least = _completed[i] ? least : Math.Min(least, _watermarks[i]);
+            _orders[branch]!.Release(Least(branch));
         }
 
+        long least = Least(branch: null);
         if (least > _watermark && least != long.MaxValue)
         {
             _watermark = least;
             _next.OnWatermark(least);
         }
+    }
+
+    /// <summary>The time that all inputs, or all branches of a source, have reached; <see cref="long.MaxValue"/> where all have ended.</summary>
+    private long Least(int? branch)
+    {
+        long least = long.MaxValue;
+        for (int i = 0; i < _watermarks.Length; i++)
+        {
+            least = _completed[i] || (branch is { } one && _branches[i] != one) ? least : Math.Min(least, _watermarks[i]);
+        }
+
+        return least;
     }
 
     private void Complete(int input)
@@ -139,6 +207,11 @@ internal sealed class UnionOperator<T> : Operator<T>
         }
 
         _completed[input] = true;
+        if (_branches[input] is >= 0 and var branch)
+        {
+            _orders[branch]!.Release(Least(branch));
+        }
+
         if (_completed.AsSpan().Contains(false))
         {
             Advance(input, long.MinValue);
@@ -156,7 +229,7 @@ internal sealed class UnionOperator<T> : Operator<T>
 
     private sealed class Input(UnionOperator<T> union, int index) : Operator<T>
     {
-        internal override void OnEvents(in Batch<T> batch) => union.OnEvents(in batch);
+        internal override void OnEvents(in Batch<T> batch) => union.Add(index, in batch);
 
         internal override void OnWatermark(long watermark) => union.Advance(index, watermark);
 

@@ -74,6 +74,8 @@ internal sealed record EventTimeNode<T>(StreamNode<T> Source, EventTimeSpec<T> T
 
     internal override bool IsOrdered => Time.IsArrival || Time.MaxDisorder == TimeSpan.Zero;
 
+    internal override object Origin => this;
+
     internal override void Build(Plan plan, Operator<T> next) => Input.Build(
         plan, plan.Add(this, new EventTimeOperator<T>(next, plan.Query, Time, plan.Clock, isLive: false, isSorted: false), next));
 }

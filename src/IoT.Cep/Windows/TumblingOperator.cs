@@ -67,10 +67,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
     }
 
-    /// <summary>
-    /// The loop that windows by device number spend their time in. What it needs over a call fits the registers that calls leave alone: so it reads
-    /// the kernel from its field, and leaves what happens once for a key and window to another method.
-    /// </summary>
+    /// <summary>Where windows by device number spend their time. What it needs over a call fits the registers that calls leave alone.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private int AddToDirect(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
     {
@@ -148,8 +145,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     {
         Pooled.Ensure(ref _ids, events.Length);
         Pooled.Ensure(ref _selected, events.Length);
-        var (keyOf, fused, ids, selected) = (_key.Select, _kernel, _ids, _selected);
-        int end = start;
+        var (keyOf, fused, ids, selected, end) = (_key.Select, _kernel, _ids, _selected, start);
         try
         {
             for (; end < events.Length; end++)

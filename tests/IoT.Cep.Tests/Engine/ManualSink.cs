@@ -22,6 +22,9 @@ internal sealed class ManualSink<T>(bool isDurable = false, bool usesIdentity = 
     /// <summary>What opening fails with, each time.</summary>
     internal Exception? OpenError { get; init; }
 
+    /// <summary>What the check before the start fails with.</summary>
+    internal Exception? CheckError { get; set; }
+
     internal int Tries { get; private set; }
 
     internal bool Disposed { get; private set; }
@@ -36,6 +39,8 @@ internal sealed class ManualSink<T>(bool isDurable = false, bool usesIdentity = 
             }
         }
     }
+
+    public ValueTask CheckAsync(SinkContext context, CancellationToken stop) => CheckError is null ? default : ValueTask.FromException(CheckError);
 
     public ValueTask OpenAsync(SinkContext context, CancellationToken stop) => OpenError is null ? default : ValueTask.FromException(OpenError);
 

@@ -87,6 +87,75 @@ public class SinkTests
         Assert.Equal((DeadLetterReason.SinkRejected, "three is too many", "3"), (letter.Reason, letter.Detail, letter.Prefix));
     }
 
+    [Theory]
+    [InlineData(1000, 0, 500, 999)]
+    [InlineData(1000, 0, 1, 2, 3, 500, 998, 999)]
+    [InlineData(4, 0, 1, 2, 3)]
+    public async Task Rejected_rows_cost_two_more_tries_each_at_most_and_write_no_row_a_third_time(int count, params int[] bad)
+    {
+        int rows = 0;
+        int tries = 0;
+        var store = new ManualSink<double>
+        {
+            BeforeWrite = (batch, _) =>
+            {
+                tries++;
+                int row = batch.Events.Span.IndexOfAny([.. bad.Select(b => (double)b)]);
+                rows += row < 0 ? batch.Length : row + 1;
+                if (row >= 0)
+                {
+                    throw new SinkRejectedException(row, "bad");
+                }
+            },
+        };
+        store.Block();
+        await using var engine = new CepEngine();
+        var query = engine.From(Source.FromMemory<double>(Enumerable.Range(0, count).Select(i => (double)i).ToArray(), new long[count])).To(store);
+        await engine.StartAsync();
+        await engine.Completion;
+        store.Unblock();
+        await engine.DrainAsync().WaitAsync(Limit.Time);
+        Assert.Equal(Enumerable.Range(0, count).Except(bad).Select(i => (double)i), store.Rows);
+        Assert.Equal(((long)count - bad.Length, (long)bad.Length, 0, 0L), (query.Sink!.Written, query.Sink.Rejected, query.Sink.Waiting, query.Sink.Retries));
+        Assert.Equal(bad.Select(b => $"{b}"), engine.DeadLetters.Latest.Select(l => l.Prefix));
+        Assert.InRange(tries, 1, (2 * bad.Length) + 2);
+        Assert.InRange(rows, 1, 2 * count);
+    }
+
+    [Fact]
+    public async Task Rows_that_were_marked_as_written_are_not_given_again()
+    {
+        var given = new List<double[]>();
+        var store = new ManualSink<double>
+        {
+            BeforeWrite = (batch, tries) =>
+            {
+                given.Add(batch.Events.ToArray());
+                if (tries == 1)
+                {
+                    batch.MarkWritten(0);
+                    batch.MarkWritten(3);
+                    Assert.Throws<ArgumentOutOfRangeException>(() => batch.MarkWritten(5));
+                    throw new SinkRejectedException(1, "bad");
+                }
+
+                if (tries == 2)
+                {
+                    throw new IOException("gone");
+                }
+            },
+        };
+        store.Block();
+        await using var engine = new CepEngine();
+        var query = engine.From(Source.FromMemory<double>(new double[] { 0, 1, 2, 3, 4 }, new long[5])).To(store);
+        await engine.StartAsync();
+        await engine.Completion;
+        store.Unblock();
+        await engine.DrainAsync().WaitAsync(Limit.Time);
+        Assert.Equal([[0, 1, 2, 3, 4], [2], [2], [4]], given);
+        Assert.Equal((4L, 1L, 1L), (query.Sink!.Written, query.Sink.Rejected, query.Sink.Retries));
+    }
+
     [Fact]
     public async Task Drain_gives_a_dead_sink_up_at_its_time_limit()
     {
@@ -101,6 +170,27 @@ public class SinkTests
         clock.Advance(Seconds(5));
         await drain.WaitAsync(Limit.Time);
         Assert.Empty(store.Rows);
+    }
+
+    [Fact]
+    public async Task Corrections_reach_a_store_with_their_kind()
+    {
+        var seen = new List<(double, EventKind)>();
+        var store = new ManualSink<double>(usesIdentity: true) { BeforeWrite = (batch, _) => Add(seen, batch) };
+        await using var engine = new CepEngine();
+        engine.From(Source.FromMemory<double>(new double[] { 1, 2, 4 }, new[] { TicksAt(1), TicksAt(11), TicksAt(2) }))
+            .WithEventTime(x => Time(x switch { 1 => 1, 2 => 11, _ => 2 }))
+            .Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(20))).Select(w => w.Sum(x => x)).To(store);
+        await engine.RunAsync().WaitAsync(Limit.Time);
+        Assert.Equal([(1, EventKind.Insert), (5, EventKind.Update), (2, EventKind.Insert)], seen);
+
+        static void Add(List<(double, EventKind)> seen, SinkBatch<double> batch)
+        {
+            for (int i = 0; i < batch.Length; i++)
+            {
+                seen.Add((batch.Events.Span[i], batch.Kinds.Span[i]));
+            }
+        }
     }
 
     [Fact]

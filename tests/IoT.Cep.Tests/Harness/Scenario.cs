@@ -154,9 +154,9 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
 
     private Outcome<TResult> Accounted(Func<Outcome<TResult>> way)
     {
-        long before = Pooled.Outstanding;
+        long before = Pooled.OutstandingHere;
         var outcome = way();
-        Assert.True(before == Pooled.Outstanding, $"{Pooled.Outstanding - before} pooled buffers did not come back from '{_text}'.");
+        Assert.True(before == Pooled.OutstandingHere, $"{Pooled.OutstandingHere - before} pooled buffers did not come back from '{_text}'.");
         return outcome;
     }
 }

@@ -1,0 +1,68 @@
+namespace IoT.Cep.Tests.Surroundings;
+
+/// <summary>
+/// What a machine may lack. Without it the tests that need it are reported as skipped, with the reason; in CI (CI=true) nothing is skipped, and they fail.
+/// </summary>
+internal static class Needs
+{
+    private static readonly string? _mosquitto =
+        new[] { "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto" }.FirstOrDefault(File.Exists);
+
+    private static readonly string _data = Path.Combine(
+        Environment.GetEnvironmentVariable("IOT_CEP_SHARED") is { Length: > 0 } given ? given : Path.Combine(Root(), "..", "shared"), "data");
+
+    internal static string? WithoutMosquitto => Skip(_mosquitto is not null, "mosquitto is not installed.");
+
+    internal static string? WithoutData => Skip(Directory.Exists(_data), $"There are no recorded data at {_data}: set IOT_CEP_SHARED to the folder that holds data.");
+
+    /// <summary>The broker's program.</summary>
+    internal static string Mosquitto => _mosquitto ?? throw new FileNotFoundException("mosquitto is not installed.");
+
+    /// <summary>A recorded file.</summary>
+    internal static string Data(params string[] path)
+    {
+        string file = Path.Combine([_data, .. path]);
+        return File.Exists(file) ? file : throw new FileNotFoundException($"There is no {file}: set IOT_CEP_SHARED to the folder that holds the recorded data.");
+    }
+
+    private static string? Skip(bool isThere, string reason) => isThere || Environment.GetEnvironmentVariable("CI") == "true" ? null : reason;
+
+    private static string Root()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (root is not null && !File.Exists(Path.Combine(root.FullName, "IoT.Cep.sln")))
+        {
+            root = root.Parent;
+        }
+
+        return root?.FullName ?? ".";
+    }
+}
+
+/// <summary>A test against a real mosquitto.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class MosquittoFactAttribute : FactAttribute
+{
+    public MosquittoFactAttribute() => Skip = Needs.WithoutMosquitto;
+}
+
+/// <summary>A test over the recorded sensor data.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class DataFactAttribute : FactAttribute
+{
+    public DataFactAttribute() => Skip = Needs.WithoutData;
+}
+
+/// <summary>Tests over the recorded sensor data.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class DataTheoryAttribute : TheoryAttribute
+{
+    public DataTheoryAttribute() => Skip = Needs.WithoutData;
+}
+
+/// <summary>A test that sends the recorded sensor data through a real mosquitto.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class MosquittoDataFactAttribute : FactAttribute
+{
+    public MosquittoDataFactAttribute() => Skip = Needs.WithoutMosquitto ?? Needs.WithoutData;
+}
