@@ -3,9 +3,134 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Where an event goes that does not simply lengthen its key's newest session.</summary>
+/// <summary>Where events go: most lengthen their key's newest session, which is a look-up and nothing else.</summary>
 internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 {
+    /// <summary>Gives the index of the first event that it left, because there are many keys now.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AddToFew(in Batch<T> batch, int start)
+    {
+        var (keyOf, kernel) = (_parts.Key.Select, _kernel);
+        var events = batch.Events;
+        var ticks = batch.Ticks[..events.Length];
+        var view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
+        for (int i = start; i < events.Length; i++)
+        {
+            Position = i;
+            if (IsLate(ticks[i]))
+            {
+                continue;
+            }
+
+            ref readonly var value = ref events[i];
+            var id = keyOf(value);
+            var selected = kernel.Select(in value);
+            int index = view.IndexOf(id, out uint hash);
+            if (index < 0)
+            {
+                index = _sessions.Add(id, hash);
+                view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
+            }
+
+            Take(ref view.StateAt(index), index, in value, in selected, ticks[i]);
+            if (_sessions.Keys.Count >= ManyKeys)
+            {
+                return i + 1;
+            }
+        }
+
+        return events.Length;
+    }
+
+    /// <summary>
+    /// Many keys: look-ups run ahead, so that nothing stands between one that misses the cache and the next. Where a selector throws, what was looked up
+    /// before is added first, as everywhere.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AddToMany(in Batch<T> batch, int start)
+    {
+        Pooled.Ensure(ref _ids, batch.Length);
+        Pooled.Ensure(ref _selected, batch.Length);
+        Pooled.Ensure(ref _indexes, batch.Length);
+        var (keyOf, kernel) = (_parts.Key.Select, _kernel);
+        var events = batch.Events;
+        var (ids, selected, indexes, end) = (_ids, _selected, _indexes, start);
+        var view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
+        try
+        {
+            for (; end < events.Length; end++)
+            {
+                indexes[end] = Late;
+                if (!IsLate(batch.Ticks[end]))
+                {
+                    ids[end] = keyOf(events[end]);
+                    selected[end] = kernel.Select(in events[end]);
+                    indexes[end] = view.IndexOf(ids[end], out _);
+                    Ahead.PrefetchAt(ref view.StateAt(Math.Max(indexes[end], 0)).Phase);
+                }
+            }
+        }
+        finally
+        {
+            AddFound(in batch, start, end);
+            Position = end;
+        }
+
+        return end;
+    }
+
+    private void AddFound(in Batch<T> batch, int start, int end)
+    {
+        var events = batch.Events;
+        var ticks = batch.Ticks;
+        for (int i = start; i < end; i++)
+        {
+            Position = i;
+            int index = _indexes[i];
+            if (index == Late)
+            {
+                continue;
+            }
+
+            if (index < 0)
+            {
+                // It may have come since it was looked for.
+                index = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys).IndexOf(_ids[i], out uint hash);
+                index = index < 0 ? _sessions.Add(_ids[i], hash) : index;
+            }
+
+            Take(ref _sessions.Keys.Entries[index].State, index, in events[i], in _selected[i], ticks[i]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsLate(long time)
+    {
+        if (time >= _watermark || !_windows.IsPast(time, _watermark))
+        {
+            return false;
+        }
+
+        Interlocked.Increment(ref Query.LateEvents);
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Take(ref Session<TState> newest, int index, in T value, in TValue selected, long time)
+    {
+        if (newest.Phase == SessionPhase.Changed && (ulong)(time - newest.Last) < (ulong)_gap)
+        {
+            _kernel.Add(ref newest.State, in value, in selected, time);
+            newest.Last = time;
+            newest.Due = _due.Move(newest.Due, time + _gap, index, SessionTable<TKey, TState>.Newest);
+        }
+        else
+        {
+            Place(index, in value, in selected, time);
+        }
+    }
+
+    /// <summary>An event that does not simply lengthen its key's newest session.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Place(int index, in T value, in TValue selected, long time)
     {

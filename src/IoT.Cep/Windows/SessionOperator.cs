@@ -12,10 +12,21 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
+    // Their sessions leave the second cache then: about a hundred bytes each.
+    private const int ManyKeys = 8_192;
+    private const int Late = -2;
+
+    // So far ahead of what fires its session is asked for.
+    private const int FiringAhead = 8;
+
     private readonly WindowParts<TKey, T, TState, TValue, TKernel, TResult> _parts;
     private readonly SessionWindows _windows;
     private readonly TKernel _kernel;
     private readonly WindowOutput<TKey, TState, TResult> _output;
+    private readonly long _gap;
+    private TKey[] _ids = [];
+    private TValue[] _selected = [];
+    private int[] _indexes = [];
 
     // State that checkpoints save: the sessions, and the time. Deadlines follow from the sessions; their order is saved as that of the sessions.
     private readonly SessionTable<TKey, TState> _sessions;
@@ -33,6 +44,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
     {
         _parts = parts;
         _windows = (SessionWindows)parts.Spec;
+        _gap = _windows.Gap;
         _kernel = parts.Kernel;
         _output = new WindowOutput<TKey, TState, TResult>(parts.Next, parts.Result, parts.Identity);
         _sessions = new SessionTable<TKey, TState>(_windows, parts.Key.MaxKeys);
@@ -42,41 +54,10 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
 
     protected override void Process(in Batch<T> batch)
     {
-        var (keyOf, kernel, gap, due, watermark) = (_parts.Key.Select, _kernel, _windows.Gap, _due, _watermark);
-        var events = batch.Events;
-        var ticks = batch.Ticks[..events.Length];
-        var view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
-        for (int i = 0; i < events.Length; i++)
+        int next = 0;
+        while (next < batch.Length)
         {
-            Position = i;
-            long time = ticks[i];
-            if (time < watermark && _windows.IsPast(time, watermark))
-            {
-                Interlocked.Increment(ref Query.LateEvents);
-                continue;
-            }
-
-            ref readonly var value = ref events[i];
-            var id = keyOf(value);
-            var selected = kernel.Select(in value);
-            int index = view.IndexOf(id, out uint hash);
-            if (index < 0)
-            {
-                index = _sessions.Add(id, hash);
-                view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
-            }
-
-            ref var newest = ref view.StateAt(index);
-            if (newest.Phase == SessionPhase.Changed && (ulong)(time - newest.Last) < (ulong)gap)
-            {
-                kernel.Add(ref newest.State, in value, in selected, time);
-                newest.Last = time;
-                newest.Due = due.Move(newest.Due, time + gap, index, SessionTable<TKey, TState>.Newest);
-            }
-            else
-            {
-                Place(index, in value, in selected, time);
-            }
+            next = _sessions.Keys.Count < ManyKeys ? AddToFew(in batch, next) : AddToMany(in batch, next);
         }
     }
 
@@ -187,7 +168,13 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         }
     }
 
-    protected override void Release() => _output.Dispose();
+    protected override void Release()
+    {
+        _output.Dispose();
+        Pooled.Return(ref _ids, _ids.Length);
+        Pooled.Return(ref _selected, _selected.Length);
+        Pooled.Return(ref _indexes, 0);
+    }
 
     bool IDeadlineOwner.Has(Deadline deadline, Deadlines among) =>
         PlaceOf(deadline, ReferenceEquals(among, _due) ? SessionPhase.Changed : SessionPhase.Given) >= 0;
@@ -221,6 +208,8 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
 
         for (; _fired < _firing; _fired++)
         {
+            var ahead = _due.Taken[Math.Min(_fired + FiringAhead, _firing - 1)];
+            Ahead.PrefetchAt(ref _sessions.Keys.Entries[ahead.Index].State.State);
             var deadline = _due.Taken[_fired];
             int place = PlaceOf(deadline, SessionPhase.Changed);
             if (place >= 0)

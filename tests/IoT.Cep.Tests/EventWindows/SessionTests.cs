@@ -143,6 +143,40 @@ public class SessionTests
         Assert.Null(run.Sink.Error);
     }
 
+    [Fact]
+    public void Many_keys_lose_only_the_events_at_which_a_selector_throws()
+    {
+        const int Keys = 20_000;
+        var input = new Input<int>();
+        using var run = new PlanRun<int, (int, long)>(
+            input, input.ToStream().KeyBy(x => x % Keys).Window(Window.Session(Seconds(2)))
+                .Select(w => (w.Key, w.Count(), w.Sum(x => x % 10_007 == 5 ? throw new InvalidOperationException("five") : x))).Select(w => (w.Key, w.Item2)).Node,
+            shards: 1, ErrorPolicy.Skip);
+        var random = new Random(1);
+        int[] events = [.. Enumerable.Range(0, 5 * Keys)];
+        long[] ticks = [.. events.Select(_ => TicksAt(random.Next(8) / 2.0))];
+        foreach (int[] part in Enumerable.Range(0, events.Length).Chunk(3000))
+        {
+            run.Push(events.AsSpan(part[0], part.Length), ticks.AsSpan(part[0], part.Length));
+        }
+
+        run.Complete();
+        var expected = events.Where(x => x % 10_007 != 5).GroupBy(x => x % Keys).SelectMany(key => key.Select(x => ticks[x]).Order()
+            .Aggregate(new List<(int, long Count, long Last)>(), (runs, time) =>
+            {
+                bool joins = runs.Count > 0 && time - runs[^1].Last < TicksAt(2);
+                runs.Add((key.Key, joins ? runs[^1].Count + 1 : 1, time));
+                if (joins)
+                {
+                    runs.RemoveAt(runs.Count - 2);
+                }
+
+                return runs;
+            })).Select(r => (r.Item1, r.Count));
+        Assert.Equal(expected.Order(), run.Sink.Results.Select(r => r.Value).Order());
+        Assert.Equal(events.Count(x => x % 10_007 == 5), run.DeadLetters.Count);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]
