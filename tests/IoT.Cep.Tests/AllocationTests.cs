@@ -46,6 +46,7 @@ public class AllocationTests
     public void Filling_gaps_allocates_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => e.Device).FillGaps(Seconds(0.02), e => e.Value, Seconds(1), Interpolation.Linear).Select(e => e.Value));
 
+    [Fact]
     public void Windows_per_event_with_coming_and_going_keys_allocate_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
             .Window(Window.Sliding(Seconds(0.5))).Select(w => w.Sum(e => e.Value) + w.Max(e => e.Device)));
@@ -53,6 +54,25 @@ public class AllocationTests
     [Fact]
     public void Windows_around_events_with_accumulators_allocate_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Around(Seconds(0.5), Seconds(0.2))).Select(w => w.Average(e => e.Value) + w.Aggregate(default(Last), e => e.Value).Value));
+
+    [Fact]
+    public void Sessions_with_coming_and_going_keys_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+            .Window(Window.Session(TimeSpan.FromMilliseconds(60))).Select(w => w.Sum(e => e.Value) + w.Count()));
+
+    [Fact]
+    public void Batches_by_time_or_count_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+            .Window(Window.TimeOrCount(TimeSpan.FromMilliseconds(60), 10)).Select(w => w.Sum(e => e.Value) + w.Count()));
+
+    [Fact]
+    public void Windows_of_the_last_events_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Count(10, 4)).Select(w => w.Sum(e => e.Value) + w.Count()));
+
+    [Fact]
+    public void Corrected_sessions_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Session(TimeSpan.FromMilliseconds(30)).AllowLate(Seconds(1)))
+            .Select(w => w.Sum(e => e.Value) + w.Count()));
 
     [Fact]
     public void Enrichment_allocates_nothing()

@@ -53,6 +53,7 @@ internal static class CompareCommand
         "W6" => TwoStepPattern.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "sliding-max" => SlidingMaximum.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "disorder" => Disorder.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "W7" => Sessions.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "json" => PayloadsToWindows.Make(PayloadFormat.Json, options.Events, options.Devices),
         "senml" => PayloadsToWindows.Make(PayloadFormat.SenMl, options.Events, options.Devices),
         _ => throw new UsageException($"Unknown workload '{name}'."),

@@ -86,6 +86,13 @@ internal sealed class OrderBuffer<T> : IDisposable
         return _run.Events[_start++];
     }
 
+    /// <summary>One of the events that are held, in no particular order.</summary>
+    internal (T Value, long Ticks) At(int index)
+    {
+        int run = _run.Count - _start;
+        return index < run ? (_run.Events[_start + index], _run.Ticks[_start + index]) : _stragglers.At(index - run);
+    }
+
     internal void Save(StateWriter writer)
     {
         var codec = Count > 0 ? StateCodec.Require<T>() : null;

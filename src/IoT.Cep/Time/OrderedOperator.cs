@@ -6,7 +6,8 @@ namespace IoT.Cep;
 /// An operator that sees events in order of time, ties in order of arrival: an event is held until the watermark reaches it. Where the stream is
 /// in order already, events pass without being held.
 /// </summary>
-internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, QueryContext query, bool isOrdered) : Operator<T, TResult>(next, query)
+internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, QueryContext query, bool isOrdered)
+    : Operator<T, TResult>(next, query), IHoldsEvents<T>
 {
     // State that checkpoints save: what is held, and the time.
     private readonly OrderBuffer<T> _held = new();
@@ -15,6 +16,10 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
     protected long Watermark => _watermark;
 
     internal override bool IsStateful => true;
+
+    int IHoldsEvents<T>.HeldEvents => _held.Count;
+
+    (T Value, long Ticks) IHoldsEvents<T>.HeldAt(int index) => _held.At(index);
 
     protected override void Process(in Batch<T> batch)
     {
@@ -132,4 +137,12 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
             }
         }
     }
+}
+
+/// <summary>An operator whose saved state has events that it has not processed yet.</summary>
+internal interface IHoldsEvents<T>
+{
+    int HeldEvents { get; }
+
+    (T Value, long Ticks) HeldAt(int index);
 }

@@ -18,6 +18,9 @@ internal sealed class TimeHeap<T>
     /// <summary>The earliest event's time; there is one.</summary>
     internal long FirstTicks => _heap[0].Ticks;
 
+    /// <summary>One of the events, in no particular order.</summary>
+    internal (T Value, long Ticks) At(int index) => (_events[_heap[index].Place], _heap[index].Ticks);
+
     internal void Add(T value, long ticks)
     {
         if (Count == _heap.Length)

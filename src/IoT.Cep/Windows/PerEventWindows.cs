@@ -40,9 +40,8 @@ internal sealed record PerEventWindows : WindowSpec
 
     internal override bool NeedsOrder => true;
 
-    private protected override string? WhyNeverLate =>
-        "A window per event can't be corrected: one late event would change the results of all events within the window's size behind it. "
-        + "Leave AllowLate out, and wait for late events instead: WithEventTime(..., maxDisorder: ...).";
+    private protected override string CannotCorrect =>
+        "a late event would change the results of all events within the window's size behind it. Raise maxDisorder in WithEventTime(...), so that the event is not late";
 
     private protected override string Describe() => _text
         + (MaxEventsPerKey == Window.DefaultMaxEventsPerKey && WhenFull == WindowOverflow.Fail

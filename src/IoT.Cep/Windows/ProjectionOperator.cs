@@ -5,7 +5,7 @@ namespace IoT.Cep;
 /// <summary>Finds a projection's aggregates on the first event, and then runs the window with the cheapest kernel that serves them.</summary>
 internal sealed class ProjectionOperator<TKey, T, TResult>(
     Operator<TResult> next, QueryContext query, WindowSpec spec, KeySelector<TKey, T> key, Func<WindowGroup<TKey, T>, TResult> project,
-    KeyRange keys, bool identity) : Operator<T, TResult>(next, query)
+    KeyRange keys, bool identity, bool isOrdered) : Operator<T, TResult>(next, query)
     where TKey : notnull
 {
     private readonly Projection<T> _projection = new();
@@ -13,6 +13,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     // State that checkpoints save: the selectors' texts, and the window that runs.
     private Operator<T>? _window;
     private ReadOnlyMemory<byte>[] _restored = [];
+    private int _tried;
     private long _watermark = long.MinValue;
     private long _running;
 
@@ -23,12 +24,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         // The first event at which the projection or a selector does not throw tells which aggregates there are.
         for (Position = 0; !_projection.IsBound && Position < batch.Length;)
         {
-            var (value, ticks) = (batch.Events[Position], batch.Ticks[Position]);
-            var (start, end) = spec.Around(ticks);
-            _projection.Record(project, new WindowInfo<TKey>(key.Select(value), start, end), value, ticks);
-            var old = _window;
-            _window = Make(_projection.Functions, _projection.Columns);
-            MoveState(old);
+            Bind(batch.Events[Position], batch.Ticks[Position]);
         }
 
         _window!.OnEvents(batch.Slice(Position, batch.Length - Position));
@@ -43,6 +39,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     protected override void Advance(long watermark)
     {
         _watermark = watermark;
+        BindToHeld();
         if (_window is null)
         {
             Next.OnWatermark(watermark);
@@ -55,6 +52,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
 
     protected override void Complete()
     {
+        BindToHeld();
         if (_window is null)
         {
             Next.OnCompleted();
@@ -64,6 +62,9 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
             _window.OnCompleted();
         }
     }
+
+    /// <summary>A held event at which the projection or a selector throws tells nothing; the next one may.</summary>
+    protected override void DropResult() => _tried++;
 
     internal override void Save(StateWriter writer)
     {
@@ -107,6 +108,25 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     }
 
     protected override void Release() => _window?.Dispose();
+
+    /// <summary>A restored window that holds events may have to process them before another one comes.</summary>
+    private void BindToHeld()
+    {
+        while (!_projection.IsBound && _window is IHoldsEvents<T> holder && _tried < holder.HeldEvents)
+        {
+            var (value, ticks) = holder.HeldAt(_tried);
+            Bind(value, ticks);
+        }
+    }
+
+    private void Bind(T value, long ticks)
+    {
+        var (start, end) = spec.Around(ticks);
+        _projection.Record(project, new WindowInfo<TKey>(key.Select(value), start, end), value, ticks);
+        var old = _window;
+        _window = Make(_projection.Functions, _projection.Columns);
+        MoveState(old);
+    }
 
     private void MoveState(Operator<T>? old)
     {
@@ -165,5 +185,5 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         where TState : struct
         where TKernel : struct, IProjectionKernel<T, TState, TValue> =>
         new WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
-            Next, Query, spec, key, kernel, new ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>(_projection, project), keys, identity).Build();
+            Next, Query, spec, key, kernel, new ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>(_projection, project), keys, identity, isOrdered).Build();
 }

@@ -16,6 +16,12 @@ public enum Firing : byte
 
     /// <summary>After the window's end, because a late event has corrected it.</summary>
     Late,
+
+    /// <summary>
+    /// The window is no more: a late event has made it part of an earlier session of its key, whose result is corrected. This result tells what was
+    /// given before and holds no longer.
+    /// </summary>
+    Withdrawn,
 }
 
 /// <summary>What is known of a window beside its aggregates.</summary>

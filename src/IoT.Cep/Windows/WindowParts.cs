@@ -11,9 +11,10 @@ namespace IoT.Cep;
 /// <param name="Result">Makes a result of a window's state.</param>
 /// <param name="Keys">The key groups that this shard owns.</param>
 /// <param name="Identity">Whether results carry their identity.</param>
+/// <param name="IsOrdered">Whether events come in order of time.</param>
 internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     Operator<TResult> Next, QueryContext Query, WindowSpec Spec, KeySelector<TKey, T> Key, TKernel Kernel,
-    IWindowResult<TKey, TState, TResult> Result, KeyRange Keys, bool Identity)
+    IWindowResult<TKey, TState, TResult> Result, KeyRange Keys, bool Identity, bool IsOrdered)
     where TKey : notnull
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
@@ -24,8 +25,20 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
         TumblingWindows when Key.Timeline is not null => new KeyedTimelineOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         PerEventWindows => new PerEventOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        SessionWindows => new SessionOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        LongestSessionWindows sessions => Sorted<Unit, LongestSessionRule<T>>(new(sessions.Gap, sessions.Longest)),
+        CountWindows { Every: var every, Count: var count } when every < count => new SlidingCountOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        CountWindows windows => Sorted<Unit, CountRule<T>>(new(windows.Count, long.MaxValue)),
+        TimeOrCountWindows windows => Sorted<Unit, CountRule<T>>(new(windows.Count, windows.Span)),
+        BetweenWindows<T> windows => Sorted<Unit, BetweenRule<T>>(new(windows)),
+        GlobalWindows<T> windows => windows.Trigger.Build(this),
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };
+
+    internal Operator<T> Sorted<TMark, TRule>(TRule rule)
+        where TMark : struct
+        where TRule : struct, IWindowRule<T, TMark> =>
+        new SortedWindowOperator<TKey, T, TState, TValue, TKernel, TResult, TMark, TRule>(this, rule);
 }
 
 /// <summary>Puts a window's results out: its time is the window's last instant, its identity the key and the window.</summary>
@@ -50,6 +63,20 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
         else
         {
             _output.Add(made, ticks, group);
+        }
+    }
+
+    /// <summary>Corrects a result, or takes it back, that was given with these bounds; the window may have others by now.</summary>
+    internal void Correct(in WindowInfo<TKey> window, byte group, ref TState state, long givenStart, long givenEnd, EventKind kind)
+    {
+        var made = result.Make(in window, ref state);
+        if (identity)
+        {
+            _output.Add(made, window.EndTicks - 1, group, new ResultId(window.Key, givenStart, givenEnd, 0), kind);
+        }
+        else
+        {
+            _output.Add(made, window.EndTicks - 1, group);
         }
     }
 

@@ -20,13 +20,13 @@ public abstract record WindowSpec
     /// is kept that much longer.
     /// </summary>
     /// <param name="lateness">How much.</param>
-    /// <exception cref="ArgumentException">These are windows per event, which are not corrected.</exception>
+    /// <exception cref="NotSupportedException">Windows of this kind can't be corrected.</exception>
     public WindowSpec AllowLate(TimeSpan lateness)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(lateness, TimeSpan.Zero);
-        if (lateness > TimeSpan.Zero && WhyNeverLate is { } reason)
+        if (lateness > TimeSpan.Zero && CannotCorrect is { } reason)
         {
-            throw new ArgumentException(reason, nameof(lateness));
+            throw new NotSupportedException($"{this} windows take no late events: {reason}.");
         }
 
         return this with { AllowedLateness = lateness };
@@ -45,8 +45,8 @@ public abstract record WindowSpec
     /// <summary>Whether each key can close these windows in a time of its own.</summary>
     internal virtual bool CanKeepKeyTime => false;
 
-    /// <summary>Why windows of this kind take no late events, and what to do instead; null where they do.</summary>
-    private protected virtual string? WhyNeverLate => null;
+    /// <summary>Why windows of this kind can't be corrected, and what to do instead; null where they can.</summary>
+    private protected virtual string? CannotCorrect => null;
 
     /// <summary>What <c>Explain</c> prints.</summary>
     private protected abstract string Describe();

@@ -44,6 +44,28 @@ public static class WindowedStreamExtensions
     public static IWindowedStream<Unit, T> Window<T>(this IEventStream<T> stream, WindowSpec window) =>
         stream.KeyBy(static _ => default(Unit), text: "nothing").Window(window);
 
+    /// <summary>Cuts each key's events into windows that ask about the events themselves.</summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="window">The windows: <c>Window.Between&lt;Reading&gt;(...)</c> or <c>Window.Global(trigger)</c>.</param>
+    public static IWindowedStream<TKey, T> Window<TKey, T>(this IKeyedStream<TKey, T> stream, WindowSpec<T> window)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(window);
+        return stream.Window(window.Windows);
+    }
+
+    /// <summary>Cuts all events into windows that ask about the events themselves, without a key.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="window">The windows.</param>
+    public static IWindowedStream<Unit, T> Window<T>(this IEventStream<T> stream, WindowSpec<T> window)
+    {
+        ArgumentNullException.ThrowIfNull(window);
+        return stream.Window(window.Windows);
+    }
+
     /// <summary>Gives the events that no window takes any more, because its end and the allowed lateness have passed.</summary>
     /// <typeparam name="TKey">The key's type.</typeparam>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -81,7 +103,7 @@ public static class WindowedStreamExtensions
         ArgumentNullException.ThrowIfNull(result);
         return new WindowNode<TKey, T, TResult>(
             windows.Source.Node, windows.Source.Key, windows.Spec, StreamExtensions.Shorten(text),
-            (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(next, query, windows.Spec, windows.Source.Key, result, keys, identity)).ToStream();
+            (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(next, query, windows.Spec, windows.Source.Key, result, keys, identity, windows.Source.Node.IsOrdered)).ToStream();
     }
 
     /// <summary>The same with an accumulator of one's own, which is called once for each event without a delegate.</summary>
@@ -110,7 +132,7 @@ public static class WindowedStreamExtensions
             windows.Source.Node, windows.Source.Key, windows.Spec, typeof(TAccumulator).Name,
             (next, query, keys, identity) => new WindowParts<TKey, T, Seeded<TAccumulator>, Unit, AccumulatorKernel<T, TAccumulator, TFeed>, TResult>(
                 next, query, windows.Spec, windows.Source.Key, new AccumulatorKernel<T, TAccumulator, TFeed>(seed),
-                new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity).Build()).ToStream();
+                new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity, windows.Source.Node.IsOrdered).Build()).ToStream();
 
     private sealed record Windowed<TKey, T>(IKeyedStream<TKey, T> Source, WindowSpec Spec) : IWindowedStream<TKey, T>
         where TKey : notnull;
