@@ -12,6 +12,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     private readonly List<Func<IDisposable>> _starts = [];
     private readonly List<IDisposable> _attached = [];
     private readonly List<IDisposable> _hops = [];
+    private readonly Dictionary<object, Operator> _forks = new(ReferenceEqualityComparer.Instance);
     private string _stage = "";
     private readonly Lock _gate = new();
     private volatile bool _disposing;
@@ -98,6 +99,23 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
         var hop = Own(new Hop<T>(to, input));
         _ids[hop] = _ids[union];
         return hop;
+    }
+
+    /// <summary>Hangs an operator on one output of a fork, which is built with the first of its outputs that the query uses.</summary>
+    internal void BuildOutput<T>(StreamNode<T> node, Fork<T> fork, int output, Operator<T> next)
+    {
+        if (_forks.TryGetValue(fork, out var built))
+        {
+            ((ForkOperator<T>)built).Attach(output, next);
+            var info = built.Info!;
+            built.Info = info with { Text = fork.Text, Next = [.. info.Next.Append(_ids[next]).Distinct()] };
+            return;
+        }
+
+        var made = fork.Make(next, query);
+        made.Attach(output, next);
+        _forks[fork] = made;
+        fork.Input.Build(this, Add(node, made, next));
     }
 
     /// <summary>Adds what attaches the built chain to its input.</summary>

@@ -40,7 +40,7 @@ public sealed class Query : IDisposable
     /// <summary>What stopped it, or null.</summary>
     public Exception? Error { get; private set; }
 
-    /// <summary>Events that windows, patterns and absence could not use, because time had passed them.</summary>
+    /// <summary>Events that windows, patterns, absence and the verbs that need order could not use, because time had passed them.</summary>
     public long LateEvents => Volatile.Read(ref _plan.Query.LateEvents);
 
     /// <summary>Events that became dead letters because the user's code threw.</summary>
@@ -48,6 +48,12 @@ public sealed class Query : IDisposable
 
     /// <summary>Partial matches that gave way because a key had as many as allowed.</summary>
     public long DiscardedPartialMatches => Volatile.Read(ref _plan.Query.DiscardedPartialMatches);
+
+    /// <summary>Ids that <c>Deduplicate</c> forgot before their time, because it held as many as allowed: duplicates of them would have passed.</summary>
+    public long ForgottenIds => Volatile.Read(ref _plan.Query.ForgottenIds);
+
+    /// <summary>Events that <c>Reorder</c> released early or dropped, because it held as many as allowed.</summary>
+    public long OverflowedEvents => Volatile.Read(ref _plan.Query.OverflowedEvents);
 
     /// <summary>The sink's counters; null where the sink is called on the shard's thread.</summary>
     public SinkStatistics? Sink => Worker?.Statistics;

@@ -44,6 +44,12 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
     /// <summary>Partial matches given up because a key had as many as allowed.</summary>
     internal long DiscardedPartialMatches;
 
+    /// <summary>Ids that were forgotten before their time, because as many were held as allowed.</summary>
+    internal long ForgottenIds;
+
+    /// <summary>Events that a reordering released early or dropped, because it held as many as allowed.</summary>
+    internal long OverflowedEvents;
+
     /// <summary>Events that became dead letters because user code threw.</summary>
     internal long SkippedEvents;
 

@@ -104,8 +104,11 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
         : entry.Hash == hash && EqualityComparer<TKey>.Default.Equals(entry.Key, key);
 
     /// <summary>Adds a key that is not there, and gives its entry's index.</summary>
+    internal int Add(TKey key, uint hash) => Add(key, hash, (byte)StableHash.GroupOf(key));
+
+    /// <summary>The same with a group that is not that of the key alone.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal int Add(TKey key, uint hash)
+    internal int Add(TKey key, uint hash, byte group)
     {
         if (_count >= maxKeys)
         {
@@ -127,7 +130,7 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
         ref var entry = ref _entries[index];
         entry.Key = key;
         entry.Hash = hash;
-        entry.Group = (byte)StableHash.GroupOf(key);
+        entry.Group = group;
         return index;
     }
 
@@ -206,7 +209,7 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
             _shift = map._shift;
         }
 
-        /// <summary>The index of the key's entry, or -1; the hash is for <see cref="Add"/>.</summary>
+        /// <summary>The index of the key's entry, or -1; the hash is for <see cref="Add(TKey, uint)"/>.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         internal int IndexOf(TKey key, out uint hash)
         {

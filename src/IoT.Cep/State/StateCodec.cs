@@ -10,7 +10,8 @@ namespace IoT.Cep;
 public sealed record StateCodec<T>(Action<StateWriter, T> Write, Func<StateReader, T> Read);
 
 /// <summary>
-/// The known codecs. Values without references, text and <see cref="EventAttribute"/> types have one from the start; register one for
+/// The known codecs. Values without references, text, <see cref="EventAttribute"/> types
+/// and structs that are <see cref="ISaveable"/> have one from the start; register one for
 /// any other type that a query keeps in its state. A query whose state has no codec runs, but can't be saved.
 /// </summary>
 public static class StateCodec
@@ -45,11 +46,24 @@ public static class StateCodec
             return (StateCodec<T>)(object)new StateCodec<string?>(static (w, v) => w.Text(v), static r => r.Text());
         }
 
+        if (default(T) is ISaveable)
+        {
+            return new StateCodec<T>(static (w, v) => ((ISaveable)v!).Save(w), ReadSelf<T>);
+        }
+
         return RuntimeHelpers.IsReferenceOrContainsReferences<T>() ? null : new StateCodec<T>(WriteRaw, ReadRaw<T>);
     }
 
     private static unsafe void WriteRaw<T>(StateWriter writer, T value) =>
         writer.Bytes(new ReadOnlySpan<byte>(Unsafe.AsPointer(ref value), Unsafe.SizeOf<T>()));
+
+    /// <summary>A struct is loaded in its box, which is a copy that can change.</summary>
+    private static T ReadSelf<T>(StateReader reader)
+    {
+        object self = default(T)!;
+        ((ISaveable)self).Load(reader);
+        return (T)self;
+    }
 
     private static T ReadRaw<T>(StateReader reader)
     {

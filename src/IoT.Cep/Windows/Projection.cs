@@ -104,20 +104,22 @@ internal sealed class Projection<T>
         return _recording ? Add(function, text) : throw NotAskedFor(text);
     }
 
-    internal TAccumulator ResultOf<TValue, TAccumulator, TFeed>(AggregateCell?[]? row, TAccumulator seed, Func<T, TValue> function, string text)
+    internal TAccumulator ResultOf<TValue, TAccumulator, TFeed, TSelection>(AggregateCell?[]? row, TAccumulator seed, TSelection selection)
         where TAccumulator : struct
         where TFeed : struct, IFeed<TValue, TAccumulator>
+        where TSelection : struct, ISelection<T, TValue>
     {
-        int at = ColumnOf<TValue, TAccumulator, TFeed>(seed, function, text);
+        int at = ColumnOf<TValue, TAccumulator, TFeed, TSelection>(seed, selection);
         return row is null || row[at] is not { } cell ? seed
             : cell is AggregateCell<TAccumulator> known ? known.Value
             : ((RestoredCell)cell).As<TValue, TAccumulator, TFeed>();
     }
 
     /// <summary>A projection asks in the same order each time, so the search begins behind the column that was asked for last.</summary>
-    private int ColumnOf<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> function, string text)
+    private int ColumnOf<TValue, TAccumulator, TFeed, TSelection>(TAccumulator seed, TSelection selection)
         where TAccumulator : struct
         where TFeed : struct, IFeed<TValue, TAccumulator>
+        where TSelection : struct, ISelection<T, TValue>
     {
         for (int tried = 0; tried < _columns.Count; tried++)
         {
@@ -125,13 +127,12 @@ internal sealed class Projection<T>
             _nextColumn = i + 1;
             var known = _columns[i];
             if (known.Values is AggregateColumn<T, TValue, TAccumulator, TFeed> values
-                ? (ReferenceEquals(known.Selector, text) || known.Selector == text) && ReferenceEquals(known.Target, function.Target)
-                    && EqualityComparer<TAccumulator>.Default.Equals(values.Seed, seed)
-                : known.Values is null && known.Text == Column.TextOf(seed, text))
+                ? selection.IsSame(known.Selection) && EqualityComparer<TAccumulator>.Default.Equals(values.Seed, seed)
+                : known.Values is null && known.Text == Column.TextOf(seed, selection.Text))
             {
                 if (known.Values is null && _recording)
                 {
-                    _columns[i] = Fill(i, new AggregateColumn<T, TValue, TAccumulator, TFeed>(function, seed), function.Target, seed, text);
+                    _columns[i] = Fill(i, new AggregateColumn<T, TValue, TAccumulator, TFeed>(selection.Function, seed), selection, seed, selection.Text);
                 }
 
                 return i;
@@ -140,7 +141,7 @@ internal sealed class Projection<T>
 
         if (!_recording)
         {
-            throw NotAskedFor(text);
+            throw NotAskedFor(selection.Text);
         }
 
         if (_columns.Count == MaxColumns)
@@ -149,15 +150,15 @@ internal sealed class Projection<T>
                 $"A projection has at most {MaxColumns} different accumulators. Use Aggregate(accumulator, ...) with a struct of your own for more.");
         }
 
-        _columns.Add(Fill(_columns.Count, new AggregateColumn<T, TValue, TAccumulator, TFeed>(function, seed), function.Target, seed, text));
+        _columns.Add(Fill(_columns.Count, new AggregateColumn<T, TValue, TAccumulator, TFeed>(selection.Function, seed), selection, seed, selection.Text));
         return _columns.Count - 1;
     }
 
-    private Column Fill<TAccumulator>(int at, AggregateColumn<T> values, object? target, TAccumulator seed, string text)
+    private Column Fill<TAccumulator>(int at, AggregateColumn<T> values, object selection, TAccumulator seed, string text)
     {
         values.Select(in _first);
         values.Add(ref _scratchRow[at], _firstTicks);
-        return new Column(Column.TextOf(seed, text), target, values) { Selector = text };
+        return new Column(Column.TextOf(seed, text), selection, values);
     }
 
     private static InvalidOperationException NotAskedFor(string text) => new(
@@ -186,11 +187,8 @@ internal sealed class Projection<T>
 
     private sealed record Selector(string Text, object? Target, Func<T, double>? Function);
 
-    private sealed record Column(string Text, object? Target, AggregateColumn<T>? Values)
+    private sealed record Column(string Text, object? Selection, AggregateColumn<T>? Values)
     {
-        /// <summary>The selector's text alone.</summary>
-        internal string Selector { get; init; } = "";
-
         /// <summary>What tells an accumulator from others in saved state: its type, its parameters, its selector.</summary>
         internal static string TextOf<TAccumulator>(TAccumulator seed, string text) => $"{typeof(TAccumulator)} {seed} of {text}";
     }

@@ -13,7 +13,7 @@ namespace IoT.Cep;
 /// </remarks>
 /// <typeparam name="TKey">The key's type.</typeparam>
 /// <typeparam name="T">The event's type.</typeparam>
-public readonly ref struct WindowGroup<TKey, T>
+public readonly ref partial struct WindowGroup<TKey, T>
 {
     private readonly Projection<T> _projection;
     private readonly Span<Moments> _cells;
@@ -46,6 +46,10 @@ public readonly ref struct WindowGroup<TKey, T>
     /// <summary>Whether this corrects a result that was given before.</summary>
     public bool IsUpdate => _info.IsUpdate;
 
+    internal long StartTicks => _info.StartTicks;
+
+    internal long EndTicks => _info.EndTicks;
+
     /// <summary>How many events; never 0: a window without events has no result.</summary>
     public long Count() => _cells[0].Count;
 
@@ -76,7 +80,15 @@ public readonly ref struct WindowGroup<TKey, T>
     internal TAccumulator Result<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> value, string text)
         where TAccumulator : struct
         where TFeed : struct, IFeed<TValue, TAccumulator> =>
-        _projection.ResultOf<TValue, TAccumulator, TFeed>(_row, seed, value, text);
+        _projection.ResultOf<TValue, TAccumulator, TFeed, OneSelection<T, TValue>>(_row, seed, new OneSelection<T, TValue>(value, text));
+
+    /// <summary>The same over pairs of two selectors' values.</summary>
+    internal TAccumulator Result<TFirst, TSecond, TAccumulator, TFeed>(
+        TAccumulator seed, Func<T, TFirst> first, Func<T, TSecond> second, string firstText, string secondText)
+        where TAccumulator : struct
+        where TFeed : struct, IFeed<(TFirst, TSecond), TAccumulator> =>
+        _projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
+            _row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
 
     private ref Moments Cell(Func<T, double> value, string text) => ref _cells[_projection.CellOf(value, text)];
 }

@@ -1,0 +1,20 @@
+namespace IoT.Cep;
+
+/// <summary>
+/// An accumulator that can also give a value back, so that a window which slides takes one value in and one out instead of merging panes. Optional: an
+/// accumulator without it slides by merging.
+/// </summary>
+/// <remarks>
+/// Only what was added is removed, and after all was removed the accumulator is as good as empty. Removing leaves rounding errors of floating point
+/// behind, in the order of the largest value that was ever in; an accumulator whose value can't be found again from what remains (the greatest, the first)
+/// does not implement it.
+/// </remarks>
+/// <typeparam name="T">The event's type, or that of a value selected from it.</typeparam>
+/// <typeparam name="TSelf">The struct itself.</typeparam>
+public interface IRemovableAccumulator<T, TSelf> : IAccumulator<T, TSelf>
+    where TSelf : struct, IRemovableAccumulator<T, TSelf>
+{
+    /// <summary>Takes a value out that was added before.</summary>
+    /// <param name="value">The value.</param>
+    void Remove(in T value);
+}
