@@ -252,6 +252,7 @@ internal sealed class SinkWorker<T>(
             Events = columns.Events.AsMemory(0, columns.Count),
             Ticks = columns.Ticks.AsMemory(0, columns.Count),
             Ids = hasIds ? columns.Ids.AsMemory(0, columns.Count) : default,
+            Kinds = columns.Batch.Kinds.IsEmpty ? default : columns.Kinds.AsMemory(0, columns.Count),
         };
     }
 

@@ -23,6 +23,9 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     /// <summary>Below this many, sorting costs nothing, and above it is worth a fifth of the keys.</summary>
     private const int FewKeys = 1024;
 
+    /// <summary>A table grown by a burst of keys is let go above this.</summary>
+    private const int KeptEntries = 65_536;
+
     private Slot[] _slots = new Slot[InitialSlots];
     private int _shift = 64 - BitOperations.Log2(InitialSlots);
     private int _used;
@@ -114,7 +117,7 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     internal ReadOnlySpan<int> Sort()
     {
         var order = InOrder();
-        int capacity = Live * 8L >= _entries.Length ? _entries.Length : Math.Max(InitialSlots / 2, (int)BitOperations.RoundUpToPowerOf2((uint)Live * 2));
+        int capacity = _entries.Length <= KeptEntries || Live * 8L >= _entries.Length ? _entries.Length : Math.Max(InitialSlots / 2, (int)BitOperations.RoundUpToPowerOf2((uint)Live * 2));
         var sorted = _spare.Length == capacity ? _spare : new Entry[capacity];
         for (int i = 0; i < order.Length; i++)
         {

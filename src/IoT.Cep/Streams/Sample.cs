@@ -29,7 +29,7 @@ public static partial class EventStreamExtensions
 internal sealed record SampleNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Every) : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    private readonly WindowSpec _intervals = Window.Tumbling(Every);
+    private readonly TumblingWindows _intervals = new(Every, TimeSpan.Zero);
 
     internal override string Text => $"Sample {Every} by {Key.Text}";
 

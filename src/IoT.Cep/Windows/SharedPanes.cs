@@ -1,5 +1,3 @@
-using IoT.Cep.Extensibility;
-
 namespace IoT.Cep;
 
 /// <summary>
@@ -40,6 +38,21 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
         for (int i = 0; i < _series.Length; i++)
         {
             _series[i] = new Series();
+        }
+    }
+
+    /// <summary>Where the first and the last pane start.</summary>
+    internal (long First, long Last) Extent
+    {
+        get
+        {
+            var (first, last) = (long.MaxValue, long.MinValue);
+            foreach (var column in Columns())
+            {
+                (first, last) = (Math.Min(first, column.Start), Math.Max(last, column.Start));
+            }
+
+            return (first, last);
         }
     }
 

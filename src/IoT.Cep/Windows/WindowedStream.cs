@@ -48,6 +48,11 @@ public static class WindowedStreamExtensions
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(windows);
+        if (windows.Spec.MovesLate)
+        {
+            throw new ArgumentException("LateIntoOpen moves late events into windows, so none are left for Late(out ...). Use one of the two.", nameof(windows));
+        }
+
         late = new LateNode<T>(windows.Source.Node, windows.Spec).ToStream();
         return windows;
     }
@@ -71,9 +76,7 @@ public static class WindowedStreamExtensions
     {
         ArgumentNullException.ThrowIfNull(windows);
         ArgumentNullException.ThrowIfNull(result);
-        return new WindowNode<TKey, T, TResult>(
-            windows.Source.Node, windows.Source.Key, windows.Spec, StreamExtensions.Shorten(text),
-            (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(next, query, windows.Spec, windows.Source.Key, result, keys, identity)).ToStream();
+        return Projected(windows, new WindowProjection<TKey, T, TResult>(result, null, null), StreamExtensions.Shorten(text));
     }
 
     /// <summary>The same with an accumulator of one's own, which is called once for each event without a delegate.</summary>
@@ -93,6 +96,16 @@ public static class WindowedStreamExtensions
         ArgumentNullException.ThrowIfNull(result);
         return Aggregated<TKey, T, TAccumulator, Untimed<T, TAccumulator>, TResult>(windows, seed, result);
     }
+
+    internal static IEventStream<TResult> Projected<TKey, T, TResult>(
+        IWindowedStream<TKey, T> windows, WindowProjection<TKey, T, TResult> projection, string text)
+        where TKey : notnull => new WindowNode<TKey, T, TResult>(
+            windows.Source.Node, windows.Source.Key, windows.Spec, text,
+            (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(next, query, windows.Spec, windows.Source.Key, projection, keys, identity))
+        {
+            HasCondition = projection.Having is not null,
+            GivesUpdates = projection.Updates is not null,
+        }.ToStream();
 
     internal static IEventStream<TResult> Aggregated<TKey, T, TAccumulator, TFeed, TResult>(
         IWindowedStream<TKey, T> windows, TAccumulator seed, Func<WindowInfo<TKey>, TAccumulator, TResult> result)
@@ -135,12 +148,20 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     internal override bool IsStateless => false;
 
-    internal override bool HasIdentity => true;
+    /// <summary>Whether a condition stands before the projection.</summary>
+    internal bool HasCondition { get; init; }
 
-    internal override bool IsOrdered => !Spec.IsUpdating;
+    /// <summary>Whether each correction is a result of its own that tells what it replaces.</summary>
+    internal bool GivesUpdates { get; init; }
 
-    internal override bool IsUpdating => Spec.IsUpdating;
+    internal override bool HasIdentity => !GivesUpdates;
+
+    internal override bool IsOrdered => !Spec.IsUpdating && Key.WhenFull != WhenKeysFull.EvictIdle;
+
+    internal override bool IsUpdating => Spec.IsUpdating && !GivesUpdates;
+
+    internal override bool CanRetract => IsUpdating && HasCondition;
 
     internal override void Build(Plan plan, Operator<TResult> next) =>
-        plan.BuildKeyed(this, Input, Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity));
+        plan.BuildKeyed(this, Input, Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity && !GivesUpdates));
 }
