@@ -1,13 +1,13 @@
 namespace IoT.Cep;
 
 /// <summary>A state for each key's number, over a stretch of time.</summary>
-internal sealed class PaneColumn<TState>(long start, long end, TState[] states)
+internal sealed class PaneColumn<TState>
 {
-    internal long Start { get; set; } = start;
+    internal long Start { get; set; }
 
-    internal long End => end;
+    internal long End { get; set; }
 
-    internal TState[] States { get; set; } = states;
+    internal TState[] States { get; set; } = [];
 
     /// <summary>Where in a list that is in order of time a stretch begins, or would be put (as its complement).</summary>
     internal static int Find(List<PaneColumn<TState>> columns, long start)
@@ -30,12 +30,30 @@ internal sealed class ColumnPool<T, TState, TValue, TKernel>(TKernel kernel)
     private const int MaxFree = 16;
 
     private readonly Stack<TState[]> _free = new();
+    private readonly Stack<PaneColumn<TState>> _shells = new();
 
     /// <summary>How long columns are.</summary>
     internal int Capacity { get; private set; }
 
     /// <summary>How much of them the keys' numbers use.</summary>
     internal int Used { get; set; }
+
+    internal PaneColumn<TState> Rent(long start, long end)
+    {
+        var column = _shells.Count > 0 ? _shells.Pop() : new PaneColumn<TState>();
+        (column.Start, column.End, column.States) = (start, end, Rent());
+        return column;
+    }
+
+    internal void Return(PaneColumn<TState> column)
+    {
+        Return(column.States);
+        column.States = [];
+        if (_shells.Count < MaxFree)
+        {
+            _shells.Push(column);
+        }
+    }
 
     internal TState[] Rent() => _free.Count > 0 ? _free.Pop() : new TState[Capacity];
 

@@ -102,7 +102,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
                 _kernel.Add(ref Insert(series.Raw, start, end).States[number], in value, in selected, ticks);
             }
 
-            var back = series.Back ??= new PaneColumn<TState>(start, end, _pool.Rent());
+            var back = series.Back ??= _pool.Rent(start, end);
             back.Start = Math.Min(back.Start, start);
             _kernel.Add(ref back.States[number], in value, in selected, ticks);
         }
@@ -159,7 +159,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
             }
             else if (!isTaken)
             {
-                _pool.Return(pane.States);
+                _pool.Return(pane);
             }
         }
 
@@ -175,7 +175,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
         var front = _series[series].Front;
         while (front.Count > 0 && front[0].Start < start)
         {
-            _pool.Return(front[0].States);
+            _pool.Return(front[0]);
             front.RemoveAt(0);
         }
 
@@ -187,7 +187,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
     {
         if (!_windows.Slides && _series[series].Back is { } back)
         {
-            _pool.Return(back.States);
+            _pool.Return(back);
             _series[series].Back = null;
         }
     }
@@ -287,7 +287,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
             return true;
         }
 
-        var back = series.Back ??= new PaneColumn<TState>(pane.Start, pane.End, _pool.Rent());
+        var back = series.Back ??= _pool.Rent(pane.Start, pane.End);
         MergeAll(back.States, pane.States);
         back.Start = Math.Min(back.Start, pane.Start);
         return false;
@@ -304,7 +304,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
         // What is left of the block before is in no window any more.
         while (series.Front.Count > 0 && _windows.BlockEnd(series.Front[0].Start) <= series.Raw[0].Start)
         {
-            _pool.Return(series.Front[0].States);
+            _pool.Return(series.Front[0]);
             series.Front.RemoveAt(0);
         }
 
@@ -322,7 +322,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
 
         if (series.Back is { } back)
         {
-            _pool.Return(back.States);
+            _pool.Return(back);
             series.Back = null;
         }
     }
@@ -336,7 +336,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
             return;
         }
 
-        var front = new PaneColumn<TState>(start, end, _pool.Rent());
+        var front = _pool.Rent(start, end);
         for (int i = 0; ~at < series.Front.Count && i < _pool.Used; i++)
         {
             _kernel.Merge(ref front.States[i], in series.Front[~at].States[i]);
@@ -350,7 +350,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
         int at = PaneColumn<TState>.Find(columns, start);
         if (at < 0)
         {
-            columns.Insert(~at, new PaneColumn<TState>(start, end, _pool.Rent()));
+            columns.Insert(~at, _pool.Rent(start, end));
             at = ~at;
         }
 

@@ -61,12 +61,12 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
                     Read(reader, Insert(_series[series].Raw, start, end).States, numbers);
                     break;
                 case Part.Back:
-                    var back = _series[series].Back ??= new PaneColumn<TState>(start, end, _pool.Rent());
+                    var back = _series[series].Back ??= _pool.Rent(start, end);
                     back.Start = Math.Min(back.Start, start);
                     Read(reader, back.States, numbers);
                     break;
                 default:
-                    fronts.Add(new PaneColumn<TState>(start, end, _pool.Rent()));
+                    fronts.Add(_pool.Rent(start, end));
                     Read(reader, fronts[^1].States, numbers);
                     break;
             }
@@ -92,7 +92,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
             }
         }
 
-        fronts.ForEach(front => _pool.Return(front.States));
+        fronts.ForEach(front => _pool.Return(front));
     }
 
     private void Save(StateWriter writer, Part part, int series, PaneColumn<TState> column, ReadOnlySpan<int> numbers)
