@@ -47,6 +47,7 @@ internal static class CompareCommand
     {
         "W1" => FilterProject.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W2" => TumblingWindow.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "W3" => HoppingWindow.Make(ReadingData.HundredThousandPerSecond(options.Events, options.Devices)),
         "W5" => Enrichment.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W6" => TwoStepPattern.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "json" => PayloadsToWindows.Make(PayloadFormat.Json, options.Events, options.Devices),

@@ -8,7 +8,7 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W5,W6,senml,json,mqtt; all by default
+          --workloads LIST  of W1,W2,W3,W5,W6,senml,json,mqtt; all by default
           --devices N       how many devices send; 1000 by default
           --events N        how many events; 10000000 by default
           --runs N          measured runs of each, of which the median counts; 5 by default
@@ -19,7 +19,7 @@ internal sealed record CompareOptions
         Exit code: 0 all right, 1 a result is wrong or a check failed, 2 wrong usage.
         """;
 
-    internal static readonly string[] Known = ["W1", "W2", "W5", "W6", "senml", "json", "mqtt"];
+    internal static readonly string[] Known = ["W1", "W2", "W3", "W5", "W6", "senml", "json", "mqtt"];
 
     internal IReadOnlyList<string> Workloads { get; private init; } = Known;
 
