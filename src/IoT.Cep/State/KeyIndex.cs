@@ -33,6 +33,9 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     private Entry[] _spare = [];
     private int _sorted;
     private int[] _order = [];
+
+    /// <summary>How many keys stood apart from their groups, over all times that keys were gone through.</summary>
+    private long _detours;
     private bool _isOrderKnown;
 
     /// <summary>Whether a key's hash says all about it.</summary>
@@ -54,7 +57,9 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     internal ref Entry At(int number) => ref _entries[number];
 
     /// <summary>Whether keys came, or went, in such numbers that going through them in order of key groups is slow.</summary>
-    internal bool WantsSorting => Count - _sorted + (Count - Live) > Math.Max(FewKeys, Live / 16) || (Live == 0 && Count > 0);
+    internal bool WantsSorting => Unsorted > Math.Max(FewKeys, Live / 16) || _detours > Live / 2 || (Live == 0 && Count > 0);
+
+    private int Unsorted => Count - _sorted + (Count - Live);
 
     /// <summary>The key's number, or -1.</summary>
     internal int Find(TKey key) => new View(this).Find(key, (uint)key.GetHashCode());
@@ -100,6 +105,7 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     /// <summary>The keys' numbers by key group, equal ones in order of first appearance.</summary>
     internal ReadOnlySpan<int> InOrder()
     {
+        _detours += Unsorted;
         if (!_isOrderKnown)
         {
             Pooled.Ensure(ref _order, Live);
@@ -127,6 +133,7 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
         _entries.AsSpan(0, Count).Clear();
         (_entries, _spare) = (sorted, _entries);
         Count = _sorted = Live;
+        _detours = 0;
         Index(Math.Max(InitialSlots, (int)BitOperations.RoundUpToPowerOf2((uint)(_entries.Length + (_entries.Length / 4)))));
         _isOrderKnown = false;
         return order;
