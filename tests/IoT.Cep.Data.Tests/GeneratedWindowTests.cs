@@ -28,6 +28,48 @@ public sealed class GeneratedWindowTests : IDisposable
         s => s.KeyBy(e => e.Key).Window(Window.Tumbling(Span(size), Span(offset)))
             .Select(w => Row(w.Key, w.Start, w.Count(), w.Sum(e => e.Value), w.Average(e => e.Value), w.Min(e => e.Value), w.Max(e => e.Value))));
 
+    [Fact]
+    public void Spread_and_lines() => AssertSame(
+        """
+        select set, key, cast(floor(t / 9000000.0) * 9000000 as bigint) as start, count(*), var_samp(value), stddev_samp(value), var_pop(value), stddev_pop(value),
+            covar_samp(value, level), covar_pop(value, level), corr(value, level), regr_slope(value, level), regr_intercept(value, level)
+        from events group by all
+        """,
+        s => s.KeyBy(e => e.Key).Window(Window.Tumbling(Span(9_000_000))).Select(w =>
+        {
+            var line = w.LinearRegression(e => e.Level, e => e.Value);
+            return Row(
+                w.Key, w.Start, w.Count(), w.Variance(e => e.Value), w.StandardDeviation(e => e.Value), w.PopulationVariance(e => e.Value),
+                w.PopulationStandardDeviation(e => e.Value), w.Covariance(e => e.Level, e => e.Value), w.PopulationCovariance(e => e.Level, e => e.Value),
+                w.Correlation(e => e.Level, e => e.Value), line.Slope, line.Intercept);
+        }));
+
+    [Fact]
+    public void Quantiles_distinct_values_first_and_last() => AssertSame(
+        """
+        select set, key, cast(floor(t / 9000000.0) * 9000000 as bigint) as start, count(*), median(value), quantile_cont(value, 0.9), quantile_cont(value, 0.25),
+            count(distinct level), arg_min(value, t * 1000 + arrival), arg_max(value, t * 1000 + arrival)
+        from events group by all
+        """,
+        s => s.KeyBy(e => e.Key).Window(Window.Tumbling(Span(9_000_000))).Select(w => Row(
+            w.Key, w.Start, w.Count(), w.Median(e => e.Value), w.Quantile(e => e.Value, 0.9), w.Quantile(e => e.Value, 0.25),
+            w.DistinctCount(e => e.Level), w.First(e => e.Value), w.Last(e => e.Value))));
+
+    [Theory]
+    [InlineData(10_000_000, 2_000_000, 0)]
+    [InlineData(10_000_000, 7_000_000, 1_500_000)]
+    [InlineData(3_000_000, 250_000, -100_000)]
+    public void Hopping(long size, long hop, long offset) => AssertSame(
+        $"""
+        with starts as (
+            select set, key, value, t, cast(floor((t - {offset}) / {hop}::double) * {hop} + {offset} as bigint) - hops * {hop} as start
+            from events, unnest(range(0, {(size / hop) + 1})) as h(hops))
+        select set, key, start, count(*), sum(value), avg(value), min(value), max(value)
+        from starts where start + {size} > t group by all
+        """,
+        s => s.KeyBy(e => e.Key).Window(Window.Hopping(Span(size), Span(hop), Span(offset)))
+            .Select(w => Row(w.Key, w.Start, w.Count(), w.Sum(e => e.Value), w.Average(e => e.Value), w.Min(e => e.Value), w.Max(e => e.Value))));
+
     public void Dispose() => _oracle.Dispose();
 
     private static TimeSpan Span(long micros) => TimeSpan.FromMicroseconds(micros);

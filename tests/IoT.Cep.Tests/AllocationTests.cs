@@ -44,6 +44,13 @@ public class AllocationTests
     }
 
     [Fact]
+    public void Enrichment_by_structs_allocates_nothing()
+    {
+        var table = new ValueTable<int, double>(Enumerable.Range(0, 40).Select(i => KeyValuePair.Create(i, i * 2.0)));
+        AllocatesNothing(s => s.Enrich(table, e => e.Device, (e, factor) => e.Value * (factor ?? 1)));
+    }
+
+    [Fact]
     public void Pattern_without_matches_allocates_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => e.Device).Match(
             Pattern.Begin<Event>(out var a, e => e.Value % 100 == 91).FollowedBy(out _, (e, m) => e.Value > m[a].Value + 1_000_000).Within(Seconds(2))).Select(m => 0.0));

@@ -27,6 +27,18 @@ public class ErrorPolicyTests
         AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2).Window(Window.Tumbling(Seconds(2))).Select(w => w.Sum(r => r.Value)));
 
     [Fact]
+    public void KeyBy_of_a_whole_number_skips_exactly_the_failing_event() =>
+        AtEveryIndex((s, check) => s.KeyBy(r => (int)check(r) % 2).Window(Window.Tumbling(Seconds(2))).Select(w => (w.Key, w.Sum(r => r.Value))));
+
+    [Fact]
+    public void Selector_of_a_window_by_whole_number_skips_exactly_the_failing_event() =>
+        AtEveryIndex((s, check) => s.KeyBy(r => (int)r.Value % 2).Window(Window.Tumbling(Seconds(2))).Select(w => (w.Key, w.Max(r => check(r)))));
+
+    [Fact]
+    public void Enrich_by_whole_number_skips_exactly_the_failing_event() => AtEveryIndex(
+        (s, check) => s.Enrich(new ValueTable<int, double>([new(0, 5.0)]), r => (int)check(r) % 2, (r, row) => row is null ? check(r) : row + check(r)));
+
+    [Fact]
     public void KeyBy_of_a_pattern_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s.KeyBy(r => check(r) % 2)
         .Match(Pattern.Begin<Reading>(out _, r => true).FollowedBy(out _, r => true).Within(Seconds(60))).Select(m => (m.Start, m.End)));
 

@@ -11,7 +11,7 @@ internal static class Enrichment
     {
         var rows = Enumerable.Range(0, data.Devices).Select(device => new Device(1 + (device % 100 * 0.01), device % 17)).ToArray();
         var byId = Enumerable.Range(0, data.Devices).ToDictionary(device => device, device => rows[device]);
-        var table = new Table<int, Device>(byId);
+        var table = new ValueTable<int, Device>(byId);
         return new Workload(
             "W5", data.Events.Length,
             new Contender("IoT.Cep", count => QueryRun.Of(data, count, readings => Query(readings, table), new Sink())),
@@ -19,8 +19,8 @@ internal static class Enrichment
             new Contender("hand", count => Prepared.Of(() => Hand(data.Events.AsSpan(0, count), rows))));
     }
 
-    internal static IEventStream<Located> Query(IEventStream<Reading> readings, Table<int, Device> table) =>
-        readings.Enrich(table, r => r.DeviceId, (r, row) => row is null ? default : new Located(r.Value * row.Factor, row.Site));
+    internal static IEventStream<Located> Query(IEventStream<Reading> readings, ValueTable<int, Device> table) =>
+        readings.Enrich(table, r => r.DeviceId, (r, row) => row is { } device ? new Located(r.Value * device.Factor, device.Site) : default);
 
     private static Outcome Rx(ReadingData data, int count, Dictionary<int, Device> table)
     {
@@ -56,7 +56,7 @@ internal static class Enrichment
         return new Outcome(events.Length, sum + sites);
     }
 
-    internal sealed record Device(double Factor, int Site);
+    internal readonly record struct Device(double Factor, int Site);
 
     internal readonly record struct Located(double Value, int Site);
 

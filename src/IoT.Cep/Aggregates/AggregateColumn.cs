@@ -116,6 +116,8 @@ internal interface IFeed<TValue, TAccumulator>
     static abstract void Merge(ref TAccumulator accumulator, in TAccumulator other);
 
     static abstract bool TryClear(ref TAccumulator accumulator);
+
+    static abstract bool UsesTime { get; }
 }
 
 internal readonly struct Untimed<TValue, TAccumulator> : IFeed<TValue, TAccumulator>
@@ -126,6 +128,8 @@ internal readonly struct Untimed<TValue, TAccumulator> : IFeed<TValue, TAccumula
     public static void Merge(ref TAccumulator accumulator, in TAccumulator other) => accumulator.Merge(in other);
 
     public static bool TryClear(ref TAccumulator accumulator) => accumulator.TryClear();
+
+    public static bool UsesTime => false;
 }
 
 internal readonly struct Timed<TValue, TAccumulator> : IFeed<TValue, TAccumulator>
@@ -136,6 +140,8 @@ internal readonly struct Timed<TValue, TAccumulator> : IFeed<TValue, TAccumulato
     public static void Merge(ref TAccumulator accumulator, in TAccumulator other) => accumulator.Merge(in other);
 
     public static bool TryClear(ref TAccumulator accumulator) => accumulator.TryClear();
+
+    public static bool UsesTime => true;
 }
 
 internal sealed class AggregateColumn<T, TValue, TAccumulator, TFeed>(Func<T, TValue> selector, TAccumulator seed) : AggregateColumn<T>

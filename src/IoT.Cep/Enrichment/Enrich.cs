@@ -28,51 +28,67 @@ public static partial class EventStreamExtensions
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(result);
-        return new EnrichNode<T, TKey, TRow, TResult>(stream.Node, table, key, result, StreamExtensions.Shorten(text)).ToStream();
+        return new EnrichNode<T, TResult>(
+            stream.Node,
+            table is Table<TKey, TRow> rows
+                ? (events, places, results) => rows.Join(events, key, result, places, results)
+                : (events, _, results) => FindEach(table, events, key, result, results),
+            StreamExtensions.Shorten(text)).ToStream();
+    }
+
+    /// <summary>The same with a table whose rows are structs.</summary>
+    /// <inheritdoc cref="Enrich{T, TKey, TRow, TResult}(IEventStream{T}, ITable{TKey, TRow}, Func{T, TKey}, Func{T, TRow, TResult}, string)"/>
+    public static IEventStream<TResult> Enrich<T, TKey, TRow, TResult>(
+        this IEventStream<T> stream, ValueTable<TKey, TRow> table, Func<T, TKey> key, Func<T, TRow?, TResult> result,
+        [CallerArgumentExpression(nameof(key))] string text = "")
+        where TKey : notnull
+        where TRow : struct
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(table);
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(result);
+        return new EnrichNode<T, TResult>(
+            stream.Node, (events, places, results) => table.Join(events, key, result, places, results), StreamExtensions.Shorten(text)).ToStream();
+    }
+
+    private static void FindEach<T, TKey, TRow, TResult>(
+        ITable<TKey, TRow> table, ReadOnlySpan<T> events, Func<T, TKey> key, Func<T, TRow?, TResult> result, Span<TResult> results)
+        where TKey : notnull
+        where TRow : class
+    {
+        for (int i = 0; i < events.Length; i++)
+        {
+            results[i] = result(events[i], table.Find(key(events[i])));
+        }
     }
 }
 
-internal sealed record EnrichNode<T, TKey, TRow, TResult>(
-    StreamNode<T> Source, ITable<TKey, TRow> Table, Func<T, TKey> Key, Func<T, TRow?, TResult> Result, string Lambda) : StreamNode<T, TResult>(Source)
-    where TKey : notnull
-    where TRow : class
+/// <summary>Joins a batch with a table's rows. The numbers are for the table's own use.</summary>
+internal delegate void Join<T, TResult>(ReadOnlySpan<T> events, Span<int> places, Span<TResult> results);
+
+internal sealed record EnrichNode<T, TResult>(StreamNode<T> Source, Join<T, TResult> Join, string Lambda) : StreamNode<T, TResult>(Source)
 {
     internal override string Text => $"Enrich by {Lambda}";
 
-    internal override void Build(Plan plan, Operator<TResult> next) => Input.Build(
-        plan, plan.Add(this, new EnrichOperator<T, TKey, TRow, TResult>(next, plan.Query, Table, Key, Result), next));
+    internal override void Build(Plan plan, Operator<TResult> next) =>
+        Input.Build(plan, plan.Add(this, new EnrichOperator<T, TResult>(next, plan.Query, Join), next));
 }
 
-internal sealed class EnrichOperator<T, TKey, TRow, TResult>(
-    Operator<TResult> next, QueryContext query, ITable<TKey, TRow> table, Func<T, TKey> key, Func<T, TRow?, TResult> result)
-    : Operator<T, TResult>(next, query)
-    where TKey : notnull
-    where TRow : class
+internal sealed class EnrichOperator<T, TResult>(Operator<TResult> next, QueryContext query, Join<T, TResult> join) : Operator<T, TResult>(next, query)
 {
-    private readonly Table<TKey, TRow>? _inMemory = table as Table<TKey, TRow>;
-    private int[] _found = [];
+    private int[] _places = [];
     private TResult[] _results = [];
 
     protected override bool IsAtomic => true;
 
     protected override void Process(in Batch<T> batch)
     {
-        var events = batch.Events;
-        Pooled.Ensure(ref _results, events.Length);
-        var results = _results.AsSpan(0, events.Length);
-        if (_inMemory is null)
-        {
-            for (int i = 0; i < events.Length; i++)
-            {
-                results[i] = result(events[i], table.Find(key(events[i])));
-            }
-        }
-        else
-        {
-            Pooled.Ensure(ref _found, events.Length);
-            _inMemory.Join(events, key, result, _found.AsSpan(0, events.Length), results);
-        }
-
+        int count = batch.Length;
+        Pooled.Ensure(ref _results, count);
+        Pooled.Ensure(ref _places, count);
+        var results = _results.AsSpan(0, count);
+        join(batch.Events, _places.AsSpan(0, count), results);
         Next.OnEvents(new Batch<TResult>(results, batch.Ticks)
         {
             Ids = batch.Ids,
@@ -85,6 +101,6 @@ internal sealed class EnrichOperator<T, TKey, TRow, TResult>(
     protected override void Release()
     {
         Pooled.Return(ref _results, _results.Length);
-        Pooled.Return(ref _found, 0);
+        Pooled.Return(ref _places, 0);
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>Rows by key, for <c>Enrich</c>. Asked on the thread that runs the query, so it must be quick and safe against its own changes.</summary>
@@ -12,68 +14,81 @@ public interface ITable<in TKey, out TRow>
     TRow? Find(TKey key);
 }
 
-/// <summary>A table in memory that may change while queries read it: a reader sees a row as it was or as it is, and never waits.</summary>
+/// <summary>
+/// A table in memory that may change while queries read it: a reader sees a row as it was or as it is, and never waits. Where rows are structs, see
+/// <see cref="ValueTable{TKey, TRow}"/>.
+/// </summary>
+/// <remarks>A key that is a whole number, as device numbers are, says itself where its row stands as long as the keys are dense.</remarks>
 /// <typeparam name="TKey">The key's type.</typeparam>
 /// <typeparam name="TRow">The row's type.</typeparam>
 public sealed class Table<TKey, TRow> : ITable<TKey, TRow>
     where TKey : notnull
     where TRow : class
 {
-    /// <summary>So many rows stay in a core's second cache, where a look-up waits for nothing and one pass is faster than two.</summary>
-    private const int MaxCachedRows = 8_192;
-
     private readonly Lock _gate = new();
-    private volatile KeyedMap<TKey, TRow?> _rows = new();
+    private volatile RowIndex<TKey, TRow> _index = new([]);
 
     /// <summary>An empty table.</summary>
     public Table()
     {
     }
 
-    /// <summary>A table with rows.</summary>
+    /// <summary>A table with rows; of several with one key the last.</summary>
     /// <param name="rows">The rows.</param>
     public Table(IEnumerable<KeyValuePair<TKey, TRow>> rows) => Replace(rows);
 
     /// <summary>How many rows it has.</summary>
-    public int Count => _rows.Count;
+    public int Count => _index.Count;
 
     /// <inheritdoc/>
     public TRow? Find(TKey key)
     {
-        var rows = _rows;
-        int index = rows.IndexOf(key);
-        return index < 0 ? null : rows.Entries[index].State;
+        var index = _index;
+        int place = index.PlaceOf(key);
+        return place < 0 ? null : index.Rows[place];
     }
 
-    /// <summary>
-    /// Joins a batch with the rows that there are when it begins: look-ups first, so that those of several events wait for memory together.
-    /// </summary>
+    /// <summary>Joins a batch with the rows that there are when it begins.</summary>
     internal void Join<T, TResult>(
-        ReadOnlySpan<T> events, Func<T, TKey> keyOf, Func<T, TRow?, TResult> make, Span<int> found, Span<TResult> results)
+        ReadOnlySpan<T> events, Func<T, TKey> keyOf, Func<T, TRow?, TResult> make, Span<int> places, Span<TResult> results)
     {
-        var rows = _rows;
-        var view = new KeyedMap<TKey, TRow?>.View(rows);
-        if (rows.Count <= MaxCachedRows)
+        var index = _index;
+        if (index.TryView(out var view))
+        {
+            JoinDirect(events, keyOf, make, view, results);
+            return;
+        }
+
+        var rows = index.Rows;
+        if (index.IsCached)
         {
             for (int i = 0; i < events.Length && i < results.Length; i++)
             {
-                ref readonly var value = ref events[i];
-                int index = view.IndexOf(keyOf(value), out _);
-                results[i] = make(value, index < 0 ? null : view.StateAt(index));
+                int place = index.PlaceOf(keyOf(events[i]));
+                results[i] = make(events[i], (uint)place < (uint)rows.Length ? rows[place] : null);
             }
 
             return;
         }
 
-        for (int i = 0; i < events.Length && i < found.Length; i++)
+        index.FindPlaces(events, keyOf, places);
+        for (int i = 0; i < events.Length && i < places.Length && i < results.Length; i++)
         {
-            found[i] = view.IndexOf(keyOf(events[i]), out _);
+            int place = places[i];
+            results[i] = make(events[i], (uint)place < (uint)rows.Length ? rows[place] : null);
         }
+    }
 
-        for (int i = 0; i < events.Length && i < found.Length && i < results.Length; i++)
+    /// <summary>The loop that joins by device number spend their time in.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void JoinDirect<T, TResult>(
+        ReadOnlySpan<T> events, Func<T, TKey> keyOf, Func<T, TRow?, TResult> make, RowIndex<TKey, TRow>.DirectView view, Span<TResult> results)
+    {
+        for (int i = 0; i < events.Length && i < results.Length; i++)
         {
-            int index = found[i];
-            results[i] = make(events[i], index < 0 ? null : view.StateAt(index));
+            Ahead.Prefetch(in events[i]);
+            ulong place = WholeNumber.Of(keyOf(events[i]));
+            results[i] = make(events[i], view.Has(place) ? view.At(place) : null);
         }
     }
 
@@ -84,7 +99,7 @@ public sealed class Table<TKey, TRow> : ITable<TKey, TRow>
         ArgumentNullException.ThrowIfNull(rows);
         lock (_gate)
         {
-            _rows = Copy(rows);
+            _index = new RowIndex<TKey, TRow>(rows);
         }
     }
 
@@ -95,36 +110,14 @@ public sealed class Table<TKey, TRow> : ITable<TKey, TRow>
     {
         lock (_gate)
         {
-            int index = _rows.IndexOf(key);
-            if (index >= 0)
+            int place = _index.PlaceOf(key);
+            if (place >= 0)
             {
-                Volatile.Write(ref _rows.Entries[index].State, row);
+                Volatile.Write(ref _index.Rows[place], row);
                 return;
             }
 
-            _rows = Copy(Rows().Append(KeyValuePair.Create(key, row)));
+            _index = new RowIndex<TKey, TRow>(_index.Pairs().Append(KeyValuePair.Create(key, row)));
         }
-    }
-
-    private static KeyedMap<TKey, TRow?> Copy(IEnumerable<KeyValuePair<TKey, TRow>> rows)
-    {
-        var map = new KeyedMap<TKey, TRow?>();
-        foreach (var (key, row) in rows)
-        {
-            map.GetOrAdd(key, out _) = row;
-        }
-
-        return map;
-    }
-
-    private List<KeyValuePair<TKey, TRow>> Rows()
-    {
-        var rows = new List<KeyValuePair<TKey, TRow>>(_rows.Count + 1);
-        foreach (ref var entry in _rows.Entries)
-        {
-            rows.Add(KeyValuePair.Create(entry.Key, entry.State!));
-        }
-
-        return rows;
     }
 }

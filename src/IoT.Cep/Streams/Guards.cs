@@ -269,4 +269,20 @@ public static class EventStreamGuards
     [EditorBrowsable(EditorBrowsableState.Never)]
     [Obsolete(LostTime, error: true)]
     public static IEventStream<T> Split<T>(this IObservable<T> source, Func<T, bool> predicate, out IEventStream<T> rest) => throw new NotSupportedException();
+
+    /// <summary>Not on a plain observable.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="TRow">The row's type.</typeparam>
+    /// <typeparam name="TResult">The result's type.</typeparam>
+    /// <param name="source">The observable.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="result">The result.</param>
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    [Obsolete(LostTime, error: true)]
+    public static IEventStream<TResult> Enrich<T, TKey, TRow, TResult>(
+        this IObservable<T> source, ValueTable<TKey, TRow> table, Func<T, TKey> key, Func<T, TRow?, TResult> result)
+        where TKey : notnull
+        where TRow : struct => throw new NotSupportedException();
 }

@@ -33,6 +33,8 @@ internal readonly struct AccumulatorKernel<T, TAccumulator, TFeed>(TAccumulator 
 
     public bool HasEvents(in Seeded<TAccumulator> state) => state.IsSeeded;
 
+    public static bool UsesTime => TFeed.UsesTime;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Seeded<TAccumulator> state)

@@ -32,6 +32,8 @@ internal readonly struct CellKernel<T, TMoments, TValue, TInner>(TInner inner, C
 
     public bool HasEvents(in WithCells<TMoments> state) => inner.HasEvents(in state.Moments);
 
+    public static bool UsesTime => true;
+
     public bool NeedsRelease => true;
 
     public void Release(ref WithCells<TMoments> state) => cells.Release(ref state.Cells);

@@ -13,10 +13,13 @@ internal interface IWindowKernel<T, TState, TValue>
 
     void Add(ref TState state, in T value, in TValue selected, long ticks);
 
+    /// <summary>Whether <see cref="Add"/> looks at the time; where it does not, 0 may stand for it.</summary>
+    static abstract bool UsesTime { get; }
+
     /// <summary>Takes in all events of another state, which stays as it is and shares nothing with this one.</summary>
     void Merge(ref TState state, in TState other);
 
-    /// <summary>False for a state whose only event failed: its key has no result.</summary>
+    /// <summary>False for a state that no event was added to: it is new, or its only event failed. Its key has no result.</summary>
     bool HasEvents(in TState state);
 
     /// <summary>Whether states must be released before they are forgotten.</summary>
@@ -51,6 +54,8 @@ internal readonly struct CountKernel<T> : IProjectionKernel<T, Moments, Unit>
 
     public void Merge(ref Moments state, in Moments other) => state.Merge(in other);
 
+    public static bool UsesTime => false;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Moments state)
@@ -78,6 +83,8 @@ internal readonly struct OneKernel<T>(Func<T, double> selector) : IProjectionKer
     public bool HasEvents(in Moments state) => state.Count > 0;
 
     public void Merge(ref Moments state, in Moments other) => state.Merge(in other);
+
+    public static bool UsesTime => false;
 
     public bool NeedsRelease => false;
 
@@ -126,6 +133,8 @@ internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IProjectio
         }
     }
 
+    public static bool UsesTime => false;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Four<Moments> state)
@@ -172,6 +181,8 @@ internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IProjec
             state[i].Merge(in other[i]);
         }
     }
+
+    public static bool UsesTime => false;
 
     public bool NeedsRelease => false;
 

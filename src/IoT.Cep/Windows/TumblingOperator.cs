@@ -20,6 +20,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     private int[] _fireOrder = [];
     private TKey[] _ids = [];
     private TValue[] _selected = [];
+    private StateTable<TKey, TState>? _filling;
 
     // State that checkpoints save: the open windows by start, and the time.
     private readonly List<Pane> _panes = [];
@@ -51,52 +52,99 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
     }
 
-    /// <summary>Adds a run of events of one window.</summary>
+    /// <summary>Adds a run of events of one window. Each way goes on until a new key gives the table another form.</summary>
     private void AddRun(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
     {
-        int next = states.IsLarge ? start : AddToSmall(events, ticks, start, states);
-        if (next < events.Length)
+        _filling = states;
+        for (int next = start; next < events.Length;)
         {
-            AddToLarge(events, ticks, next, states);
+            next = states switch
+            {
+                { Direct: not null } => AddToDirect(events, ticks, next),
+                { IsSmall: true } => AddToSmall(events, ticks, next),
+                _ => AddToLarge(events, ticks, next, states),
+            };
         }
     }
 
-    /// <summary>Gives the index of the first event that it left, because the table became large. The loop that keyed windows spend their time in.</summary>
-    private int AddToSmall(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
+    /// <summary>
+    /// The loop that windows by device number spend their time in. What it needs over a call fits the registers that calls leave alone: so it reads
+    /// the kernel from its field, and leaves what happens once for a key and window to another method.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AddToDirect(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
     {
-        var (keyOf, fused) = (_key.Select, _kernel);
-        var view = new StateTable<TKey, TState>.SmallView(states);
+        var (keyOf, places) = (_key.Select, _filling!.Direct!.States);
         for (int i = start; i < events.Length; i++)
         {
             Position = i;
-            ref readonly var value = ref events[i];
-            var id = keyOf(value);
-            var selected = fused.Select(in value);
-            uint hash = (uint)id.GetHashCode();
-            ref var state = ref view.Find(id, hash);
-            if (!Unsafe.IsNullRef(ref state))
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            var selected = _kernel.Select(in events[i]);
+            ulong place = WholeNumber.Of(id);
+
+            // A key that has events is there; whether any other one is, the table knows.
+            if (place < (ulong)places.Length && _kernel.HasEvents(in places[place]))
             {
-                fused.Add(ref state, in value, in selected, ticks[i]);
+                _kernel.Add(ref places[place], in events[i], in selected, TimeOf(ticks, i));
                 continue;
             }
 
-            fused.Add(ref states.Add(id, hash), in value, in selected, ticks[i]);
-            if (states.IsLarge)
+            AddFirst(id, in events[i], selected, ticks[i]);
+            if (_filling.Direct is null)
             {
                 return i + 1;
             }
 
-            view = new StateTable<TKey, TState>.SmallView(states);
+            places = _filling.Direct.States;
         }
 
         return events.Length;
     }
 
+    /// <summary>The same for all other keys while there are not many.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int AddToSmall(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
+    {
+        var keyOf = _key.Select;
+        var view = new StateTable<TKey, TState>.SmallView(_filling!);
+        for (int i = start; i < events.Length; i++)
+        {
+            Position = i;
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            var selected = _kernel.Select(in events[i]);
+            ref var state = ref view.Find(id, (uint)id.GetHashCode());
+            if (!Unsafe.IsNullRef(ref state))
+            {
+                _kernel.Add(ref state, in events[i], in selected, TimeOf(ticks, i));
+                continue;
+            }
+
+            AddFirst(id, in events[i], selected, ticks[i]);
+            if (!_filling!.IsSmall)
+            {
+                return i + 1;
+            }
+
+            view = new StateTable<TKey, TState>.SmallView(_filling);
+        }
+
+        return events.Length;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void AddFirst(TKey id, in T value, TValue selected, long ticks) => _kernel.Add(ref _filling!.GetOrAdd(id), in value, in selected, ticks);
+
+    /// <summary>An event's time where the kernel asks for it: a loop that does without needs no register for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long TimeOf(ReadOnlySpan<long> ticks, int index) => TKernel.UsesTime ? ticks[index] : 0;
+
     /// <summary>
     /// Many keys: selectors run ahead, so that nothing stands between one look-up that misses the cache and the next. Where a selector throws, what
     /// was selected before is added first, as everywhere.
     /// </summary>
-    private void AddToLarge(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
+    private int AddToLarge(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
     {
         Pooled.Ensure(ref _ids, events.Length);
         Pooled.Ensure(ref _selected, events.Length);
@@ -113,30 +161,45 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
         finally
         {
-            AddSelected(events[..end], ticks, start, states);
+            int next = AddSelected(events[..end], ticks, start, states);
+            for (; next < end; next++)
+            {
+                Position = next;
+                AddFirst(_ids[next], in events[next], _selected[next], ticks[next]);
+            }
+
             Position = end;
         }
+
+        return end;
     }
 
-    private void AddSelected(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
+    /// <summary>Gives the index of the first event that it left, because the table is no longer large.</summary>
+    private int AddSelected(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, StateTable<TKey, TState> states)
     {
-        var fused = _kernel;
         var ids = _ids.AsSpan(0, events.Length);
         var selected = _selected.AsSpan(0, events.Length);
         var view = new StateTable<TKey, TState>.LargeView(states);
         for (int i = start; i < ids.Length; i++)
         {
             Position = i;
-            uint hash = (uint)ids[i].GetHashCode();
-            ref var state = ref view.Find(ids[i], hash);
-            if (Unsafe.IsNullRef(ref state))
+            ref var state = ref view.Find(ids[i], (uint)ids[i].GetHashCode());
+            if (!Unsafe.IsNullRef(ref state))
             {
-                state = ref states.Add(ids[i], hash);
-                view = new StateTable<TKey, TState>.LargeView(states);
+                _kernel.Add(ref state, in events[i], in selected[i], TimeOf(ticks, i));
+                continue;
             }
 
-            fused.Add(ref state, in events[i], in selected[i], ticks[i]);
+            AddFirst(ids[i], in events[i], selected[i], ticks[i]);
+            if (!states.IsLarge)
+            {
+                return i + 1;
+            }
+
+            view = new StateTable<TKey, TState>.LargeView(states);
         }
+
+        return ids.Length;
     }
 
     protected override void Advance(long watermark)
@@ -170,7 +233,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             writer.Int32(pane.States.Count);
             for (int i = 0; i < pane.States.Count; i++)
             {
-                ref var entry = ref pane.States.At(i);
+                var entry = pane.States.At(i);
                 keyCodec.Write(writer, entry.Key);
                 _kernel.Save(writer, in entry.State);
             }
@@ -291,16 +354,17 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     {
         if (_fireIndex < 0)
         {
-            OrderByGroup(pane.States);
+            Pooled.Ensure(ref _fireOrder, pane.States.Count);
+            pane.States.Order(_fireOrder);
             _fireIndex = 0;
         }
 
         while (_fireIndex < pane.States.Count)
         {
-            ref var entry = ref pane.States.At(_fireOrder[_fireIndex]);
+            var entry = pane.States.InPlace(_fireOrder[_fireIndex]);
             if (_kernel.HasEvents(in entry.State))
             {
-                _output.Emit(InfoOf(pane, entry.Key, isUpdate: false), entry.Group, ref entry.State);
+                _output.Emit(InfoOf(pane, entry.Key, isUpdate: false), (byte)StableHash.GroupOf(entry.Key), ref entry.State);
             }
 
             _fireIndex++;
@@ -312,29 +376,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     private WindowInfo<TKey> InfoOf(Pane pane, TKey id, bool isUpdate) =>
         new(id, pane.Start, EndOf(pane), isUpdate ? Firing.Late : Firing.OnTime, isUpdate ? 1 : 0);
-
-    /// <summary>A counting sort by key group, stable: results come in the same order from any number of shards.</summary>
-    private void OrderByGroup(StateTable<TKey, TState> states)
-    {
-        Pooled.Ensure(ref _fireOrder, states.Count);
-
-        Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
-        next.Clear();
-        for (int i = 0; i < states.Count; i++)
-        {
-            next[states.At(i).Group + 1]++;
-        }
-
-        for (int group = 1; group < next.Length; group++)
-        {
-            next[group] += next[group - 1];
-        }
-
-        for (int i = 0; i < states.Count; i++)
-        {
-            _fireOrder[next[states.At(i).Group]++] = i;
-        }
-    }
 
     private void Release(Pane pane)
     {

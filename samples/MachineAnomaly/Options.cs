@@ -1,0 +1,50 @@
+using System.Globalization;
+
+namespace MachineAnomaly;
+
+/// <summary>What the program is told.</summary>
+internal sealed record Options(string DataFile, string LabelsFile, double Threshold)
+{
+    private const string Usage = """
+        Finds anomalies in a machine's recorded temperature and compares them with labels.
+
+          dotnet run --project samples/MachineAnomaly [-- --data FILE] [--labels FILE] [--threshold N]
+
+          --data FILE      lines "timestamp,value" behind a header; default: machine/machine-temperature.csv under the folder data of IOT_CEP_SHARED
+          --labels FILE    {"file name": [["start", "end"], ...]}; default: anomaly-windows.json beside the data
+          --threshold N    standard deviations from which a level is an anomaly; default: 3
+        """;
+
+    internal static Options? Parse(string[] args, out string? problem)
+    {
+        string shared = Environment.GetEnvironmentVariable("IOT_CEP_SHARED") is { Length: > 0 } folder ? folder : Path.Combine("..", "shared");
+        string data = Path.Combine(shared, "data", "machine", "machine-temperature.csv");
+        string? labels = null;
+        double threshold = 3;
+        for (int i = 0; i < args.Length; i++)
+        {
+            string? value = i + 1 < args.Length ? args[i + 1] : null;
+            switch (args[i])
+            {
+                case "--data" when value is not null:
+                    data = value;
+                    break;
+                case "--labels" when value is not null:
+                    labels = value;
+                    break;
+                case "--threshold" when double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out threshold) && threshold > 0:
+                    break;
+                default:
+                    problem = Usage;
+                    return null;
+            }
+
+            i++;
+        }
+
+        labels ??= Path.Combine(Path.GetDirectoryName(data) ?? "", "anomaly-windows.json");
+        string? missing = Array.Find([data, labels], file => !File.Exists(file));
+        problem = missing is null ? null : $"There is no file {missing}.\n\n{Usage}";
+        return missing is null ? new Options(data, labels, threshold) : null;
+    }
+}
