@@ -21,9 +21,6 @@ internal sealed record TumblingWindows : TimeWindows
     /// <summary>The end of a window; time does not go past its last tick.</summary>
     internal long EndOf(long start) => Extensibility.Ticks.Plus(start, _size);
 
-    /// <summary>When a window takes nothing more.</summary>
-    internal long GoneAt(long start) => GoneBehind(EndOf(start));
-
     internal override (long Start, long End) PaneAt(long ticks) => FirstWindow(0, ticks);
 
     internal override (long Start, long End) FirstWindow(int series, long time) => (StartOf(time), EndOf(StartOf(time)));
