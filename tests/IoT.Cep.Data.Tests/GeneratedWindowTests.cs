@@ -55,6 +55,21 @@ public sealed class GeneratedWindowTests : IDisposable
             w.Key, w.Start, w.Count(), w.Median(e => e.Value), w.Quantile(e => e.Value, 0.9), w.Quantile(e => e.Value, 0.25),
             w.DistinctCount(e => e.Level), w.First(e => e.Value), w.Last(e => e.Value))));
 
+    [Theory]
+    [InlineData(10_000_000, 2_000_000, 0)]
+    [InlineData(10_000_000, 7_000_000, 1_500_000)]
+    [InlineData(3_000_000, 250_000, -100_000)]
+    public void Hopping(long size, long hop, long offset) => AssertSame(
+        $"""
+        with starts as (
+            select set, key, value, t, cast(floor((t - {offset}) / {hop}::double) * {hop} + {offset} as bigint) - hops * {hop} as start
+            from events, unnest(range(0, {(size / hop) + 1})) as h(hops))
+        select set, key, start, count(*), sum(value), avg(value), min(value), max(value)
+        from starts where start + {size} > t group by all
+        """,
+        s => s.KeyBy(e => e.Key).Window(Window.Hopping(Span(size), Span(hop), Span(offset)))
+            .Select(w => Row(w.Key, w.Start, w.Count(), w.Sum(e => e.Value), w.Average(e => e.Value), w.Min(e => e.Value), w.Max(e => e.Value))));
+
     public void Dispose() => _oracle.Dispose();
 
     private static TimeSpan Span(long micros) => TimeSpan.FromMicroseconds(micros);

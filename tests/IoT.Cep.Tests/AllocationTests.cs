@@ -75,6 +75,16 @@ public class AllocationTests
             .Select(w => w.Sum(e => e.Value) + w.Count()));
 
     [Fact]
+    public void Hopping_windows_with_coming_and_going_keys_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+            .Window(Window.Hopping(Seconds(2), Seconds(0.5))).Select(w => w.Sum(e => e.Value) + w.Max(e => e.Value)));
+
+    [Fact]
+    public void Corrected_windows_of_coming_and_going_keys_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+            .Window(Window.TumblingEach(Seconds(1), Seconds(3)).AllowLate(Seconds(1)).Early(every: 3)).Select(w => w.Sum(e => e.Value) + w.Max(e => e.Value)));
+
+    [Fact]
     public void Enrichment_allocates_nothing()
     {
         var table = new Table<int, string>(Enumerable.Range(0, 50).Select(i => KeyValuePair.Create(i, $"room {i}")));

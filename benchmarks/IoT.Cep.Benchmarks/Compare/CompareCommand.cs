@@ -49,6 +49,7 @@ internal static class CompareCommand
         "W2" => TumblingWindow.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "keys" => TumblingWindow.MakePerKey(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W4" => SlidingAverage.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
+        "W3" => HoppingWindow.Make(ReadingData.HundredThousandPerSecond(options.Events, options.Devices)),
         "W5" => Enrichment.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),
         "W6" => TwoStepPattern.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "sliding-max" => SlidingMaximum.Make(ReadingData.MillionPerSecond(options.Events, options.Devices)),

@@ -20,6 +20,9 @@ internal sealed record ReadingData(Reading[] Events, long[] Ticks, int Devices)
     /// <summary>A million events a second, times cut to the millisecond.</summary>
     internal static ReadingData MillionPerSecond(int count, int devices) => Make(count, devices, i => i / 1_000 * 1_000);
 
+    /// <summary>A hundred thousand events a second, none at the time of another.</summary>
+    internal static ReadingData HundredThousandPerSecond(int count, int devices) => Make(count, devices, i => i * 10L);
+
     /// <summary>Ten events a second for each device; below 100,000 devices no two events have the same time.</summary>
     internal static ReadingData TenPerSecondAndDevice(int count, int devices) => Make(count, devices, i => i * 100_000L / devices);
 

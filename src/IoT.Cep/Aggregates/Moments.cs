@@ -53,8 +53,12 @@ internal struct Moments
         Count += other.Count;
         Sum += other.Sum;
 
-        // These keep a NaN of either side, which Add's single instructions do not.
-        _min = Math.Min(_min, other._min);
-        _max = Math.Max(_max, other._max);
+        // As in Add: a NaN that is there stays, and the other's is kept here.
+        _min = double.MinNative(other._min, _min);
+        _max = double.MaxNative(other._max, _max);
+        if (double.IsNaN(other._min))
+        {
+            _min = _max = other._min;
+        }
     }
 }

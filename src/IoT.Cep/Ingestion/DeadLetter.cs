@@ -38,6 +38,9 @@ public enum DeadLetterReason
 
     /// <summary>The backpressure policy dropped it, and dropping records dead letters.</summary>
     Overflow,
+
+    /// <summary>An operator holds as many keys as <c>KeyBy(..., maxKeys)</c> allows, and the policy is to refuse more.</summary>
+    TooManyKeys,
 }
 
 /// <summary>Something that could not be processed, kept with the reason.</summary>

@@ -215,10 +215,15 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         if (node.IsUpdating && async is { UsesIdentity: false })
         {
             throw new ArgumentException(
-                $"'{node.Text}' may correct its results, and the sink '{sink.Name}' appends them: it can't tell which result a correction replaces. Leave AllowLate out, or use a sink that stores by identity.");
+                $"'{node.Text}' may correct its results, and the sink '{sink.Name}' appends them: it can't tell which result a correction replaces. Leave AllowLate, Early and OnChange out, or use a sink that stores by identity.");
         }
 
-        var plan = new Plan(context, Stages, Clock, async is { UsesIdentity: true });
+        if (!sink.TakesRetractions)
+        {
+            node.RequireNoRetractions($"The sink '{sink.Name}'");
+        }
+
+        var plan = new Plan(context, Stages, Clock, async is { UsesIdentity: true } || sink.TakesRetractions);
         Query? query = null;
         void OnFailed(Exception error) => query!.OnFailed(error);
         void OnCompleted() => query!.OnCompleted();

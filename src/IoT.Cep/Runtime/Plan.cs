@@ -64,7 +64,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
         int shards = stages.Shards;
         if (shards == 1)
         {
-            input.Build(this, Add(node, make(next, KeyRange.All), next));
+            input.Build(this, Add(node, WithPolicy(node, key, make(next, KeyRange.All)), next));
             return;
         }
 
@@ -82,7 +82,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
             var back = Own(new Hop<TResult>(tail, gather.Inputs[i]));
             _stage = shard.Name;
             string? name = node.Name ?? node.GetType().Name.Split('`')[0].Replace("Node", "", StringComparison.Ordinal);
-            var built = make(back, new KeyRange(i, shards));
+            var built = WithPolicy(node, key, make(back, new KeyRange(i, shards)));
             Register(built, name, node.Text, [gather], isShard: i > 0);
             routes[i] = Own(new Hop<T>(shard, built));
             _ids[routes[i]] = _ids[built];
@@ -92,6 +92,20 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
         var router = new RouterOperator<TKey, T>(query, key.Select, routes);
         Register(router, "Router", $"Exchange by {key.Text} over {shards} shards", routes);
         input.Build(this, router);
+    }
+
+    private static Operator<T> WithPolicy<TKey, T, TResult>(StreamNode<TResult> node, KeySelector<TKey, T> key, Operator<T> built)
+        where TKey : notnull
+    {
+        if (key.WhenFull == WhenKeysFull.EvictIdle && !built.EvictsKeys)
+        {
+            built.Dispose();
+            throw new NotSupportedException(
+                $"'{node.Text}' can't let idle keys go: KeyBy(..., whenFull: WhenKeysFull.EvictIdle) is for windows that follow from time alone. Use WhenKeysFull.Refuse, or a higher maxKeys.");
+        }
+
+        built.RefusesKeys = key.WhenFull == WhenKeysFull.Refuse;
+        return built;
     }
 
     /// <summary>Where an input of a union runs on an earlier stage than the union, its events change stages.</summary>

@@ -43,6 +43,15 @@ public sealed class Query : IDisposable
     /// <summary>Events that windows, patterns, absence and the verbs that need order could not use, because time had passed them.</summary>
     public long LateEvents => Volatile.Read(ref _plan.Query.LateEvents);
 
+    /// <summary>Late events that windows with <see cref="WindowSpec.LateIntoOpen"/> moved to a time that they still took.</summary>
+    public long MovedEvents => Volatile.Read(ref _plan.Query.MovedEvents);
+
+    /// <summary>Events that became dead letters because their key was one more than <c>KeyBy(..., maxKeys)</c> allows, under <see cref="WhenKeysFull.Refuse"/>.</summary>
+    public long RefusedEvents => Volatile.Read(ref _plan.Query.RefusedEvents);
+
+    /// <summary>Keys that gave way to others under <see cref="WhenKeysFull.EvictIdle"/>.</summary>
+    public long EvictedKeys => Volatile.Read(ref _plan.Query.EvictedKeys);
+
     /// <summary>Events that became dead letters because the user's code threw.</summary>
     public long SkippedEvents => Volatile.Read(ref _plan.Query.SkippedEvents);
 

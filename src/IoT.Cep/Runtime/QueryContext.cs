@@ -41,6 +41,15 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
     /// <summary>Events that a window, pattern or absence could not use any more, because time had passed them.</summary>
     internal long LateEvents;
 
+    /// <summary>Late events that were moved into a window that still took events.</summary>
+    internal long MovedEvents;
+
+    /// <summary>Events of keys for which an operator had no room.</summary>
+    internal long RefusedEvents;
+
+    /// <summary>Keys that an operator let go to make room for others.</summary>
+    internal long EvictedKeys;
+
     /// <summary>Partial matches given up because a key had as many as allowed.</summary>
     internal long DiscardedPartialMatches;
 
@@ -59,6 +68,12 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
     /// <summary>Applies the policy to an error of user code: returns under <see cref="ErrorPolicy.Skip"/>, throws otherwise.</summary>
     internal void Fail(Exception error, Operator at, object? value, long ticks)
     {
+        if (at.RefusesKeys && error is KeyLimitException full)
+        {
+            Refuse(at, value, ticks, full.MaxKeys);
+            return;
+        }
+
         string text = at.Info?.Text ?? at.GetType().Name;
         string? eventText = value is null ? null : $"{SafeText.Escape(value.ToString())} ({Ticks.ToTime(ticks):O})";
         if (errorPolicy != ErrorPolicy.Skip || deadLetter is null)
@@ -68,5 +83,14 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
 
         Interlocked.Increment(ref SkippedEvents);
         deadLetter(DeadLetterReason.QueryError, $"query {name}", $"{text}: {error.GetType().Name}: {error.Message}", value);
+    }
+
+    /// <summary>Makes a dead letter of an event whose key an operator has no room for.</summary>
+    internal void Refuse<T>(Operator at, T value, long ticks, int maxKeys)
+    {
+        Interlocked.Increment(ref RefusedEvents);
+        deadLetter?.Invoke(
+            DeadLetterReason.TooManyKeys, $"query {name}",
+            $"{at.Info?.Text ?? at.GetType().Name}: there are {maxKeys:N0} keys, as many as KeyBy(..., maxKeys) allows ({Ticks.ToTime(ticks):O})", value);
     }
 }

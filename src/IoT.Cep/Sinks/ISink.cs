@@ -6,6 +6,12 @@ public interface ISink<T>
 {
     /// <summary>What it is, for metrics and messages; also the default name of the query that ends here: <c>sqlite summaries</c>.</summary>
     string Name { get; }
+
+    /// <summary>
+    /// Whether it takes results back: it is then given identities and kinds, and must remove the result of an identity whose kind is
+    /// <see cref="EventKind.Retract"/>. A query that may take results back refuses any other sink when it is built.
+    /// </summary>
+    bool TakesRetractions => false;
 }
 
 /// <summary>A sink that is called on the shard's thread, batch by batch. It must not block.</summary>

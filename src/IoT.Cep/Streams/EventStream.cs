@@ -8,6 +8,7 @@ internal class EventStream<T>(StreamNode<T> node) : IEventStream<T>
     public IDisposable Subscribe(IObserver<T> observer)
     {
         ArgumentNullException.ThrowIfNull(observer);
+        node.RequireNoRetractions("An observer");
         return node.Engine is { } engine
             ? engine.Register(node, new ObserverSink<T>(observer), null, null)
             : Plan.Run(node, observer);

@@ -12,15 +12,17 @@ public static partial class EventStreamExtensions
     /// <typeparam name="TKey">The key's type: a value with equality (text, a number, a tuple or record of such). SQLite does not store results keyed by a record.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="key">Called once for each event and operator.</param>
-    /// <param name="maxKeys">How many keys an operator may hold at a time; one more is a <see cref="KeyLimitException"/> in the query.</param>
+    /// <param name="maxKeys">How many keys an operator may hold at a time, on each shard.</param>
+    /// <param name="whenFull">What happens to one more: by default a <see cref="KeyLimitException"/> in the query.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
     public static IKeyedStream<TKey, T> KeyBy<T, TKey>(
-        this IEventStream<T> stream, Func<T, TKey> key, int maxKeys = 1_000_000, [CallerArgumentExpression(nameof(key))] string text = "")
+        this IEventStream<T> stream, Func<T, TKey> key, int maxKeys = 1_000_000, WhenKeysFull whenFull = WhenKeysFull.Fail,
+        [CallerArgumentExpression(nameof(key))] string text = "")
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(key);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxKeys, 1);
-        return new KeyedStream<TKey, T>(stream.Node, new KeySelector<TKey, T>(key, StreamExtensions.Shorten(text), maxKeys));
+        return new KeyedStream<TKey, T>(stream.Node, new KeySelector<TKey, T>(key, StreamExtensions.Shorten(text), maxKeys, whenFull));
     }
 }

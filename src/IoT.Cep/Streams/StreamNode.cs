@@ -27,6 +27,9 @@ internal abstract record StreamNode<T>
     /// <summary>Whether a later result may correct an earlier one.</summary>
     internal virtual bool IsUpdating => false;
 
+    /// <summary>Whether a later result may take an earlier one back without replacing it.</summary>
+    internal virtual bool CanRetract => false;
+
     /// <summary>Whether each event is the result of something that has a name of its own: a window, a match, a silence.</summary>
     internal virtual bool HasIdentity => false;
 
@@ -39,7 +42,17 @@ internal abstract record StreamNode<T>
         if (IsUpdating)
         {
             throw new ArgumentException(
-                $"{verb} can't take corrections, and '{Text}' may correct its results (AllowLate). Leave AllowLate out, or store the results by identity with To(...).");
+                $"{verb} can't take corrections, and '{Text}' may correct its results (AllowLate, Early, OnChange). Leave that out, store the results by identity with To(...), or take each correction as an event of its own with SelectUpdates.");
+        }
+    }
+
+    /// <summary>Refuses a sink or observer that would take a result that was taken back for a new one.</summary>
+    internal void RequireNoRetractions(string taker)
+    {
+        if (CanRetract)
+        {
+            throw new ArgumentException(
+                $"{taker} can't take a result back, and '{Text}' may do so (Having with AllowLate, Early or OnChange). Use SelectUpdates, or a sink that takes retractions.");
         }
     }
 
@@ -64,11 +77,13 @@ internal abstract record StreamNode<TIn, TOut>(StreamNode<TIn> Input) : StreamNo
 
     internal override bool IsUpdating => Input.IsUpdating;
 
+    internal override bool CanRetract => Input.CanRetract;
+
     internal override bool HasIdentity => Input.HasIdentity;
 }
 
 /// <summary>How a stream's key is found, and how many keys an operator may hold at a time.</summary>
-internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text, int MaxKeys)
+internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text, int MaxKeys, WhenKeysFull WhenFull = WhenKeysFull.Fail)
     where TKey : notnull
 {
     /// <summary>How each key keeps a time of its own; null where all go by the source's watermark.</summary>

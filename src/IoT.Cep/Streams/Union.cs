@@ -56,6 +56,8 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
 
     internal override bool IsUpdating => Inputs.Any(node => node.IsUpdating);
 
+    internal override bool CanRetract => Inputs.Any(node => node.CanRetract);
+
     // Two inputs' windows of one key and time would be one row to a store.
     internal override bool HasIdentity => false;
 

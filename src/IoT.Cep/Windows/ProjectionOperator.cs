@@ -4,11 +4,17 @@ namespace IoT.Cep;
 
 /// <summary>Finds a projection's aggregates on the first event, and then runs the window with the cheapest kernel that serves them.</summary>
 internal sealed class ProjectionOperator<TKey, T, TResult>(
-    Operator<TResult> next, QueryContext query, WindowSpec spec, KeySelector<TKey, T> key, Func<WindowGroup<TKey, T>, TResult> project,
+    Operator<TResult> next, QueryContext query, WindowSpec spec, KeySelector<TKey, T> key, WindowProjection<TKey, T, TResult> project,
     KeyRange keys, bool identity, bool isOrdered) : Operator<T, TResult>(next, query)
     where TKey : notnull
 {
     private readonly Projection<T> _projection = new();
+    private readonly Func<WindowGroup<TKey, T>, bool> _record = group =>
+    {
+        bool passes = project.Having?.Invoke(group) ?? true;
+        project.Result(group);
+        return passes;
+    };
 
     // State that checkpoints save: the selectors' texts, and the window that runs.
     private Operator<T>? _window;
@@ -18,6 +24,8 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     private long _running;
 
     internal override bool IsStateful => true;
+
+    internal override bool EvictsKeys => spec is TimeWindows && key.Timeline is null;
 
     protected override void Process(in Batch<T> batch)
     {
@@ -122,7 +130,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     private void Bind(T value, long ticks)
     {
         var (start, end) = spec.Around(ticks);
-        _projection.Record(project, new WindowInfo<TKey>(key.Select(value), start, end), value, ticks);
+        _projection.Record(_record, new WindowInfo<TKey>(key.Select(value), start, end), value, ticks);
         var old = _window;
         _window = Make(_projection.Functions, _projection.Columns);
         MoveState(old);
@@ -171,7 +179,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
             <= 4 => Make<Four<Moments>, Four<double>, FourKernel<T>>(new FourKernel<T>(selectors), columns),
             _ => Make<Sixteen<Moments>, Sixteen<double>, SixteenKernel<T>>(new SixteenKernel<T>(selectors), columns),
         };
-        window.Info = Info;
+        (window.Info, window.RefusesKeys) = (Info, RefusesKeys);
         return window;
     }
 

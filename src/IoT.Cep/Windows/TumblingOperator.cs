@@ -3,7 +3,10 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Tumbling windows for each key: one table of states for each open window, of which there are usually one or two.</summary>
+/// <summary>
+/// Tumbling windows for each key whose results are given once: one table of states for each open window, of which there are usually one or two. Those
+/// that can be corrected are <see cref="TimeWindowOperator{TKey, T, TState, TValue, TKernel, TResult}"/>'s.
+/// </summary>
 internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(
     WindowParts<TKey, T, TState, TValue, TKernel, TResult> parts) : Operator<T, TResult>(parts.Next, parts.Query)
     where TKey : notnull
@@ -37,13 +40,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         for (int i = 0; i < ticks.Length;)
         {
             Position = i;
-            if (!TryOpen(in batch.Events[i], ticks[i], out var opened))
+            if (_windows.IsPast(ticks[i], _watermark))
             {
+                Interlocked.Increment(ref Query.LateEvents);
                 i++;
                 continue;
             }
 
-            var pane = opened!;
+            var pane = PaneAt(_windows.StartOf(ticks[i]));
             long last = EndOf(pane) - 1;
             int run = batch.IsSorted && ticks[^1] <= last ? -1 : ticks[i..].IndexOfAnyExceptInRange(pane.Start, last);
             int end = run < 0 ? ticks.Length : i + run;
@@ -211,11 +215,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         Next.OnCompleted();
     }
 
-    protected override void DropResult()
-    {
-        // A late event's correction is projected while the event is processed, which recovers by position.
-        _fireIndex++;
-    }
+    protected override void DropResult() => _fireIndex++;
 
     internal override void Save(StateWriter writer)
     {
@@ -225,7 +225,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         foreach (var pane in _panes)
         {
             writer.Int64(pane.Start);
-            writer.Boolean(pane.HasFired);
             writer.Int32(pane.States.Count);
             for (int i = 0; i < pane.States.Count; i++)
             {
@@ -234,9 +233,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 _kernel.Save(writer, in entry.State);
             }
         }
-
-        // Corrections wait for the next watermark.
-        _output.Save(writer);
     }
 
     internal override void Load(StateReader reader)
@@ -246,7 +242,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         for (int panes = reader.Int32(); panes > 0; panes--)
         {
             var pane = PaneAt(reader.Int64());
-            pane.HasFired = reader.Boolean();
             for (int entries = reader.Int32(); entries > 0; entries--)
             {
                 var id = keyCodec.Read(reader);
@@ -257,8 +252,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 }
             }
         }
-
-        _output.Load(reader, parts.Keys);
     }
 
     protected override void Release()
@@ -267,44 +260,6 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         Pooled.Return(ref _fireOrder, 0);
         Pooled.Return(ref _ids, _ids.Length);
         Pooled.Return(ref _selected, _selected.Length);
-    }
-
-    /// <summary>Finds an event's window. False where the event has been dealt with: it is late, or it corrected a window that has fired.</summary>
-    private bool TryOpen(in T value, long ticks, out Pane? pane)
-    {
-        if (_windows.IsPast(ticks, _watermark))
-        {
-            Interlocked.Increment(ref Query.LateEvents);
-            pane = null;
-            return false;
-        }
-
-        pane = PaneAt(_windows.StartOf(ticks));
-        if (!pane.HasFired && EndOf(pane) > _watermark)
-        {
-            return true;
-        }
-
-        // A window that had no event by its end has nothing more to fire: this one is its first result.
-        pane.HasFired = true;
-        Correct(pane, in value, ticks);
-        return false;
-    }
-
-    private void Correct(Pane pane, in T value, long ticks)
-    {
-        var id = _key.Select(value);
-        var selected = _kernel.Select(in value);
-        ref var state = ref pane.States.GetOrAdd(id);
-        bool isUpdate = _kernel.HasEvents(in state);
-        TState corrected = default;
-        _kernel.Merge(ref corrected, in state);
-        _kernel.Add(ref corrected, in value, in selected, ticks);
-        _output.Emit(InfoOf(pane, id, isUpdate), (byte)StableHash.GroupOf(id), ref corrected);
-
-        // Only now: an event whose correction can't be projected becomes a dead letter, and is in no later result.
-        _kernel.Release(ref state);
-        state = corrected;
     }
 
     private Pane PaneAt(long start)
@@ -321,27 +276,21 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         }
 
         var pane = _free.Count > 0 ? _free.Pop() : new Pane(new StateTable<TKey, TState>(_key.MaxKeys));
-        (pane.Start, pane.HasFired) = (start, false);
+        pane.Start = start;
         _panes.Insert(at, pane);
         return pane;
     }
 
     private void FireDue(long time)
     {
-        foreach (var pane in _panes)
+        while (_panes.Count > 0 && (time == long.MaxValue || EndOf(_panes[0]) <= time))
         {
-            if (!pane.HasFired && EndOf(pane) <= time)
-            {
-                Fire(pane);
-            }
-        }
-
-        _output.Flush();
-        while (_panes.Count > 0 && (time == long.MaxValue || _windows.GoneAt(_panes[0].Start) <= time))
-        {
+            Fire(_panes[0]);
             Release(_panes[0]);
             _panes.RemoveAt(0);
         }
+
+        _output.Flush();
     }
 
     private long EndOf(Pane pane) => _windows.EndOf(pane.Start);
@@ -360,18 +309,14 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
             var entry = pane.States.InPlace(_fireOrder[_fireIndex]);
             if (_kernel.HasEvents(in entry.State))
             {
-                _output.Emit(InfoOf(pane, entry.Key, isUpdate: false), (byte)StableHash.GroupOf(entry.Key), ref entry.State);
+                _output.Emit(new WindowInfo<TKey>(entry.Key, pane.Start, EndOf(pane)), (byte)StableHash.GroupOf(entry.Key), ref entry.State);
             }
 
             _fireIndex++;
         }
 
         _fireIndex = -1;
-        pane.HasFired = true;
     }
-
-    private WindowInfo<TKey> InfoOf(Pane pane, TKey id, bool isUpdate) =>
-        new(id, pane.Start, EndOf(pane), isUpdate ? Firing.Late : Firing.OnTime, isUpdate ? 1 : 0);
 
     private void Release(Pane pane)
     {
@@ -393,7 +338,5 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
         internal long Start { get; set; }
 
         internal StateTable<TKey, TState> States => states;
-
-        internal bool HasFired { get; set; }
     }
 }

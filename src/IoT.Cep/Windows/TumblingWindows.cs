@@ -1,9 +1,7 @@
-using IoT.Cep.Extensibility;
-
 namespace IoT.Cep;
 
 /// <summary>Windows of one size, one after the other.</summary>
-internal sealed record TumblingWindows : WindowSpec
+internal sealed record TumblingWindows : TimeWindows
 {
     private readonly long _size;
     private readonly long _offset;
@@ -12,23 +10,23 @@ internal sealed record TumblingWindows : WindowSpec
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(size, TimeSpan.Zero);
         _size = size.Ticks;
-        _offset = offset.Ticks - Ticks.Floor(offset.Ticks, _size, 0);
+        _offset = offset.Ticks - Extensibility.Ticks.Floor(offset.Ticks, _size, 0);
     }
 
     private protected override string Describe() =>
         $"tumbling {TimeSpan.FromTicks(_size)}{(_offset == 0 ? "" : $" + {TimeSpan.FromTicks(_offset)}")}";
 
-    internal override bool CanKeepKeyTime => true;
+    internal override bool CanKeepKeyTime => !IsEarly && !MovesLate;
 
-    internal long StartOf(long ticks) => Ticks.Floor(ticks, _size, _offset);
+    internal long StartOf(long ticks) => Extensibility.Ticks.Floor(ticks, _size, _offset);
 
     /// <summary>The end of a window; time does not go past its last tick.</summary>
-    internal long EndOf(long start) => Ticks.Plus(start, _size);
+    internal long EndOf(long start) => Extensibility.Ticks.Plus(start, _size);
 
     /// <summary>When a window takes nothing more.</summary>
     internal long GoneAt(long start) => GoneBehind(EndOf(start));
 
-    internal override bool IsPast(long ticks, long watermark) => GoneAt(StartOf(ticks)) <= watermark;
+    internal override (long Start, long End) PaneAt(long ticks) => FirstWindow(0, ticks);
 
-    internal override (long Start, long End) Around(long ticks) => (StartOf(ticks), EndOf(StartOf(ticks)));
+    internal override (long Start, long End) FirstWindow(int series, long time) => (StartOf(time), EndOf(StartOf(time)));
 }

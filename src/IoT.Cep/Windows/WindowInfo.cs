@@ -14,7 +14,7 @@ public enum Firing : byte
     /// <summary>Before the window's end: more events may come.</summary>
     Early,
 
-    /// <summary>After the window's end, because a late event has corrected it.</summary>
+    /// <summary>After the window's end, because of a late event.</summary>
     Late,
 
     /// <summary>

@@ -23,7 +23,9 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     internal Operator<T> Build() => Spec switch
     {
         TumblingWindows when Key.Timeline is not null => new KeyedTimelineOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
-        TumblingWindows => new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        TumblingWindows { IsUpdating: false, MovesLate: false } when Key.WhenFull == WhenKeysFull.Fail =>
+            new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        TimeWindows => new TimeWindowOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         PerEventWindows => new PerEventOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         SessionWindows => new SessionOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         LongestSessionWindows sessions => Sorted<Unit, LongestSessionRule<T>>(new(sessions.Gap, sessions.Longest)),
@@ -48,17 +50,31 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
 {
     private readonly OrderedOutput<TResult> _output = new(next);
 
+    /// <summary>How many results wait to be given out.</summary>
+    internal int Count => _output.Count;
+
+    internal IWindowResult<TKey, TState, TResult> Result => result;
+
     internal void Emit(in WindowInfo<TKey> window, byte group, ref TState state) => Emit(in window, group, ref state, window.EndTicks - 1, 0);
 
     /// <summary>A result at a time of its own, where several windows of a key may have the same bounds.</summary>
     internal void Emit(in WindowInfo<TKey> window, byte group, ref TState state, long ticks, int ordinal)
     {
-        var made = result.Make(in window, ref state);
+        if (result.TryMake(in window, ref state, out var made))
+        {
+            Put(in window, group, made, window.IsUpdate ? EventKind.Update : EventKind.Insert, ticks, ordinal);
+        }
+    }
+
+    /// <summary>A result that was made before.</summary>
+    internal void Put(in WindowInfo<TKey> window, byte group, TResult made, EventKind kind) =>
+        Put(in window, group, made, kind, window.EndTicks - 1, 0);
+
+    private void Put(in WindowInfo<TKey> window, byte group, TResult made, EventKind kind, long ticks, int ordinal)
+    {
         if (identity)
         {
-            _output.Add(
-                made, ticks, group, new ResultId(window.Key, window.StartTicks, window.EndTicks, ordinal),
-                window.IsUpdate ? EventKind.Update : EventKind.Insert);
+            _output.Add(made, ticks, group, new ResultId(window.Key, window.StartTicks, window.EndTicks, ordinal), kind);
         }
         else
         {
@@ -69,7 +85,11 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
     /// <summary>Corrects a result, or takes it back, that was given with these bounds; the window may have others by now.</summary>
     internal void Correct(in WindowInfo<TKey> window, byte group, ref TState state, long givenStart, long givenEnd, EventKind kind)
     {
-        var made = result.Make(in window, ref state);
+        if (!result.TryMake(in window, ref state, out var made))
+        {
+            return;
+        }
+
         if (identity)
         {
             _output.Add(made, window.EndTicks - 1, group, new ResultId(window.Key, givenStart, givenEnd, 0), kind);

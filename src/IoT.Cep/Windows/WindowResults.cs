@@ -3,20 +3,77 @@ namespace IoT.Cep;
 /// <summary>Makes a result of a window's state.</summary>
 internal interface IWindowResult<TKey, TState, TResult>
 {
-    TResult Make(in WindowInfo<TKey> info, ref TState state);
+    /// <summary>False where the window has no result, since it does not meet the query's condition.</summary>
+    bool TryMake(in WindowInfo<TKey> info, ref TState state, out TResult made);
+
+    /// <summary>Whether the result that a correction replaces has to be remembered.</summary>
+    bool NeedsPrevious { get; }
+
+    /// <summary>What is given where a result replaces another.</summary>
+    TResult Replacing(TResult made, TResult previous) => made;
+
+    /// <summary>What is given where a result no longer holds.</summary>
+    TResult Withdrawing(TResult previous, in WindowInfo<TKey> info) => previous;
+}
+
+/// <summary>What a query makes of its windows: a projection, a condition or none, and how one result replaces another.</summary>
+internal sealed record WindowProjection<TKey, T, TResult>(
+    Func<WindowGroup<TKey, T>, TResult> Result, Func<WindowGroup<TKey, T>, bool>? Having, IUpdates<TResult>? Updates);
+
+/// <summary>Results that tell what they replace.</summary>
+internal interface IUpdates<TResult>
+{
+    TResult Replacing(TResult made, TResult previous);
+
+    TResult Withdrawing(TResult previous, Firing firing, int revision);
+}
+
+internal sealed class Updates<TResult> : IUpdates<Update<TResult>>
+{
+    public Update<TResult> Replacing(Update<TResult> made, Update<TResult> previous) =>
+        made with { Previous = previous.Current, HasPrevious = true };
+
+    public Update<TResult> Withdrawing(Update<TResult> previous, Firing firing, int revision) =>
+        new(default, previous.Current, firing, revision) { HasPrevious = true };
 }
 
 internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>(
-    Projection<T> projection, Func<WindowGroup<TKey, T>, TResult> project) : IWindowResult<TKey, TState, TResult>
+    Projection<T> projection, WindowProjection<TKey, T, TResult> query) : IWindowResult<TKey, TState, TResult>
     where TState : struct
     where TKernel : struct, IProjectionKernel<T, TState, TValue>
 {
-    public TResult Make(in WindowInfo<TKey> info, ref TState state) =>
-        project(new WindowGroup<TKey, T>(projection, in info, TKernel.MomentsOf(ref state), TKernel.CellsOf(in state)));
+    private readonly Func<WindowGroup<TKey, T>, TResult> _project = query.Result;
+    private readonly Func<WindowGroup<TKey, T>, bool>? _having = query.Having;
+
+    public bool NeedsPrevious => query is not { Having: null, Updates: null };
+
+    public bool TryMake(in WindowInfo<TKey> info, ref TState state, out TResult made)
+    {
+        var group = new WindowGroup<TKey, T>(projection, in info, TKernel.MomentsOf(ref state), TKernel.CellsOf(in state));
+        if (_having is not null && !_having(group))
+        {
+            made = default!;
+            return false;
+        }
+
+        made = _project(group);
+        return true;
+    }
+
+    public TResult Replacing(TResult made, TResult previous) => query.Updates is { } updates ? updates.Replacing(made, previous) : made;
+
+    public TResult Withdrawing(TResult previous, in WindowInfo<TKey> info) =>
+        query.Updates is { } updates ? updates.Withdrawing(previous, info.Firing, info.Revision) : previous;
 }
 
 internal sealed class AccumulatedResult<TKey, TAccumulator, TResult>(Func<WindowInfo<TKey>, TAccumulator, TResult> project)
     : IWindowResult<TKey, Seeded<TAccumulator>, TResult>
 {
-    public TResult Make(in WindowInfo<TKey> info, ref Seeded<TAccumulator> state) => project(info, state.Value);
+    public bool NeedsPrevious => false;
+
+    public bool TryMake(in WindowInfo<TKey> info, ref Seeded<TAccumulator> state, out TResult made)
+    {
+        made = project(info, state.Value);
+        return true;
+    }
 }

@@ -75,6 +75,11 @@ public static class WindowedStreamExtensions
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(windows);
+        if (windows.Spec.MovesLate)
+        {
+            throw new ArgumentException("LateIntoOpen moves late events into windows, so none are left for Late(out ...). Use one of the two.", nameof(windows));
+        }
+
         var key = windows.Source.Key;
         late = key.Timeline is null
             ? new LateNode<T>(windows.Source.Node, windows.Spec).ToStream()
@@ -101,9 +106,7 @@ public static class WindowedStreamExtensions
     {
         ArgumentNullException.ThrowIfNull(windows);
         ArgumentNullException.ThrowIfNull(result);
-        return new WindowNode<TKey, T, TResult>(
-            windows.Source.Node, windows.Source.Key, windows.Spec, StreamExtensions.Shorten(text),
-            (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(next, query, windows.Spec, windows.Source.Key, result, keys, identity, windows.Source.Node.IsOrdered)).ToStream();
+        return Projected(windows, new WindowProjection<TKey, T, TResult>(result, null, null), StreamExtensions.Shorten(text));
     }
 
     /// <summary>The same with an accumulator of one's own, which is called once for each event without a delegate.</summary>
@@ -123,6 +126,38 @@ public static class WindowedStreamExtensions
         ArgumentNullException.ThrowIfNull(result);
         return Aggregated<TKey, T, TAccumulator, Untimed<T, TAccumulator>, TResult>(windows, seed, result);
     }
+
+    /// <summary>Refuses what needs the result that a correction replaces, where the windows' operator does not remember it.</summary>
+    internal static void RequirePrevious<TKey, T>(IWindowedStream<TKey, T> windows, string verb)
+        where TKey : notnull
+    {
+        if (!windows.Spec.IsUpdating)
+        {
+            return;
+        }
+
+        if (windows.Spec is not TimeWindows)
+        {
+            throw new NotSupportedException(
+                $"{verb} with corrections is for windows that follow from time alone (tumbling, hopping, calendar), not for '{windows.Spec}'. Leave AllowLate out.");
+        }
+
+        if (windows.Source.Key.Timeline is not null)
+        {
+            throw new NotSupportedException($"{verb} with corrections goes by the source's watermark: leave AllowLate out, or TimelinePerKey.");
+        }
+    }
+
+    internal static IEventStream<TResult> Projected<TKey, T, TResult>(
+        IWindowedStream<TKey, T> windows, WindowProjection<TKey, T, TResult> projection, string text)
+        where TKey : notnull => new WindowNode<TKey, T, TResult>(
+            windows.Source.Node, windows.Source.Key, windows.Spec, text,
+            (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(
+                next, query, windows.Spec, windows.Source.Key, projection, keys, identity, windows.Source.Node.IsOrdered))
+        {
+            HasCondition = projection.Having is not null,
+            GivesUpdates = projection.Updates is not null,
+        }.ToStream();
 
     internal static IEventStream<TResult> Aggregated<TKey, T, TAccumulator, TFeed, TResult>(
         IWindowedStream<TKey, T> windows, TAccumulator seed, Func<WindowInfo<TKey>, TAccumulator, TResult> result)
@@ -165,16 +200,24 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     internal override bool IsStateless => false;
 
-    internal override bool HasIdentity => true;
+    /// <summary>Whether a condition stands before the projection.</summary>
+    internal bool HasCondition { get; init; }
+
+    /// <summary>Whether each correction is a result of its own that tells what it replaces.</summary>
+    internal bool GivesUpdates { get; init; }
+
+    internal override bool HasIdentity => !GivesUpdates;
 
     // Keys with a time of their own are not in order with one another.
-    internal override bool IsOrdered => !Spec.IsUpdating && Key.Timeline is null;
+    internal override bool IsOrdered => !Spec.IsUpdating && Key.Timeline is null && Key.WhenFull != WhenKeysFull.EvictIdle;
 
-    internal override bool IsUpdating => Spec.IsUpdating;
+    internal override bool IsUpdating => Spec.IsUpdating && !GivesUpdates;
+
+    internal override bool CanRetract => IsUpdating && HasCondition;
 
     internal override void Build(Plan plan, Operator<TResult> next) =>
         plan.BuildKeyed(
-            this, Input, Key, next, (output, keys) => InOrder(Make(output, plan.Query, keys, plan.WantsIdentity), plan.Query, keys), Spec.CanKeepKeyTime);
+            this, Input, Key, next, (output, keys) => InOrder(Make(output, plan.Query, keys, plan.WantsIdentity && !GivesUpdates), plan.Query, keys), Spec.CanKeepKeyTime);
 
     private Operator<T> InOrder(Operator<T> windows, QueryContext query, KeyRange keys) =>
         Spec.NeedsOrder ? new SortOperator<T>(windows, query, Input.IsOrdered, value => keys.Owns(Key.Select, value)) : windows;

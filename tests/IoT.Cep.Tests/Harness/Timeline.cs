@@ -23,6 +23,12 @@ internal sealed class Timeline<T>
         return this;
     }
 
+    internal Timeline<T> Add(Row<T> row)
+    {
+        _rows.Add(row);
+        return this;
+    }
+
     internal Timeline<T> Watermark(double seconds)
     {
         _rows.Add(new Row<T>(RowKind.Watermark, Span.TicksAt(seconds), default!));

@@ -1,0 +1,16 @@
+namespace IoT.Cep;
+
+/// <summary>A window's result together with the one that it takes the place of.</summary>
+/// <typeparam name="TResult">The result's type.</typeparam>
+/// <param name="Current">The result that holds from now on; the default where none does.</param>
+/// <param name="Previous">The result that held until now; the default where none did.</param>
+/// <param name="Firing">Why the window gives it.</param>
+/// <param name="Revision">How many updates of this window and key came before.</param>
+public readonly record struct Update<TResult>(TResult? Current, TResult? Previous, Firing Firing, int Revision)
+{
+    /// <summary>Whether a result holds from now on; not where <c>Having</c> no longer lets it pass.</summary>
+    public bool HasCurrent { get; init; }
+
+    /// <summary>Whether a result held until now.</summary>
+    public bool HasPrevious { get; init; }
+}
