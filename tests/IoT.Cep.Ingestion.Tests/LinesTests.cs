@@ -46,6 +46,10 @@ public sealed class LinesTests
             return this;
         }
 
+        public override SourceWriter<MachineReading> OpenPartition(string name) => throw new NotSupportedException();
+
+        public override ValueTask ClosePartitionAsync() => throw new NotSupportedException();
+
         public ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? delivery = null)
         {
             Events.BeginMessage(Decoding.Received);

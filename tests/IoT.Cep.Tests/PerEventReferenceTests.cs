@@ -61,7 +61,7 @@ public class PerEventReferenceTests(ITestOutputHelper output)
         var expected = sorted.Where(e => IsOver(e.Time + after, rows)).Select(e =>
         {
             var inside = sorted.Where(o => o.Key == e.Key && isInside(o.Time, e.Time)).ToList();
-            return (Math.Round(e.Time + after, 3), e.Key, inside.LongCount(), inside.Sum(o => o.Value), inside.Min(o => o.Value), inside.Max(o => -o.Value));
+            return (Math.Round(e.Time + after, 3), e.Key, (long)inside.Count, inside.Sum(o => o.Value), inside.Min(o => o.Value), inside.Max(o => -o.Value));
         });
         var outcome = TimelineOf(rows).Through(s => s.KeyBy(r => r.Key).Window(window)
             .Select(w => (w.Key, Count: w.Count(), Sum: w.Sum(r => r.Value), Min: w.Min(r => r.Value), Max: w.Max(r => -r.Value)))).WithIdentity().Run();
