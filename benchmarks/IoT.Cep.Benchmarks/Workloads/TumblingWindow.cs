@@ -54,7 +54,7 @@ internal static class TumblingWindow
         return new Outcome(results, sum);
     }
 
-    private static Outcome Hand(ReadOnlySpan<Reading> events, int devices)
+    internal static Outcome Hand(ReadOnlySpan<Reading> events, int devices)
     {
         var cells = new Cell[devices];
         var total = default(Outcome);
