@@ -70,12 +70,58 @@ public sealed class GeneratedWindowTests : IDisposable
         s => s.KeyBy(e => e.Key).Window(Window.Hopping(Span(size), Span(hop), Span(offset)))
             .Select(w => Row(w.Key, w.Start, w.Count(), w.Sum(e => e.Value), w.Average(e => e.Value), w.Min(e => e.Value), w.Max(e => e.Value))));
 
+    [Theory]
+    [InlineData(1_000_000)]
+    [InlineData(1_250_000)]
+    [InlineData(20_000_000)]
+    public void Sessions(long gap) => AssertSame(
+        $"""
+        with marked as (
+            select *, case when t - lag(t) over w < {gap} then 0 else 1 end as begins from events window w as (partition by set, key order by t, arrival)),
+        numbered as (
+            select *, sum(begins) over (partition by set, key order by t, arrival rows unbounded preceding) as number from marked)
+        select set, key, min(t), count(*), max(t) + {gap}, sum(value), min(value), max(value) from numbered group by set, key, number
+        """,
+        s => s.KeyBy(e => e.Key).Window(Window.Session(Span(gap)))
+            .Select(w => Row(w.Key, w.Start, w.Count(), Micros(w.End), w.Sum(e => e.Value), w.Min(e => e.Value), w.Max(e => e.Value))));
+
+    [Theory]
+    [InlineData(3, 3)]
+    [InlineData(5, 2)]
+    [InlineData(4, 1)]
+    public void Counts(int count, int every) => AssertSame(
+        $"""
+        with numbered as (
+            select *, row_number() over (partition by set, key order by t, arrival) as number from events)
+        select l.set, l.key, min(e.t), max(l.number), count(*), sum(e.value), min(e.value), max(e.value)
+        from numbered l join numbered e on e.set = l.set and e.key = l.key and e.number > l.number - {count} and e.number <= l.number
+        where l.number >= {count} and (l.number - {count}) % {every} = 0 group by l.set, l.key, l.number
+        """,
+        s => s.KeyBy(e => e.Key).Scan(0, (number, e) => number + 1, (e, number) => (e.Key, e.Value, Number: number)).KeyBy(e => e.Key).Window(Window.Count(count, every))
+            .Select(w => Row(w.Key, w.Start, w.Max(e => e.Number), w.Count(), w.Sum(e => e.Value), w.Min(e => e.Value), w.Max(e => e.Value))));
+
+    /// <summary>Days in Berlin from two in the morning on, the hour that clocks skip in spring and show twice in autumn: the first of the two counts.</summary>
+    [Fact]
+    public void Days_over_a_change_of_clocks() => AssertSame(
+        """
+        select set, key, case
+                when t between 1743296400000000 and 1761440399999999 then greatest(1743296400000000, cast(floor(t / 86400000000.0) * 86400000000 as bigint))
+                when t between 1761440400000000 and 1761526799999999 then 1761436800000000
+                else cast(floor((t - 3600000000) / 86400000000.0) * 86400000000 + 3600000000 as bigint) end as start,
+            count(*), sum(value)
+        from events group by all
+        """,
+        s => s.KeyBy(e => e.Key).Window(Window.Calendar(CalendarUnit.Day, TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin"), offset: TimeSpan.FromHours(2)))
+            .Select(w => Row(w.Key, w.Start, w.Count(), w.Sum(e => e.Value))));
+
     public void Dispose() => _oracle.Dispose();
 
     private static TimeSpan Span(long micros) => TimeSpan.FromMicroseconds(micros);
 
     private static (string Key, long Start, double[] Numbers) Row(string key, DateTimeOffset start, params double[] numbers) =>
-        (key, Ticks.From(start) / TimeSpan.TicksPerMicrosecond, numbers);
+        (key, Micros(start), numbers);
+
+    private static long Micros(DateTimeOffset time) => Ticks.From(time) / TimeSpan.TicksPerMicrosecond;
 
     private void AssertSame(string sql, Func<IEventStream<Sample>, IEventStream<(string Key, long Start, double[] Numbers)>> query)
     {
