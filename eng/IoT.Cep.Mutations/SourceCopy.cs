@@ -48,7 +48,8 @@ internal sealed class SourceCopy : IDisposable
             return Outcome.DoesNotCompile;
         }
 
-        return Run("test", Tests, "-c", "Release", "--no-build", "-v", "quiet", "--nologo") == 0 ? Outcome.Passed : Outcome.Failed;
+        // The first test that fails is enough.
+        return Run("test", Tests, "-c", "Release", "--no-build", "-v", "quiet", "--nologo", "--", "xUnit.StopOnFail=true") == 0 ? Outcome.Passed : Outcome.Failed;
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
