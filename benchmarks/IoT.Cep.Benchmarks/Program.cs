@@ -22,5 +22,10 @@ if (args is [ShardsCommand.Name, ..])
     return await ShardsCommand.RunAsync();
 }
 
+if (args is [MemoryCommand.Name, .. var measure])
+{
+    return await MemoryCommand.RunAsync(measure);
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args);
 return 0;
