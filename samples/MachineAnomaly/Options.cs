@@ -5,7 +5,7 @@ namespace MachineAnomaly;
 /// <summary>What the program is told.</summary>
 internal sealed record Options(string DataFile, string LabelsFile, double Threshold)
 {
-    private const string Usage = """
+    internal const string Usage = """
         Finds anomalies in a machine's recorded temperature and compares them with labels.
 
           dotnet run --project samples/MachineAnomaly [-- --data FILE] [--labels FILE] [--threshold N]
@@ -35,7 +35,8 @@ internal sealed record Options(string DataFile, string LabelsFile, double Thresh
                 case "--threshold" when double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out threshold) && threshold > 0:
                     break;
                 default:
-                    problem = Usage;
+                    problem = args[i] is "--data" or "--labels" or "--threshold"
+                        ? $"'{args[i]} {value}' is not understood.\n\n{Usage}" : $"'{args[i]}' is not an option.\n\n{Usage}";
                     return null;
             }
 

@@ -3,6 +3,12 @@ using IoT.Cep;
 using MachineAnomaly;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["--help" or "-h"])
+{
+    Console.WriteLine(Options.Usage);
+    return 0;
+}
+
 var options = Options.Parse(args, out string? problem);
 if (options is null)
 {

@@ -30,7 +30,10 @@ public static class Queries
         .Select(w => Compare(w.Last(l => l.Celsius), w.Average(l => l.Celsius), w.StandardDeviation(l => l.Celsius), w.Count()))
         .Where(s => s.Levels >= EnoughLevels && Math.Abs(s.Deviations) > threshold)
         .Window(Window.Session(TimeSpan.FromDays(1)))
-        .Select(w => new Anomaly(w.Start, w.End - TimeSpan.FromDays(1), w.MaxBy(s => Math.Abs(s.Deviations))));
+        .Select(w => new Anomaly(Hour(w.Start), Hour(w.End - TimeSpan.FromDays(1)), w.MaxBy(s => Math.Abs(s.Deviations))));
+
+    /// <summary>A window's result stands at its last instant, 100 ns before the full hour.</summary>
+    private static DateTimeOffset Hour(DateTimeOffset last) => last.AddTicks(1);
 
     private static Score Compare(double celsius, double usual, double spread, long levels) =>
         new(celsius, spread > 0 ? (celsius - usual) / spread : 0, levels);
