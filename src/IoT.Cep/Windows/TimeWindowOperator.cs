@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -14,9 +12,6 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
-    /// <summary>Half of the second cache of the cores that servers have: beyond it look-ups run ahead of updates.</summary>
-    private const int MaxSmallBytes = 512 * 1024;
-
     private readonly TimeWindows _windows;
     private readonly KeySelector<TKey, T> _key;
     private readonly TKernel _kernel;
@@ -81,15 +76,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
 
             int run = batch.IsSorted && ticks[^1] < pane.End ? -1 : ticks[i..].IndexOfAnyExceptInRange(pane.Start, pane.End - 1);
             int end = run < 0 ? ticks.Length : i + run;
-            if (Evicts || (long)_keys.Capacity * Unsafe.SizeOf<TState>() <= MaxSmallBytes)
-            {
-                AddRun(batch.Events[..end], ticks, i, pane);
-            }
-            else
-            {
-                AddAhead(batch.Events[..end], ticks, i, pane);
-            }
-
+            AddRun(batch.Events[..end], ticks, i, pane);
             i = end;
         }
     }
@@ -103,142 +90,6 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         }
 
         return _windows.NextEnd(ticks) <= _watermark ? null : _current = _panes.Open(ticks);
-    }
-
-    /// <summary>Adds a run of events of one pane. The loop that keyed windows spend their time in.</summary>
-    private void AddRun(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, PaneColumn<TState> pane)
-    {
-        var (keyOf, fused, evicts) = (_key.Select, _kernel, Evicts);
-        var view = new KeyIndex<TKey>.View(_keys);
-        ref var states = ref MemoryMarshal.GetArrayDataReference(pane.States);
-        for (int i = start; i < events.Length; i++)
-        {
-            Position = i;
-            ref readonly var value = ref events[i];
-            var id = keyOf(value);
-            var selected = fused.Select(in value);
-            uint hash = (uint)id.GetHashCode();
-            int number = view.Find(id, hash);
-            if (number < 0)
-            {
-                if (!TryAddKey(id, hash, pane.Start, in value, ticks[i], out number))
-                {
-                    continue;
-                }
-
-                view = new KeyIndex<TKey>.View(_keys);
-                states = ref MemoryMarshal.GetArrayDataReference(pane.States);
-            }
-
-            fused.Add(ref Unsafe.Add(ref states, number), in value, in selected, ticks[i]);
-            if (evicts)
-            {
-                _touched[number] = ++_touches;
-            }
-        }
-    }
-
-    /// <summary>
-    /// Many keys: selectors and look-ups run ahead, so that nothing stands between one update that misses the cache and the next. Where a selector
-    /// throws, what was looked up before is added first, as everywhere.
-    /// </summary>
-    private void AddAhead(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, PaneColumn<TState> pane)
-    {
-        Pooled.Ensure(ref _numbers, events.Length);
-        Pooled.Ensure(ref _selected, events.Length);
-        var (keyOf, fused, numbers, selected) = (_key.Select, _kernel, _numbers, _selected);
-        var view = new KeyIndex<TKey>.View(_keys);
-        int end = start;
-        try
-        {
-            for (; end < events.Length; end++)
-            {
-                ref readonly var value = ref events[end];
-                var id = keyOf(value);
-                selected[end] = fused.Select(in value);
-                uint hash = (uint)id.GetHashCode();
-                int number = view.Find(id, hash);
-                if (number < 0)
-                {
-                    Position = end;
-                    number = TryAddKey(id, hash, pane.Start, in value, ticks[end], out int added) ? added : -1;
-                    view = new KeyIndex<TKey>.View(_keys);
-                }
-
-                numbers[end] = number;
-            }
-        }
-        finally
-        {
-            AddNumbered(events[..end], ticks, start, pane.States);
-            Position = end;
-        }
-    }
-
-    private void AddNumbered(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, TState[] states)
-    {
-        var fused = _kernel;
-        var numbers = _numbers.AsSpan(0, events.Length);
-        var selected = _selected.AsSpan(0, events.Length);
-        ref var first = ref MemoryMarshal.GetArrayDataReference(states);
-        for (int i = start; i < numbers.Length; i++)
-        {
-            Position = i;
-            if (numbers[i] >= 0)
-            {
-                fused.Add(ref Unsafe.Add(ref first, numbers[i]), in events[i], in selected[i], ticks[i]);
-            }
-        }
-    }
-
-    /// <summary>Adds an event that is late, or whose windows give results early.</summary>
-    private void AddOne(in T value, long ticks)
-    {
-        if (ticks < _pastUpTo)
-        {
-            if (!_windows.MovesLate)
-            {
-                Interlocked.Increment(ref Query.LateEvents);
-                return;
-            }
-
-            Interlocked.Increment(ref Query.MovedEvents);
-            ticks = _windows.GoneUpTo(_watermark);
-        }
-
-        var id = _key.Select(value);
-        var selected = _kernel.Select(in value);
-        long pane = _windows.PaneAt(ticks).Start;
-        uint hash = (uint)id.GetHashCode();
-        int number = _keys.Find(id);
-        if (number < 0 && !TryAddKey(id, hash, pane, in value, ticks, out number))
-        {
-            return;
-        }
-
-        _pool.Used = _keys.Count;
-        if (_isHeld)
-        {
-            _held.Add(in value, in selected, ticks, number, id, _keys.At(number).Group, _watermark);
-        }
-
-        if (!_isEarly && ticks >= _windows.EarliestStart(_watermark))
-        {
-            if (_windows.NextEnd(ticks) > _watermark)
-            {
-                _kernel.Add(ref _panes.Open(ticks).States[number], in value, in selected, ticks);
-            }
-            else
-            {
-                _panes.AddClosed(number, in value, in selected, ticks, _watermark);
-            }
-        }
-
-        _lastEvents[number] = Math.Max(_lastEvents[number], pane);
-        if (Evicts)
-        {
-            _touched[number] = ++_touches;
-        }
     }
 
     protected override void Advance(long watermark)
