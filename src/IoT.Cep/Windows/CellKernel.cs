@@ -34,6 +34,8 @@ internal readonly struct CellKernel<T, TMoments, TValue, TInner>(TInner inner, C
 
     public static bool UsesTime => true;
 
+    public static bool IsPlain => false;
+
     public bool NeedsRelease => true;
 
     public void Release(ref WithCells<TMoments> state) => cells.Release(ref state.Cells);

@@ -16,6 +16,9 @@ internal interface IWindowKernel<T, TState, TValue>
     /// <summary>Whether <see cref="Add"/> looks at the time; where it does not, 0 may stand for it.</summary>
     static abstract bool UsesTime { get; }
 
+    /// <summary>Whether states are plain numbers: to merge them can't fail, and nothing is to be released.</summary>
+    static abstract bool IsPlain { get; }
+
     /// <summary>Takes in all events of another state, which stays as it is and shares nothing with this one.</summary>
     void Merge(ref TState state, in TState other);
 
@@ -57,6 +60,8 @@ internal readonly struct CountKernel<T> : IProjectionKernel<T, Moments, Unit>
 
     public static bool UsesTime => false;
 
+    public static bool IsPlain => true;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Moments state)
@@ -86,6 +91,8 @@ internal readonly struct OneKernel<T>(Func<T, double> selector) : IProjectionKer
     public void Merge(ref Moments state, in Moments other) => state.Merge(in other);
 
     public static bool UsesTime => false;
+
+    public static bool IsPlain => true;
 
     public bool NeedsRelease => false;
 
@@ -117,6 +124,8 @@ internal readonly struct MeanKernel<T>(Func<T, double> selector) : IProjectionKe
     public void Merge(ref Mean state, in Mean other) => state.Merge(in other);
 
     public static bool UsesTime => false;
+
+    public static bool IsPlain => true;
 
     public bool NeedsRelease => false;
 
@@ -171,6 +180,8 @@ internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IProjectio
 
     public static bool UsesTime => false;
 
+    public static bool IsPlain => true;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Four<Moments> state)
@@ -219,6 +230,8 @@ internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IProjec
     }
 
     public static bool UsesTime => false;
+
+    public static bool IsPlain => true;
 
     public bool NeedsRelease => false;
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>
@@ -21,6 +23,7 @@ internal sealed class Projection<T>
     private bool _isRestoredMean;
     private bool _asksForExtremes;
     private T _first = default!;
+    private Func<T, double>? _firstFunction;
     private long _firstTicks;
     private int _nextColumn;
 
@@ -31,7 +34,7 @@ internal sealed class Projection<T>
     internal (string[] Moments, string[] Columns) Texts => ([.. _selectors.Select(s => s.Text)], [.. _columns.Select(c => c.Text)]);
 
     /// <summary>Whether its moments are a count and a sum of one selector, and no extremes.</summary>
-    internal bool IsMean => _selectors.Count == 1 && !_asksForExtremes;
+    internal bool IsMean => !_asksForExtremes && _selectors.Count == 1;
 
     internal Func<T, double>[] Functions => [.. _selectors.Select(s => s.Function!)];
 
@@ -88,6 +91,7 @@ internal sealed class Projection<T>
 
         _isRestored = false;
         IsBound = true;
+        _firstFunction = _selectors.Count > 0 ? _selectors[0].Function : null;
     }
 
     /// <summary>Called before the cell of a selector whose least or greatest value is asked for.</summary>
@@ -103,7 +107,11 @@ internal sealed class Projection<T>
         }
     }
 
-    internal int CellOf(Func<T, double> function, string text)
+    /// <summary>A lambda that captures nothing is the same object each time; most projections have one selector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int CellOf(Func<T, double> function, string text) => ReferenceEquals(function, _firstFunction) ? 0 : Search(function, text);
+
+    private int Search(Func<T, double> function, string text)
     {
         for (int i = 0; i < _selectors.Count; i++)
         {

@@ -9,6 +9,9 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     /// <summary>Half of the second cache of the cores that servers have: beyond it look-ups run ahead of updates.</summary>
     private const int MaxSmallBytes = 512 * 1024;
 
+    /// <summary>So many events are looked up before the first is added: as many states as fit the first cache.</summary>
+    private const int LookedUpTogether = 256;
+
     /// <summary>The pane that events are added to; a field, so that a loop need not keep it in a register for the rare new key.</summary>
     private PaneColumn<TState>? _filling;
 
@@ -19,9 +22,9 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         for (int next = start; next < events.Length;)
         {
             next = Evicts ? AddTouching(events, ticks, next)
+                : (long)_keys.Capacity * Unsafe.SizeOf<TState>() > MaxSmallBytes ? AddAhead(events[..Math.Min(next + LookedUpTogether, events.Length)], ticks, next)
                 : _keys.Places is not null ? AddToPlaces(events, ticks, next)
-                : (long)_keys.Capacity * Unsafe.SizeOf<TState>() <= MaxSmallBytes ? AddToFew(events, ticks, next)
-                : AddAhead(events, ticks, next);
+                : AddToFew(events, ticks, next);
         }
     }
 
@@ -145,37 +148,97 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     {
         Pooled.Ensure(ref _numbers, events.Length);
         Pooled.Ensure(ref _selected, events.Length);
-        var (keyOf, fused, numbers, selected) = (_key.Select, _kernel, _numbers, _selected);
-        var view = new KeyIndex<TKey>.View(_keys);
-        int end = start;
         try
         {
-            for (; end < events.Length; end++)
+            for (Position = start; Position < events.Length;)
             {
-                ref readonly var value = ref events[end];
-                var id = keyOf(value);
-                selected[end] = fused.Select(in value);
-                uint hash = (uint)id.GetHashCode();
-                int number = view.Find(id, hash);
-                if (number < 0)
+                if (_keys.Places is not null)
                 {
-                    Position = end;
-                    number = TryAddKey(id, hash, _filling!.Start, in value, ticks[end], out int added) ? added : -1;
-                    view = new KeyIndex<TKey>.View(_keys);
+                    LookUpPlaces(events, ticks, Position);
                 }
-
-                numbers[end] = number;
+                else
+                {
+                    LookUp(events, ticks, Position);
+                }
             }
         }
         finally
         {
+            int end = Position;
             AddNumbered(events[..end], ticks, start, _filling!.States);
             Position = end;
         }
 
-        return end;
+        return events.Length;
     }
 
+    /// <summary>Notes the number of each event's key and what was selected, until keys no longer say their places.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LookUpPlaces(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
+    {
+        var (keyOf, places, states) = (_key.Select, _keys.Places!, _filling!.States);
+        for (int i = start; i < events.Length; i++)
+        {
+            Position = i;
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            _selected[i] = _kernel.Select(in events[i]);
+            ulong place = WholeNumber.Of(id);
+            if (place < (ulong)places.Length && places[place] is > 0 and int number)
+            {
+                _numbers[i] = number - 1;
+                Ahead.PrefetchAt(ref At(states, number - 1));
+                continue;
+            }
+
+            _numbers[i] = NumberOfNew(id, in events[i], ticks[i]);
+            if (_keys.Places is null)
+            {
+                Position = i + 1;
+                return;
+            }
+
+            (places, states) = (_keys.Places, _filling.States);
+        }
+
+        Position = events.Length;
+    }
+
+    /// <summary>The same for all other keys.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LookUp(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
+    {
+        var (keyOf, states) = (_key.Select, _filling!.States);
+        var view = new KeyIndex<TKey>.View(_keys);
+        for (int i = start; i < events.Length; i++)
+        {
+            Position = i;
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            _selected[i] = _kernel.Select(in events[i]);
+            int number = view.Find(id, (uint)id.GetHashCode());
+            if (number < 0)
+            {
+                number = NumberOfNew(id, in events[i], ticks[i]);
+                view = new KeyIndex<TKey>.View(_keys);
+                states = _filling.States;
+            }
+
+            _numbers[i] = number;
+            Ahead.PrefetchAt(ref At(states, number));
+        }
+
+        Position = events.Length;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int NumberOfNew(TKey id, in T value, long ticks)
+    {
+        TryAddKey(id, (uint)id.GetHashCode(), _filling!.Start, in value, ticks, out int number);
+        return number;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void AddNumbered(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, TState[] states)
     {
         var fused = _kernel;

@@ -23,6 +23,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     private readonly ColumnPool<T, TState, TValue, TKernel> _pool;
     private int[] _numbers = [];
     private TValue[] _selected = [];
+    private TState[] _merged = [];
 
     // State that checkpoints save.
     private readonly KeyIndex<TKey> _keys;
@@ -118,6 +119,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         _output.Dispose();
         _keys.Release();
         Pooled.Return(ref _numbers, 0);
+        Pooled.Return(ref _merged, 0);
         Pooled.Return(ref _selected, _selected.Length);
     }
 
@@ -164,65 +166,5 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         }
 
         _fireSeries = 0;
-    }
-
-    private void FireWindow(int series, long start, long end)
-    {
-        var (front, back) = _panes.PartsOf(series, start);
-        if (front is null && back is null)
-        {
-            return;
-        }
-
-        var held = _isHeld ? _held.At(series, start, end, _watermark) : null;
-        bool isAlone = held is null && (front is null || back is null);
-        var order = _keys.InOrder();
-        for (; _held.FireAt < order.Length; _held.FireAt++)
-        {
-            // In order as they are, results need not wait for each other; and so few stay in the cache.
-            if (_mayFlush && _output.Count >= EventBuffer<TResult>.DefaultCapacity)
-            {
-                _output.Flush();
-            }
-
-            int number = order[_held.FireAt];
-            bool isInFront = front is not null && _kernel.HasEvents(in front[number]);
-            bool isInBack = back is not null && _kernel.HasEvents(in back[number]);
-            if (!isInFront && !isInBack)
-            {
-                continue;
-            }
-
-            ref var entry = ref _keys.At(number);
-            if (isAlone)
-            {
-                _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref (front ?? back!)[number]);
-                continue;
-            }
-
-            TState state = default;
-            if (isInFront)
-            {
-                _kernel.Merge(ref state, in front![number]);
-            }
-
-            if (isInBack)
-            {
-                _kernel.Merge(ref state, in back![number]);
-            }
-
-            if (held is not null)
-            {
-                held.States[number] = state;
-                _held.Give(held, number, entry.Key, entry.Group, Firing.OnTime);
-            }
-            else
-            {
-                _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref state);
-                _kernel.Release(ref state);
-            }
-        }
-
-        _held.FireAt = 0;
     }
 }

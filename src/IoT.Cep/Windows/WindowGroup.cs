@@ -18,12 +18,12 @@ public readonly ref partial struct WindowGroup<TKey, T>
     private readonly Projection<T> _projection;
     private readonly Span<Moments> _cells;
     private readonly AggregateCell?[]? _row;
-    private readonly WindowInfo<TKey> _info;
+    private readonly ref readonly WindowInfo<TKey> _info;
 
-    internal WindowGroup(Projection<T> projection, in WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
+    internal WindowGroup(Projection<T> projection, ref readonly WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
     {
         _projection = projection;
-        _info = info;
+        _info = ref info;
         _cells = cells;
         _row = row;
     }
