@@ -19,6 +19,9 @@ internal sealed class BatchBuilder<T> : IDisposable
     private bool _hasGroups;
     private bool _isSorted;
 
+    /// <summary>How many events there is place for in every column that is used.</summary>
+    private int _room;
+
     /// <summary>The columns as a batch; valid until the next change.</summary>
     internal Batch<T> Batch => new(Events.AsSpan(0, Count), Ticks.AsSpan(0, Count))
     {
@@ -42,14 +45,14 @@ internal sealed class BatchBuilder<T> : IDisposable
         _hasKinds = kinds;
         _hasGroups = groups;
         _isSorted = false;
+        _room = Room();
         Ensure(length);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Ensure(int length)
     {
-        if (Events.Length < length || Ticks.Length < length || (_hasIds && Ids.Length < length)
-            || (_hasKinds && Kinds.Length < length) || (_hasGroups && Groups.Length < length))
+        if (length > _room)
         {
             Grow(length);
         }
@@ -63,6 +66,7 @@ internal sealed class BatchBuilder<T> : IDisposable
         _hasKinds |= !batch.Kinds.IsEmpty;
         _hasGroups |= !batch.Groups.IsEmpty;
         _isSorted = false;
+        _room = Room();
         Ensure(start + batch.Length);
         batch.Events.CopyTo(Events.AsSpan(start));
         batch.Ticks.CopyTo(Ticks.AsSpan(start));
@@ -114,7 +118,7 @@ internal sealed class BatchBuilder<T> : IDisposable
         Pooled.Return(ref Ids, Ids.Length);
         Pooled.Return(ref Kinds, 0);
         Pooled.Return(ref Groups, 0);
-        Count = 0;
+        Count = _room = 0;
     }
 
     private static void CopyOrClear<TColumn>(ReadOnlySpan<TColumn> from, TColumn[] to, bool has, int start, int length)
@@ -154,6 +158,16 @@ internal sealed class BatchBuilder<T> : IDisposable
         {
             GrowColumn(ref Groups, length);
         }
+
+        _room = Room();
+    }
+
+    private int Room()
+    {
+        int room = Math.Min(Events.Length, Ticks.Length);
+        room = _hasIds ? Math.Min(room, Ids.Length) : room;
+        room = _hasKinds ? Math.Min(room, Kinds.Length) : room;
+        return _hasGroups ? Math.Min(room, Groups.Length) : room;
     }
 
     private void GrowColumn<TColumn>(ref TColumn[] column, int length)

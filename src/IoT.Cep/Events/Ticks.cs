@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep.Extensibility;
 
 /// <summary>Conversions to and from the timestamps of a batch: 100 ns ticks since 1970-01-01 UTC.</summary>
@@ -15,6 +17,7 @@ public static class Ticks
 
     /// <summary>The instant of a timestamp, in UTC; values outside a <see cref="DateTimeOffset"/>'s range are clamped to it.</summary>
     /// <param name="ticks">100 ns ticks since 1970-01-01 UTC.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static DateTimeOffset ToTime(long ticks) =>
         new(Math.Clamp(ticks, Min, Max) + DateTime.UnixEpoch.Ticks, TimeSpan.Zero);
 

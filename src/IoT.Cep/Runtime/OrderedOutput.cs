@@ -31,6 +31,21 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         results.Kinds[results.Count++] = kind;
     }
 
+    /// <summary>Where the next result will stand. It is one once it is taken.</summary>
+    internal ref T Next()
+    {
+        var results = Open(ids: false, kinds: false);
+        results.Ensure(results.Count + 1);
+        return ref results.Events[results.Count];
+    }
+
+    /// <summary>Takes the result that stands next.</summary>
+    internal void TakeNext(long ticks, byte group)
+    {
+        Place(_results, ticks, group);
+        _results.Count++;
+    }
+
     internal void Append(in Batch<T> batch)
     {
         if (batch.Length == 0)
@@ -143,12 +158,18 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     {
         int at = results.Count;
         results.Ensure(at + 1);
+        results.Events[at] = value;
+        Place(results, ticks, group);
+    }
+
+    private void Place(BatchBuilder<T> results, long ticks, byte group)
+    {
+        int at = results.Count;
         if (at > 0 && (ticks < results.Ticks[at - 1] || (ticks == results.Ticks[at - 1] && group < results.Groups[at - 1])))
         {
             _inOrder = false;
         }
 
-        results.Events[at] = value;
         results.Ticks[at] = ticks;
         results.Groups[at] = group;
     }

@@ -10,10 +10,11 @@ namespace IoT.Cep;
 /// </summary>
 /// <remarks>
 /// A slot holds the hash beside the number, so that a look-up of an <see langword="int"/>, whose hash is the key, touches one cache line, and any
-/// other key's seldom a wrong entry. Fibonacci hashing at a load of at most four fifths: eight slots are a cache line. Within a key
-/// group, numbers rise in order of first appearance: what the index gives in order does not depend on how many shards there are.
+/// other key's seldom a wrong entry. Fibonacci hashing at a load of at most four fifths: eight slots are a cache line. Keys that
+/// are whole numbers and dense need no slots: they say themselves where their numbers stand. Within a key group, numbers rise in order of first
+/// appearance: what the index gives in order depends neither on that nor on how many shards there are.
 /// </remarks>
-internal sealed class KeyIndex<TKey>(int maxKeys)
+internal sealed partial class KeyIndex<TKey>
     where TKey : notnull
 {
     private const int InitialSlots = 64;
@@ -26,9 +27,8 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     /// <summary>A table grown by a burst of keys is let go above this.</summary>
     private const int KeptEntries = 65_536;
 
-    private Slot[] _slots = new Slot[InitialSlots];
-    private int _shift = 64 - BitOperations.Log2(InitialSlots);
-    private int _used;
+    private readonly int _maxKeys;
+
     private Entry[] _entries = new Entry[InitialSlots / 2];
     private Entry[] _spare = [];
     private int _sorted;
@@ -37,6 +37,19 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     /// <summary>How many keys stood apart from their groups, over all times that keys were gone through.</summary>
     private long _detours;
     private bool _isOrderKnown;
+
+    internal KeyIndex(int maxKeys)
+    {
+        _maxKeys = maxKeys;
+        if (WholeNumber.Is<TKey>())
+        {
+            _places = new int[InitialSlots];
+        }
+        else
+        {
+            Index(InitialSlots);
+        }
+    }
 
     /// <summary>Whether a key's hash says all about it.</summary>
     private static bool IsHashTheKey => typeof(TKey) == typeof(int) || typeof(TKey) == typeof(uint);
@@ -47,12 +60,15 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     /// <summary>How many keys there are.</summary>
     internal int Live { get; private set; }
 
-    internal bool IsFull => Live >= maxKeys;
+    internal bool IsFull => Live >= _maxKeys;
 
-    internal int MaxKeys => maxKeys;
+    internal int MaxKeys => _maxKeys;
 
     /// <summary>How long columns have to be; it grows when keys are added.</summary>
     internal int Capacity => _entries.Length;
+
+    /// <summary>Where keys say their places: the key's number and one, 0 where it has none. Stale once a key was added.</summary>
+    internal int[]? Places => _places;
 
     internal ref Entry At(int number) => ref _entries[number];
 
@@ -68,9 +84,15 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal int Add(TKey key, uint hash)
     {
-        if ((_used + 1) * 5L > _slots.Length * 4L)
+        if (_places is not null && !TryReach(WholeNumber.Of(key), Live + 1))
         {
-            Index(Live * 2L >= _slots.Length ? _slots.Length * 2 : _slots.Length);
+            _places = null;
+            Index(SlotsFor(Live + 1));
+        }
+
+        if (_places is null && (_used + 1) * 5L > _slots.Length * 4L)
+        {
+            GrowSlots(WholeNumber.Is<TKey>() ? WholeNumber.Of(key) : 0);
         }
 
         if (Count == _entries.Length)
@@ -80,7 +102,7 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
 
         int number = Count++;
         _entries[number] = new Entry { Key = key, Hash = hash, Group = (byte)StableHash.GroupOf(key), IsLive = true };
-        TakeSlot(hash, number);
+        Take(in _entries[number], number);
         Live++;
         _isOrderKnown = false;
         return number;
@@ -90,13 +112,21 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
     internal void Forget(int number)
     {
         ref var entry = ref _entries[number];
-        uint slot = SlotOf(entry.Hash);
-        while (_slots[slot].Number != number + 1)
+        if (_places is not null)
         {
-            slot = (slot + 1) & (uint)(_slots.Length - 1);
+            _places[WholeNumber.Of(entry.Key)] = 0;
+        }
+        else
+        {
+            uint slot = SlotOf(entry.Hash);
+            while (_slots[slot].Number != number + 1)
+            {
+                slot = (slot + 1) & (uint)(_slots.Length - 1);
+            }
+
+            _slots[slot] = new Slot(entry.Hash, Forgotten);
         }
 
-        _slots[slot] = new Slot(entry.Hash, Forgotten);
         entry = default;
         Live--;
         _isOrderKnown = false;
@@ -134,7 +164,8 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
         (_entries, _spare) = (sorted, _entries);
         Count = _sorted = Live;
         _detours = 0;
-        Index(Math.Max(InitialSlots, (int)BitOperations.RoundUpToPowerOf2((uint)(_entries.Length + (_entries.Length / 4)))));
+        IndexAnew();
+
         _isOrderKnown = false;
         return order;
     }
@@ -165,48 +196,13 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
         }
     }
 
-    private void Index(int slots)
-    {
-        if (_slots.Length == slots)
-        {
-            Array.Clear(_slots);
-        }
-        else
-        {
-            _slots = new Slot[slots];
-        }
-
-        _shift = 64 - BitOperations.Log2((uint)slots);
-        _used = 0;
-        for (int i = 0; i < Count; i++)
-        {
-            if (_entries[i].IsLive)
-            {
-                TakeSlot(_entries[i].Hash, i);
-            }
-        }
-    }
-
-    private uint SlotOf(uint hash) => (uint)(hash * Golden >> _shift);
-
-    private void TakeSlot(uint hash, int number)
-    {
-        uint slot = SlotOf(hash);
-        while (_slots[slot].Number != 0)
-        {
-            slot = (slot + 1) & (uint)(_slots.Length - 1);
-        }
-
-        _slots[slot] = new Slot(hash, number + 1);
-        _used++;
-    }
-
     /// <summary>The index as a loop over a batch sees it, in registers; stale once a key was added. The shift leaves as many bits as there are slots.</summary>
     internal readonly ref struct View
     {
         private readonly ref Slot _slots;
         private readonly ref Entry _entries;
         private readonly int _shift;
+        private readonly ReadOnlySpan<int> _places;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         internal View(KeyIndex<TKey> index)
@@ -214,12 +210,19 @@ internal sealed class KeyIndex<TKey>(int maxKeys)
             _slots = ref MemoryMarshal.GetArrayDataReference(index._slots);
             _entries = ref MemoryMarshal.GetArrayDataReference(index._entries);
             _shift = index._shift;
+            _places = index._places;
         }
 
         /// <summary>The key's number, or -1.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         internal int Find(TKey key, uint hash)
         {
+            if (WholeNumber.Is<TKey>() && _places.Length > 0)
+            {
+                ulong place = WholeNumber.Of(key);
+                return place < (ulong)_places.Length ? _places[(int)place] - 1 : -1;
+            }
+
             uint at = (uint)(hash * Golden >> _shift);
             while (true)
             {

@@ -35,6 +35,8 @@ internal readonly struct AccumulatorKernel<T, TAccumulator, TFeed>(TAccumulator 
 
     public static bool UsesTime => TFeed.UsesTime;
 
+    public static bool IsPlain => false;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Seeded<TAccumulator> state)

@@ -34,6 +34,8 @@ internal readonly struct CellKernel<T, TMoments, TValue, TInner>(TInner inner, C
 
     public static bool UsesTime => true;
 
+    public static bool IsPlain => false;
+
     public bool NeedsRelease => true;
 
     public void Release(ref WithCells<TMoments> state) => cells.Release(ref state.Cells);
@@ -47,7 +49,8 @@ internal readonly struct CellKernel<T, TMoments, TValue, TInner>(TInner inner, C
     public WithCells<TMoments> Load(StateReader reader) =>
         new() { Moments = inner.Load(reader), Cells = CellSet<T>.Load(reader) };
 
-    public static Span<Moments> MomentsOf(ref WithCells<TMoments> state) => TInner.MomentsOf(ref state.Moments);
+    public static Span<Moments> MomentsOf(ref WithCells<TMoments> state, ref Moments made) =>
+        TInner.MomentsOf(ref state.Moments, ref made);
 
     public static AggregateCell?[]? CellsOf(in WithCells<TMoments> state) => state.Cells;
 }

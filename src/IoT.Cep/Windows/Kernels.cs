@@ -16,6 +16,9 @@ internal interface IWindowKernel<T, TState, TValue>
     /// <summary>Whether <see cref="Add"/> looks at the time; where it does not, 0 may stand for it.</summary>
     static abstract bool UsesTime { get; }
 
+    /// <summary>Whether states are plain numbers: to merge them can't fail, and nothing is to be released.</summary>
+    static abstract bool IsPlain { get; }
+
     /// <summary>Takes in all events of another state, which stays as it is and shares nothing with this one.</summary>
     void Merge(ref TState state, in TState other);
 
@@ -36,7 +39,8 @@ internal interface IWindowKernel<T, TState, TValue>
 /// <summary>A kernel whose states are the aggregates of a projection.</summary>
 internal interface IProjectionKernel<T, TState, TValue> : IWindowKernel<T, TState, TValue>
 {
-    static abstract Span<Moments> MomentsOf(ref TState state);
+    /// <summary>The state's moments, or what it has of them, in <paramref name="made"/>.</summary>
+    static abstract Span<Moments> MomentsOf(ref TState state, ref Moments made);
 
     static abstract AggregateCell?[]? CellsOf(in TState state);
 }
@@ -56,6 +60,8 @@ internal readonly struct CountKernel<T> : IProjectionKernel<T, Moments, Unit>
 
     public static bool UsesTime => false;
 
+    public static bool IsPlain => true;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Moments state)
@@ -66,7 +72,7 @@ internal readonly struct CountKernel<T> : IProjectionKernel<T, Moments, Unit>
 
     public Moments Load(StateReader reader) => reader.Raw<Moments>();
 
-    public static Span<Moments> MomentsOf(ref Moments state) => new(ref state);
+    public static Span<Moments> MomentsOf(ref Moments state, ref Moments made) => new(ref state);
 
     public static AggregateCell?[]? CellsOf(in Moments state) => null;
 }
@@ -86,6 +92,8 @@ internal readonly struct OneKernel<T>(Func<T, double> selector) : IProjectionKer
 
     public static bool UsesTime => false;
 
+    public static bool IsPlain => true;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Moments state)
@@ -96,9 +104,46 @@ internal readonly struct OneKernel<T>(Func<T, double> selector) : IProjectionKer
 
     public Moments Load(StateReader reader) => reader.Raw<Moments>();
 
-    public static Span<Moments> MomentsOf(ref Moments state) => new(ref state);
+    public static Span<Moments> MomentsOf(ref Moments state, ref Moments made) => new(ref state);
 
     public static AggregateCell?[]? CellsOf(in Moments state) => null;
+}
+
+/// <summary>Only sum, average and count of one selector are asked for.</summary>
+internal readonly struct MeanKernel<T>(Func<T, double> selector) : IProjectionKernel<T, Mean, double>
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public double Select(in T value) => selector(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(ref Mean state, in T value, in double selected, long ticks) => state.Add(selected);
+
+    public bool HasEvents(in Mean state) => state.Count > 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Merge(ref Mean state, in Mean other) => state.Merge(in other);
+
+    public static bool UsesTime => false;
+
+    public static bool IsPlain => true;
+
+    public bool NeedsRelease => false;
+
+    public void Release(ref Mean state)
+    {
+    }
+
+    public void Save(StateWriter writer, in Mean state) => writer.Raw(in state);
+
+    public Mean Load(StateReader reader) => reader.Raw<Mean>();
+
+    public static Span<Moments> MomentsOf(ref Mean state, ref Moments made)
+    {
+        (made.Count, made.Sum) = (state.Count, state.Sum);
+        return new(ref made);
+    }
+
+    public static AggregateCell?[]? CellsOf(in Mean state) => null;
 }
 
 /// <summary>Aggregates of up to four selectors.</summary>
@@ -135,6 +180,8 @@ internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IProjectio
 
     public static bool UsesTime => false;
 
+    public static bool IsPlain => true;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Four<Moments> state)
@@ -145,7 +192,7 @@ internal readonly struct FourKernel<T>(Func<T, double>[] selectors) : IProjectio
 
     public Four<Moments> Load(StateReader reader) => reader.Raw<Four<Moments>>();
 
-    public static Span<Moments> MomentsOf(ref Four<Moments> state) => state;
+    public static Span<Moments> MomentsOf(ref Four<Moments> state, ref Moments made) => state;
 
     public static AggregateCell?[]? CellsOf(in Four<Moments> state) => null;
 }
@@ -184,6 +231,8 @@ internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IProjec
 
     public static bool UsesTime => false;
 
+    public static bool IsPlain => true;
+
     public bool NeedsRelease => false;
 
     public void Release(ref Sixteen<Moments> state)
@@ -194,7 +243,7 @@ internal readonly struct SixteenKernel<T>(Func<T, double>[] selectors) : IProjec
 
     public Sixteen<Moments> Load(StateReader reader) => reader.Raw<Sixteen<Moments>>();
 
-    public static Span<Moments> MomentsOf(ref Sixteen<Moments> state) => state;
+    public static Span<Moments> MomentsOf(ref Sixteen<Moments> state, ref Moments made) => state;
 
     public static AggregateCell?[]? CellsOf(in Sixteen<Moments> state) => null;
 }

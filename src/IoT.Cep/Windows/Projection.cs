@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>
@@ -18,7 +20,10 @@ internal sealed class Projection<T>
     private AggregateCell?[] _scratchRow = [];
     private bool _recording;
     private bool _isRestored;
+    private bool _isRestoredMean;
+    private bool _asksForExtremes;
     private T _first = default!;
+    private Func<T, double>? _firstFunction;
     private long _firstTicks;
     private int _nextColumn;
 
@@ -28,24 +33,27 @@ internal sealed class Projection<T>
     /// <summary>The selectors' texts, and those of the accumulators, which tell one projection from another.</summary>
     internal (string[] Moments, string[] Columns) Texts => ([.. _selectors.Select(s => s.Text)], [.. _columns.Select(c => c.Text)]);
 
+    /// <summary>Whether its moments are a count and a sum of one selector, and no extremes.</summary>
+    internal bool IsMean => !_asksForExtremes && _selectors.Count == 1;
+
     internal Func<T, double>[] Functions => [.. _selectors.Select(s => s.Function!)];
 
     internal AggregateColumn<T>[] Columns => [.. _columns.Select(c => c.Values!)];
 
     /// <summary>Declares what a saved query asked for, so that its windows can fire before an event comes.</summary>
-    internal void Restore(string[] moments, string[] columns)
+    internal void Restore(string[] moments, string[] columns, bool isMean)
     {
         _selectors.Clear();
         _selectors.AddRange(moments.Select(text => new Selector(text, null, null)));
         _columns.Clear();
         _columns.AddRange(columns.Select(text => new Column(text, null, null)));
-        (IsBound, _isRestored) = (false, true);
+        (IsBound, _isRestored, _isRestoredMean, _asksForExtremes) = (false, true, isMean, !isMean);
     }
 
     /// <summary>Runs a projection over a window that holds exactly one event.</summary>
     internal void Record<TKey, TResult>(Func<WindowGroup<TKey, T>, TResult> project, in WindowInfo<TKey> info, T first, long ticks)
     {
-        var (selectors, columns) = (_selectors.ToArray(), _columns.ToArray());
+        var (selectors, columns, asksForExtremes) = (_selectors.ToArray(), _columns.ToArray(), _asksForExtremes);
         bool isComplete = false;
         _recording = true;
         (_first, _firstTicks) = (first, ticks);
@@ -66,6 +74,7 @@ internal sealed class Projection<T>
                 _selectors.AddRange(selectors);
                 _columns.Clear();
                 _columns.AddRange(columns);
+                _asksForExtremes = asksForExtremes;
             }
 
             _recording = false;
@@ -73,7 +82,7 @@ internal sealed class Projection<T>
             _scratchRow = [];
         }
 
-        if (_isRestored && (selectors.Length != _selectors.Count || columns.Length != _columns.Count
+        if (_isRestored && (_isRestoredMean != IsMean || selectors.Length != _selectors.Count || columns.Length != _columns.Count
             || _selectors.Exists(s => s.Function is null) || _columns.Exists(c => c.Values is null)))
         {
             throw new InvalidOperationException(
@@ -82,9 +91,27 @@ internal sealed class Projection<T>
 
         _isRestored = false;
         IsBound = true;
+        _firstFunction = _selectors.Count > 0 ? _selectors[0].Function : null;
     }
 
-    internal int CellOf(Func<T, double> function, string text)
+    /// <summary>Called before the cell of a selector whose least or greatest value is asked for.</summary>
+    internal void AskForExtremes(string text)
+    {
+        if (_recording)
+        {
+            _asksForExtremes = true;
+        }
+        else if (IsMean)
+        {
+            throw NotAskedFor(text);
+        }
+    }
+
+    /// <summary>A lambda that captures nothing is the same object each time; most projections have one selector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int CellOf(Func<T, double> function, string text) => ReferenceEquals(function, _firstFunction) ? 0 : Search(function, text);
+
+    private int Search(Func<T, double> function, string text)
     {
         for (int i = 0; i < _selectors.Count; i++)
         {

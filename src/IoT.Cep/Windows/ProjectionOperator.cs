@@ -82,7 +82,9 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
         if (_window is not null)
         {
             var (moments, columns) = _projection.Texts;
+            writer.Int32(_projection.IsMean ? ~moments.Length : moments.Length);
             WriteTexts(writer, moments);
+            writer.Int32(columns.Length);
             WriteTexts(writer, columns);
             var inner = new StateWriter();
             _window.Save(inner);
@@ -99,12 +101,14 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
             return;
         }
 
-        string[] moments = ReadTexts(reader);
-        string[] columns = ReadTexts(reader);
+        // The complement of their number says that they are a mean.
+        int selectors = reader.Int32();
+        string[] moments = ReadTexts(reader, selectors < 0 ? ~selectors : selectors);
+        string[] columns = ReadTexts(reader, reader.Int32());
         _restored = [.. _restored, reader.Bytes()];
         if (_window is null)
         {
-            _projection.Restore(moments, columns);
+            _projection.Restore(moments, columns, isMean: selectors < 0);
 
             // No event can come to it before the selectors are bound again; cells stay as they were saved until then.
             _window = Make(
@@ -161,20 +165,20 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
 
     private static void WriteTexts(StateWriter writer, string[] texts)
     {
-        writer.Int32(texts.Length);
         foreach (string text in texts)
         {
             writer.Text(text);
         }
     }
 
-    private static string[] ReadTexts(StateReader reader) => [.. Enumerable.Range(0, reader.Int32()).Select(_ => reader.Text()!)];
+    private static string[] ReadTexts(StateReader reader, int count) => [.. Enumerable.Range(0, count).Select(_ => reader.Text()!)];
 
     private Operator<T> Make(Func<T, double>[] selectors, AggregateColumn<T>[] columns)
     {
         var window = selectors.Length switch
         {
             0 => Make<Moments, Unit, CountKernel<T>>(default, columns),
+            1 when _projection.IsMean => Make<Mean, double, MeanKernel<T>>(new MeanKernel<T>(selectors[0]), columns),
             1 => Make<Moments, double, OneKernel<T>>(new OneKernel<T>(selectors[0]), columns),
             <= 4 => Make<Four<Moments>, Four<double>, FourKernel<T>>(new FourKernel<T>(selectors), columns),
             _ => Make<Sixteen<Moments>, Sixteen<double>, SixteenKernel<T>>(new SixteenKernel<T>(selectors), columns),

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>
@@ -144,14 +146,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
             }
 
             _foldSeries = 0;
-            for (int i = 0; i < lastEvents.Length; i++)
-            {
-                if (_kernel.HasEvents(in pane.States[i]))
-                {
-                    lastEvents[i] = Math.Max(lastEvents[i], pane.Start);
-                }
-            }
-
+            NoteEvents(pane, lastEvents);
             _open.RemoveAt(0);
             if (_windows.Slides)
             {
@@ -166,6 +161,19 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
         if (_windows.Slides)
         {
             TurnBefore(_series[0], end - 1);
+        }
+    }
+
+    /// <summary>Without a jump: which keys have events can't be foretold. Times are so far from the ends of a long that their differences are right.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void NoteEvents(PaneColumn<TState> pane, Span<long> lastEvents)
+    {
+        var (kernel, start) = (_kernel, pane.Start);
+        var states = pane.States.AsSpan(0, lastEvents.Length);
+        for (int i = 0; i < states.Length; i++)
+        {
+            long later = (start - lastEvents[i]) & -(long)Unsafe.BitCast<bool, byte>(kernel.HasEvents(in states[i]));
+            lastEvents[i] += later & ~(later >> 63);
         }
     }
 

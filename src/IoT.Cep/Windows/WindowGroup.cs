@@ -18,12 +18,12 @@ public readonly ref partial struct WindowGroup<TKey, T>
     private readonly Projection<T> _projection;
     private readonly Span<Moments> _cells;
     private readonly AggregateCell?[]? _row;
-    private readonly WindowInfo<TKey> _info;
+    private readonly ref readonly WindowInfo<TKey> _info;
 
-    internal WindowGroup(Projection<T> projection, in WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
+    internal WindowGroup(Projection<T> projection, ref readonly WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
     {
         _projection = projection;
-        _info = info;
+        _info = ref info;
         _cells = cells;
         _row = row;
     }
@@ -70,12 +70,12 @@ public readonly ref partial struct WindowGroup<TKey, T>
     /// <summary>The least value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text).Minimum;
+    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Extremes(value, text).Minimum;
 
     /// <summary>The greatest value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text).Maximum;
+    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Extremes(value, text).Maximum;
 
     internal TAccumulator Result<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> value, string text)
         where TAccumulator : struct
@@ -89,6 +89,12 @@ public readonly ref partial struct WindowGroup<TKey, T>
         where TFeed : struct, IFeed<(TFirst, TSecond), TAccumulator> =>
         _projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
             _row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
+
+    private ref Moments Extremes(Func<T, double> value, string text)
+    {
+        _projection.AskForExtremes(text);
+        return ref Cell(value, text);
+    }
 
     private ref Moments Cell(Func<T, double> value, string text) => ref _cells[_projection.CellOf(value, text)];
 }

@@ -60,7 +60,15 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
     /// <summary>A result at a time of its own, where several windows of a key may have the same bounds.</summary>
     internal void Emit(in WindowInfo<TKey> window, byte group, ref TState state, long ticks, int ordinal)
     {
-        if (result.TryMake(in window, ref state, out var made))
+        if (!identity)
+        {
+            // Made where it will stand: a copy would wait for the parts that have just been written.
+            if (result.TryMake(in window, ref state, out _output.Next()))
+            {
+                _output.TakeNext(ticks, group);
+            }
+        }
+        else if (result.TryMake(in window, ref state, out var made))
         {
             Put(in window, group, made, window.IsUpdate ? EventKind.Update : EventKind.Insert, ticks, ordinal);
         }

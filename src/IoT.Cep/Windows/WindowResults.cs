@@ -49,7 +49,8 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
 
     public bool TryMake(in WindowInfo<TKey> info, ref TState state, out TResult made)
     {
-        var group = new WindowGroup<TKey, T>(projection, in info, TKernel.MomentsOf(ref state), TKernel.CellsOf(in state));
+        Moments moments = default;
+        var group = new WindowGroup<TKey, T>(projection, in info, TKernel.MomentsOf(ref state, ref moments), TKernel.CellsOf(in state));
         if (_having is not null && !_having(group))
         {
             made = default!;
