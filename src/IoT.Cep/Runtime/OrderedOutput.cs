@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -21,6 +22,28 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         var results = Open(ids: false, kinds: false);
         Append(results, value, ticks, group);
         results.Count++;
+    }
+
+    /// <summary>Where the next result without identity is made; it is there once it was added.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref T Next()
+    {
+        if (!_open)
+        {
+            Open(ids: false, kinds: false);
+        }
+
+        _results.Ensure(_results.Count + 1);
+        return ref _results.Events[_results.Count];
+    }
+
+    /// <summary>Adds the result that was made there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Add(long ticks, byte group)
+    {
+        int at = _results.Count;
+        Put(at, ticks, group);
+        _results.Count = at + 1;
     }
 
     internal void Add(T value, long ticks, byte group, in ResultId id, EventKind kind)
@@ -143,14 +166,20 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     {
         int at = results.Count;
         results.Ensure(at + 1);
-        if (at > 0 && (ticks < results.Ticks[at - 1] || (ticks == results.Ticks[at - 1] && group < results.Groups[at - 1])))
+        results.Events[at] = value;
+        Put(at, ticks, group);
+    }
+
+    private void Put(int at, long ticks, byte group)
+    {
+        var (allTicks, groups) = (_results.Ticks, _results.Groups);
+        if (at > 0 && (ticks < allTicks[at - 1] || (ticks == allTicks[at - 1] && group < groups[at - 1])))
         {
             _inOrder = false;
         }
 
-        results.Events[at] = value;
-        results.Ticks[at] = ticks;
-        results.Groups[at] = group;
+        allTicks[at] = ticks;
+        groups[at] = group;
     }
 
     private BatchBuilder<T> Sort()

@@ -18,12 +18,14 @@ public readonly ref partial struct WindowGroup<TKey, T>
     private readonly Projection<T> _projection;
     private readonly Span<Moments> _cells;
     private readonly AggregateCell?[]? _row;
-    private readonly WindowInfo<TKey> _info;
+
+    // Not a copy: projections are handed over by value, and what was just written in parts is slow to read as a whole.
+    private readonly ref readonly WindowInfo<TKey> _info;
 
     internal WindowGroup(Projection<T> projection, in WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
     {
         _projection = projection;
-        _info = info;
+        _info = ref info;
         _cells = cells;
         _row = row;
     }

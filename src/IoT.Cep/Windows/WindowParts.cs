@@ -60,9 +60,16 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
     /// <summary>A result at a time of its own, where several windows of a key may have the same bounds.</summary>
     internal void Emit(in WindowInfo<TKey> window, byte group, ref TState state, long ticks, int ordinal)
     {
-        if (result.TryMake(in window, ref state, out var made))
+        if (identity)
         {
-            Put(in window, group, made, window.IsUpdate ? EventKind.Update : EventKind.Insert, ticks, ordinal);
+            if (result.TryMake(in window, ref state, out var made))
+            {
+                Put(in window, group, made, window.IsUpdate ? EventKind.Update : EventKind.Insert, ticks, ordinal);
+            }
+        }
+        else if (result.TryMake(in window, ref state, out _output.Next()))
+        {
+            _output.Add(ticks, group);
         }
     }
 
