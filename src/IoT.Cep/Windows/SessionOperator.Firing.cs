@@ -59,7 +59,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         {
             if (isLarge)
             {
-                Ahead.PrefetchAt(ref Unsafe.Add(ref entries, due.At(taken + ClosingAhead).Index));
+                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, due.At(taken + ClosingAhead).Index));
             }
 
             var last = due.At(taken);

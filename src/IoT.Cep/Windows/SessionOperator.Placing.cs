@@ -55,7 +55,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
             }
 
             indexes[i - start] = index;
-            Ahead.PrefetchAt(ref view.EntryAt(index));
+            Ahead.PrefetchEnds(ref view.EntryAt(index));
         }
 
         return end;
@@ -88,7 +88,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
 
             if (isLarge)
             {
-                Ahead.PrefetchAt(ref Unsafe.Add(ref entries, index));
+                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, index));
             }
 
             index = ref Unsafe.Add(ref index, 1);
