@@ -61,6 +61,13 @@ public class AllocationTests
             .Window(Window.Session(TimeSpan.FromMilliseconds(60))).Select(w => w.Sum(e => e.Value) + w.Count()));
 
     [Fact]
+    public void Sessions_of_streams_in_order_allocate_nothing() =>
+        AllocatesNothing(
+            s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
+                .Window(Window.Session(TimeSpan.FromMilliseconds(60))).Select(w => w.Sum(e => e.Value) + w.Count()),
+            inOrder: true);
+
+    [Fact]
     public void Batches_by_time_or_count_allocate_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => (e.Device * 31) + (int)(e.Ticks / TimeSpan.TicksPerSecond % 50))
             .Window(Window.TimeOrCount(TimeSpan.FromMilliseconds(60), 10)).Select(w => w.Sum(e => e.Value) + w.Count()));
@@ -152,9 +159,9 @@ public class AllocationTests
 
     private static int ComingAndGoing(Event e) => e.Device % 7 == (int)(e.Ticks / TimeSpan.TicksPerSecond % 7) ? 1000 + e.Device : e.Device;
 
-    private static void AllocatesNothing(Func<IEventStream<Event>, IEventStream<double>> query)
+    private static void AllocatesNothing(Func<IEventStream<Event>, IEventStream<double>> query, bool inOrder = false)
     {
-        var input = new Input<Event>(IsInOrder: false);
+        var input = new Input<Event>(IsInOrder: inOrder);
         var sink = new Summing();
         var context = new QueryContext("test", ErrorPolicy.Stop, null);
         using var plan = new Plan(context, new StageSet(1), TimeProvider.System);

@@ -43,21 +43,23 @@ internal static class Sessions
     }
 
     /// <summary>
-    /// A session is closed as soon as its gap is over, as by the query, and not when its device sends again. The queue of what may be over is the array
-    /// of events itself, read a second time a gap behind.
+    /// A session is closed as soon as its gap is over, as by the query, and not when its device sends again. The queue of what may be over is a ring of
+    /// times and devices, one for each event, read a gap behind: what has moved since is passed over.
     /// </summary>
     private static Outcome Hand(ReadOnlySpan<Reading> events, int devices)
     {
         var cells = new Cell[devices];
+        var ring = new Entry[1024];
+        int first = 0, next = 0;
         long results = 0;
         double sum = 0;
-        int behind = 0;
         foreach (ref readonly var r in events)
         {
-            for (long over = r.Ts - Gap; events[behind].Ts <= over; behind++)
+            for (long over = r.Ts - Gap; first < next && ring[first & (ring.Length - 1)].Ts <= over; first++)
             {
-                ref var last = ref cells[events[behind].DeviceId];
-                if (last.Last == events[behind].Ts && last.Count > 0)
+                ref readonly var entry = ref ring[first & (ring.Length - 1)];
+                ref var last = ref cells[entry.DeviceId];
+                if (last.Last == entry.Ts && last.Count > 0)
                 {
                     results++;
                     sum += last.Count + (last.Sum / last.Count);
@@ -66,6 +68,12 @@ internal static class Sessions
                 }
             }
 
+            if (next - first == ring.Length)
+            {
+                Grow(ref ring, ref first, ref next);
+            }
+
+            ring[next++ & (ring.Length - 1)] = new Entry(r.Ts, r.DeviceId);
             ref var cell = ref cells[r.DeviceId];
             cell.Last = r.Ts;
             cell.Count++;
@@ -83,6 +91,19 @@ internal static class Sessions
 
         return new Outcome(results, sum);
     }
+
+    private static void Grow(ref Entry[] ring, ref int first, ref int next)
+    {
+        var grown = new Entry[ring.Length * 2];
+        for (int i = 0; i < ring.Length; i++)
+        {
+            grown[i] = ring[(first + i) & (ring.Length - 1)];
+        }
+
+        (ring, first, next) = (grown, 0, ring.Length);
+    }
+
+    private readonly record struct Entry(long Ts, int DeviceId);
 
     private struct Cell
     {

@@ -29,4 +29,12 @@ internal static class Ahead
             Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.AsRef(in value)));
         }
     }
+
+    /// <summary>The same for both ends of something that is longer than a line of the cache or lies across two.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void PrefetchEnds<T>(ref readonly T value)
+    {
+        PrefetchAt(in value);
+        PrefetchAt(in Unsafe.AddByteOffset(ref Unsafe.AsRef(in value), Unsafe.SizeOf<T>() - 1));
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -23,27 +24,34 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         results.Count++;
     }
 
+    /// <summary>Where the next result without identity is made; it is there once it was added.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref T Next()
+    {
+        if (!_open)
+        {
+            Open(ids: false, kinds: false);
+        }
+
+        _results.Ensure(_results.Count + 1);
+        return ref _results.Events[_results.Count];
+    }
+
+    /// <summary>Adds the result that was made there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Add(long ticks, byte group)
+    {
+        int at = _results.Count;
+        Put(at, ticks, group);
+        _results.Count = at + 1;
+    }
+
     internal void Add(T value, long ticks, byte group, in ResultId id, EventKind kind)
     {
         var results = Open(ids: true, kinds: true);
         Append(results, value, ticks, group);
         results.Ids[results.Count] = id;
         results.Kinds[results.Count++] = kind;
-    }
-
-    /// <summary>Where the next result will stand. It is one once it is taken.</summary>
-    internal ref T Next()
-    {
-        var results = Open(ids: false, kinds: false);
-        results.Ensure(results.Count + 1);
-        return ref results.Events[results.Count];
-    }
-
-    /// <summary>Takes the result that stands next.</summary>
-    internal void TakeNext(long ticks, byte group)
-    {
-        Place(_results, ticks, group);
-        _results.Count++;
     }
 
     internal void Append(in Batch<T> batch)
@@ -159,19 +167,19 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         int at = results.Count;
         results.Ensure(at + 1);
         results.Events[at] = value;
-        Place(results, ticks, group);
+        Put(at, ticks, group);
     }
 
-    private void Place(BatchBuilder<T> results, long ticks, byte group)
+    private void Put(int at, long ticks, byte group)
     {
-        int at = results.Count;
-        if (at > 0 && (ticks < results.Ticks[at - 1] || (ticks == results.Ticks[at - 1] && group < results.Groups[at - 1])))
+        var (allTicks, groups) = (_results.Ticks, _results.Groups);
+        if (at > 0 && (ticks < allTicks[at - 1] || (ticks == allTicks[at - 1] && group < groups[at - 1])))
         {
             _inOrder = false;
         }
 
-        results.Ticks[at] = ticks;
-        results.Groups[at] = group;
+        allTicks[at] = ticks;
+        groups[at] = group;
     }
 
     private BatchBuilder<T> Sort()

@@ -229,6 +229,10 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         internal ref TState StateAt(int index) => ref Unsafe.Add(ref _entries, (uint)index).State;
+
+        /// <summary>Where an entry begins; to ask for its state's place would read there.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal ref Entry EntryAt(int index) => ref Unsafe.Add(ref _entries, (uint)index);
     }
 
     internal struct Entry

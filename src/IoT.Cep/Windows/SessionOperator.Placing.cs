@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -6,25 +7,46 @@ namespace IoT.Cep;
 /// <summary>Where events go: most lengthen their key's newest session, which is a look-up and nothing else.</summary>
 internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 {
-    /// <summary>Gives the index of the first event that it left, because there are many keys now.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private int AddToFew(in Batch<T> batch, int start)
+    /// <summary>
+    /// First all look-ups, then all updates, so that nothing that is guessed wrong there waits for memory. Where a selector throws, what was looked up
+    /// before is added first, as everywhere.
+    /// </summary>
+    private void AddSome(in Batch<T> batch, int start, int end)
     {
-        var (keyOf, kernel) = (_parts.Key.Select, _kernel);
+        int found = start;
+        try
+        {
+            bool isDirect = WholeNumber.Is<TKey>() && _sessions.Direct.Length > 0
+                && !batch.Ticks[start..end].ContainsAnyExceptInRange(_watermark, long.MaxValue);
+            found = isDirect ? FindDirect(batch.Events[..end], start) : Find(in batch, start, end);
+        }
+        finally
+        {
+            end = found == start ? Position : found;
+            Add(in batch, start, end);
+            Position = end;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Find(in Batch<T> batch, int start, int end)
+    {
+        var (keyOf, kernel, indexes, selected, watermark) = (_parts.Key.Select, _kernel, _indexes, _selected, _watermark);
         var events = batch.Events;
-        var ticks = batch.Ticks[..events.Length];
+        var ticks = batch.Ticks;
         var view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
-        for (int i = start; i < events.Length; i++)
+        for (int i = start; i < end; i++)
         {
             Position = i;
-            if (IsLate(ticks[i]))
+            if (ticks[i] < watermark && IsLate(ticks[i]))
             {
+                indexes[i - start] = Late;
                 continue;
             }
 
-            ref readonly var value = ref events[i];
-            var id = keyOf(value);
-            var selected = kernel.Select(in value);
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            selected[i - start] = kernel.Select(in events[i]);
             int index = view.IndexOf(id, out uint hash);
             if (index < 0)
             {
@@ -32,81 +54,111 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
                 view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
             }
 
-            Take(ref view.StateAt(index), index, in value, in selected, ticks[i]);
-            if (_sessions.Keys.Count >= ManyKeys)
+            indexes[i - start] = index;
+            Ahead.PrefetchEnds(ref view.EntryAt(index));
+        }
+
+        return end;
+    }
+
+    /// <summary>The same where keys say where their sessions stand, for events that are not late.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int FindDirect(ReadOnlySpan<T> events, int start)
+    {
+        var (keyOf, kernel) = (_parts.Key.Select, _kernel);
+        ref int index = ref MemoryMarshal.GetArrayDataReference(_indexes);
+        ref TValue selected = ref MemoryMarshal.GetArrayDataReference(_selected);
+        int[] direct = _sessions.Direct;
+        ref var entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
+        bool isLarge = _sessions.IsLarge;
+        for (int i = start; i < events.Length; i++)
+        {
+            Position = i;
+            Ahead.Prefetch(in events[i]);
+            var id = keyOf(events[i]);
+            ulong place = WholeNumber.Of(id);
+            selected = kernel.Select(in events[i]);
+            index = place < (ulong)direct.Length ? direct[place] - 1 : -1;
+            if (index < 0)
             {
-                return i + 1;
+                index = _sessions.FindOrAdd(id);
+                direct = _sessions.Direct;
+                entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
             }
+
+            if (isLarge)
+            {
+                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, index));
+            }
+
+            index = ref Unsafe.Add(ref index, 1);
+            selected = ref Unsafe.Add(ref selected, 1);
         }
 
         return events.Length;
     }
 
     /// <summary>
-    /// Many keys: look-ups run ahead, so that nothing stands between one that misses the cache and the next. Where a selector throws, what was looked up
-    /// before is added first, as everywhere.
+    /// Where sessions spend their time: in order of time an event lengthens its key's session, or begins one where there is none. Nothing here is checked
+    /// against bounds: all columns have room for as many events.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int AddToMany(in Batch<T> batch, int start)
+    private void Add(in Batch<T> batch, int start, int end)
     {
-        Pooled.Ensure(ref _ids, batch.Length);
-        Pooled.Ensure(ref _selected, batch.Length);
-        Pooled.Ensure(ref _indexes, batch.Length);
-        var (keyOf, kernel) = (_parts.Key.Select, _kernel);
-        var events = batch.Events;
-        var (ids, selected, indexes, end) = (_ids, _selected, _indexes, start);
-        var view = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys);
-        try
+        var (kernel, gap) = (_kernel, (ulong)_gap);
+        ref TValue selected = ref MemoryMarshal.GetArrayDataReference(_selected);
+        ref int indexes = ref MemoryMarshal.GetArrayDataReference(_indexes);
+        ref var events = ref Unsafe.AsRef(in MemoryMarshal.GetReference(batch.Events[start..end]));
+        ref long ticks = ref Unsafe.AsRef(in MemoryMarshal.GetReference(batch.Ticks[start..end]));
+        var due = _due.Reserve(end - start);
+        long inOrder = Math.Max(due.Last, _closedUpTo);
+        int room = Room;
+        ref var entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
+        for (int i = 0; i < end - start; i++)
         {
-            for (; end < events.Length; end++)
+            Position = start + i;
+            int index = Unsafe.Add(ref indexes, i);
+            long time = Unsafe.Add(ref ticks, i);
+            if (time >= inOrder && index >= 0)
             {
-                indexes[end] = Late;
-                if (!IsLate(batch.Ticks[end]))
+                ref var session = ref Unsafe.Add(ref entries, index).State;
+                if (session.Phase == SessionPhase.Changed && (ulong)(time - session.Last) < gap)
                 {
-                    ids[end] = keyOf(events[end]);
-                    selected[end] = kernel.Select(in events[end]);
-                    indexes[end] = view.IndexOf(ids[end], out _);
-                    Ahead.PrefetchAt(ref view.StateAt(Math.Max(indexes[end], 0)).Phase);
+                    kernel.Add(ref session.State, in Unsafe.Add(ref events, i), in Unsafe.Add(ref selected, i), time);
+                    session.Last = inOrder = time;
+                    due.Add(time, index);
+                    continue;
+                }
+
+                if (session.Phase == SessionPhase.None && room > 0)
+                {
+                    session.Clear();
+                    kernel.Add(ref session.State, in Unsafe.Add(ref events, i), in Unsafe.Add(ref selected, i), time);
+                    _sessions.Begin(ref session, time);
+                    inOrder = time;
+                    room--;
+                    due.Add(time, index);
+                    continue;
                 }
             }
-        }
-        finally
-        {
-            AddFound(in batch, start, end);
-            Position = end;
-        }
 
-        return end;
-    }
-
-    private void AddFound(in Batch<T> batch, int start, int end)
-    {
-        var events = batch.Events;
-        var ticks = batch.Ticks;
-        for (int i = start; i < end; i++)
-        {
-            Position = i;
-            int index = _indexes[i];
-            if (index == Late)
+            if (index >= 0)
             {
-                continue;
+                Take(index, in Unsafe.Add(ref events, i), in Unsafe.Add(ref selected, i), time);
+                due = _due.Reserve(end - start - i);
+                inOrder = Math.Max(due.Last, _closedUpTo);
+                room = Room;
+                entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
             }
-
-            if (index < 0)
-            {
-                // It may have come since it was looked for.
-                index = new KeyedMap<TKey, Session<TState>>.View(_sessions.Keys).IndexOf(_ids[i], out uint hash);
-                index = index < 0 ? _sessions.Add(_ids[i], hash) : index;
-            }
-
-            Take(ref _sessions.Keys.Entries[index].State, index, in events[i], in _selected[i], ticks[i]);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    /// <summary>How many keys may begin sessions without a closer look.</summary>
+    private int Room => _parts.Key.MaxKeys - _sessions.Open - _closed.Count;
+
     private bool IsLate(long time)
     {
-        if (time >= _watermark || !_windows.IsPast(time, _watermark))
+        if (!_windows.IsPast(time, _watermark))
         {
             return false;
         }
@@ -115,14 +167,21 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Take(ref Session<TState> newest, int index, in T value, in TValue selected, long time)
+    /// <summary>Any event; the look-up may have been long ago, so everything is looked at.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Take(int index, in T value, in TValue selected, long time)
     {
+        if (time < _closedUpTo)
+        {
+            Reopen();
+        }
+
+        ref var newest = ref _sessions.Keys.Entries[index].State;
         if (newest.Phase == SessionPhase.Changed && (ulong)(time - newest.Last) < (ulong)_gap)
         {
             _kernel.Add(ref newest.State, in value, in selected, time);
             newest.Last = time;
-            newest.Due = _due.Move(newest.Due, time + _gap, index, SessionTable<TKey, TState>.Newest);
+            _due.Add(time, index);
         }
         else
         {
@@ -131,28 +190,63 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
     }
 
     /// <summary>An event that does not simply lengthen its key's newest session.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Place(int index, in T value, in TValue selected, long time)
     {
-        ref var newest = ref _sessions.At(index, SessionTable<TKey, TState>.Newest);
+        ref var newest = ref _sessions.Keys.Entries[index].State;
+        if (newest.Phase == SessionPhase.Changed && _closesEarly && time >= _closedUpTo && time >= newest.Last)
+        {
+            // Its session is over, and so is what ended before it.
+            Close(time);
+            _closedUpTo = time;
+        }
+
         if (newest.Phase == SessionPhase.None)
         {
             // The aggregates' own code runs first: where it throws, nothing has begun.
-            _sessions.RequireRoom();
+            RequireRoom(index);
+            newest.Clear();
             _kernel.Add(ref newest.State, in value, in selected, time);
-            _sessions.Open(index, time, _due.Move(0, _windows.EndOf(time), index, SessionTable<TKey, TState>.Newest));
+            _sessions.Begin(ref newest, time);
+            _due.Add(time, index);
         }
         else if (time >= newest.Last && time - newest.Last >= _windows.Gap)
         {
             TState state = default;
             _kernel.Add(ref state, in value, in selected, time);
-            _due.Place(newest.Due, _sessions.Push(index));
+            _sessions.Push(index);
             (newest.State, newest.First, newest.Last, newest.Phase) = (state, time, time, SessionPhase.Changed);
-            newest.Due = _due.Move(0, _windows.EndOf(time), index, SessionTable<TKey, TState>.Newest);
+            _due.Add(time, index);
         }
         else
         {
             PlaceAmong(index, in value, in selected, time);
+        }
+    }
+
+    /// <summary>Makes sure that one more key may have a session.</summary>
+    /// <exception cref="KeyLimitException">There are as many as allowed.</exception>
+    private void RequireRoom(int index)
+    {
+        var (maxKeys, keys) = (_parts.Key.MaxKeys, _counted);
+        if (Room > 0)
+        {
+            return;
+        }
+
+        // Those closed before the watermark still count, but a key only once, and this one is not one more where it has such a session itself.
+        keys.Clear();
+        foreach (ref var closed in _closed.All)
+        {
+            int at = _sessions.Keys.IndexOf(closed.Key);
+            if (at < 0 || _sessions.Keys.Entries[at].State.Phase == SessionPhase.None)
+            {
+                keys.Add(closed.Key);
+            }
+        }
+
+        if (_sessions.Open + keys.Count >= maxKeys && !keys.Contains(_sessions.KeyAt(index)))
+        {
+            throw new KeyLimitException(maxKeys);
         }
     }
 
@@ -180,7 +274,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         else if (isLonger || session.Phase == SessionPhase.Given)
         {
             session.Phase = SessionPhase.Changed;
-            session.Due = _due.Move(session.Due, _windows.EndOf(session.Last), index, joined);
+            _due.Add(session.Last, index);
         }
     }
 
@@ -210,8 +304,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         }
 
         (into.State, into.First, into.Phase) = (from.State, from.First, SessionPhase.Changed);
-        _due.Cancel(from.Due);
-        into.Due = _due.Move(into.Due, _windows.EndOf(into.Last), index, newer);
+        _due.Add(into.Last, index);
         _sessions.Remove(index, older);
     }
 
@@ -220,44 +313,43 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
     {
         var session = new Session<TState> { First = time, Last = time, Phase = SessionPhase.Changed };
         _kernel.Add(ref session.State, in value, in selected, time);
-        Insert(index, in session, newer, _due);
+        Insert(index, in session, newer);
+        _due.Add(time, index);
     }
 
     private void Restore(TKey id, in Session<TState> session)
     {
-        int index = _sessions.Keys.IndexOf(id);
-        index = index < 0 ? _sessions.Add(id, (uint)id.GetHashCode()) : index;
-        ref var newest = ref _sessions.At(index, SessionTable<TKey, TState>.Newest);
-        var deadlines = session.Phase == SessionPhase.Changed ? _due : _gone;
+        int index = _sessions.FindOrAdd(id);
+        Insert(index, in session);
+        (session.Phase == SessionPhase.Changed ? _due : _gone).Add(session.Last, index);
+    }
+
+    /// <summary>Puts a session among those of its key, if there are any.</summary>
+    private void Insert(int index, in Session<TState> session)
+    {
+        ref var newest = ref _sessions.Keys.Entries[index].State;
         if (newest.Phase == SessionPhase.None)
         {
-            int number = deadlines.Move(0, _windows.DeadlineOf(session.Last, session.Phase), index, SessionTable<TKey, TState>.Newest);
+            _sessions.Begin(ref newest, session.First);
             newest = session;
-            _sessions.Open(index, session.First, session.Phase == SessionPhase.Changed ? number : 0);
-            (newest.Last, newest.Phase) = (session.Last, session.Phase);
         }
         else
         {
-            Insert(index, in session, _sessions.Around(index, session.First).Newer, deadlines);
+            Insert(index, in session, _sessions.Around(index, session.First).Newer);
         }
     }
 
-    private void Insert(int index, in Session<TState> session, int newer, Deadlines deadlines)
+    private void Insert(int index, in Session<TState> session, int newer)
     {
-        int place = SessionTable<TKey, TState>.Newest;
         if (newer >= 0)
         {
-            place = _sessions.InsertBehind(index, newer, in session);
-        }
-        else
-        {
-            int moved = _sessions.Push(index);
-            _due.Place(_sessions.At(index, moved).Due, moved);
-            _sessions.At(index, place) = session;
-            _sessions.At(index, place).Older = moved;
+            _sessions.InsertBehind(index, newer, in session);
+            return;
         }
 
-        int number = deadlines.Move(0, _windows.DeadlineOf(session.Last, session.Phase), index, place);
-        _sessions.At(index, place).Due = ReferenceEquals(deadlines, _due) ? number : 0;
+        int moved = _sessions.Push(index);
+        ref var newest = ref _sessions.At(index, SessionTable<TKey, TState>.Newest);
+        newest = session;
+        newest.Older = moved;
     }
 }

@@ -1,24 +1,43 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace IoT.Cep;
 
 /// <summary>One session of one key.</summary>
 internal struct Session<TState> : IKeySlot
+    where TState : struct
 {
-    internal long First;
-    internal long Last;
-    internal TState State;
-
     /// <summary>The key's next older session; <see cref="SessionTable{TKey, TState}.Newest"/> where there is none.</summary>
     internal int Older;
 
     /// <summary>What of it has been given; 0 for nothing.</summary>
     internal int Given;
 
-    /// <summary>The number of the deadline at which it fires; 0 where it has none that could be cancelled.</summary>
-    internal int Due;
-
     internal SessionPhase Phase;
+    internal long First;
+    internal long Last;
+    internal TState State;
+
+    /// <summary>Makes the state of a session that has ended a new one. One that holds references was emptied when its session ended.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Clear()
+    {
+        if (!RuntimeHelpers.IsReferenceOrContainsReferences<TState>())
+        {
+            State = default;
+        }
+    }
+
+    /// <summary>A key's only session has ended: 1, or 0 where it has not. What it holds the caller has taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void End(int one)
+    {
+        Phase = (SessionPhase)((int)Phase & (one - 1));
+        if (RuntimeHelpers.IsReferenceOrContainsReferences<TState>())
+        {
+            State = default;
+        }
+    }
 
     public readonly bool IsIdle(long watermark) => Phase == SessionPhase.None;
 }
@@ -39,7 +58,7 @@ internal enum SessionPhase : byte
 /// The sessions of each key from the newest to the oldest: the newest beside its key, which is all that most events touch, older ones in places of
 /// their own. A key whose sessions have ended keeps its empty place until there are as many of them as keys with sessions.
 /// </summary>
-internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int maxKeys)
+internal sealed class SessionTable<TKey, TState>
     where TKey : notnull
     where TState : struct
 {
@@ -48,11 +67,17 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
 
     private const int NotTidied = 1024;
 
+    private const int CachedKeys = 4 * 1024;
+
+    // So many keys may say where their entries are, however few there are: 32 KiB.
+    private const int FreePlaces = 8 * 1024;
+
     private readonly KeyPlaces _places = new();
     private Session<TState>[] _older = [];
     private int _olderUsed;
     private int _olderFree;
     private int _idle;
+    private ulong _highest;
 
     internal KeyedMap<TKey, Session<TState>> Keys { get; } = new();
 
@@ -71,14 +96,19 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
         return ref _older[place - 1];
     }
 
-    /// <summary>Makes sure that one more key may have a session.</summary>
-    /// <exception cref="KeyLimitException">There are as many as allowed.</exception>
-    internal void RequireRoom()
+    /// <summary>Whether they don't fit the second cache. Where they do, to ask for them ahead costs more than it brings.</summary>
+    internal bool IsLarge => Keys.Count > CachedKeys;
+
+    /// <summary>How many keys have sessions.</summary>
+    internal int Open => Keys.Count - _idle;
+
+    /// <summary>For keys that are whole numbers, and while they are dense: the index of each key's entry, and one.</summary>
+    internal int[] Direct { get; private set; } = WholeNumber.Is<TKey>() ? new int[FreePlaces] : [];
+
+    internal int FindOrAdd(TKey key)
     {
-        if (Keys.Count - _idle >= maxKeys)
-        {
-            throw new KeyLimitException(maxKeys);
-        }
+        int index = Keys.IndexOf(key);
+        return index < 0 ? Add(key, (uint)key.GetHashCode()) : index;
     }
 
     /// <summary>Adds a key without sessions.</summary>
@@ -86,18 +116,35 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
     internal int Add(TKey key, uint hash)
     {
         _idle++;
-        return Keys.Add(key, hash);
+        int index = Keys.Add(key, hash);
+        if (WholeNumber.Is<TKey>())
+        {
+            ulong place = WholeNumber.Of(key);
+            _highest = Math.Max(_highest, place);
+            if (place < (ulong)Direct.Length)
+            {
+                Direct[place] = index + 1;
+            }
+            else if (Direct.Length > 0 || BitOperations.IsPow2(Keys.Count))
+            {
+                // Keys that come in any order may turn out dense: that is asked where there are twice as many.
+                IndexDirectly();
+            }
+        }
+
+        return index;
     }
 
     /// <summary>A key without sessions gets one.</summary>
-    internal void Open(int index, long ticks, int due)
+    internal void Begin(ref Session<TState> newest, long ticks)
     {
-        ref var newest = ref Keys.Entries[index].State;
         newest.First = newest.Last = ticks;
         newest.Phase = SessionPhase.Changed;
-        newest.Due = due;
         _idle--;
     }
+
+    /// <summary>So many keys' only sessions have ended.</summary>
+    internal void End(int keys) => _idle += keys;
 
     /// <summary>Moves the newest session behind a new one, which the caller fills, and gives the place that it has now.</summary>
     internal int Push(int index)
@@ -105,7 +152,7 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
         int place = TakePlace();
         ref var newest = ref Keys.Entries[index].State;
         _older[place - 1] = newest;
-        (newest.Older, newest.Given, newest.Due) = (place, 0, 0);
+        (newest.Older, newest.Given) = (place, 0);
         return place;
     }
 
@@ -137,14 +184,14 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
         return (place, newer);
     }
 
-    /// <summary>The place of the key's session in this phase that fires, or is gone, at this time; or -1.</summary>
-    internal int Find(int index, long deadline, SessionPhase phase)
+    /// <summary>The place of the key's session in this phase with this last event, or -1.</summary>
+    internal int Find(int index, long last, SessionPhase phase)
     {
         int place = Newest;
         do
         {
             ref var session = ref At(index, place);
-            if (session.Phase == phase && windows.DeadlineOf(session.Last, phase) == deadline)
+            if (session.Phase == phase && session.Last == last)
             {
                 return place;
             }
@@ -189,7 +236,41 @@ internal sealed class SessionTable<TKey, TState>(SessionWindows windows, int max
     internal ReadOnlySpan<int> Tidy(long watermark)
     {
         _idle = 0;
-        return _places.Tidy(Keys, watermark);
+        var places = _places.Tidy(Keys, watermark);
+        if (WholeNumber.Is<TKey>())
+        {
+            _highest = 0;
+            foreach (ref var entry in Keys.Entries)
+            {
+                _highest = Math.Max(_highest, WholeNumber.Of(entry.Key));
+            }
+
+            Array.Clear(Direct);
+            IndexDirectly();
+        }
+
+        return places;
+    }
+
+    /// <summary>Lets keys say where their entries are; or not, if one is too far off for so few.</summary>
+    private void IndexDirectly()
+    {
+        long most = Math.Max(FreePlaces, (long)DirectStates<int>.MaxPlacesPerKey * Keys.Count);
+        if (_highest >= (ulong)most)
+        {
+            Direct = [];
+            return;
+        }
+
+        if (_highest >= (ulong)Direct.Length)
+        {
+            Direct = new int[Math.Min(most, Math.Max(FreePlaces, (long)_highest * 2))];
+        }
+
+        for (int i = 0; i < Keys.Count; i++)
+        {
+            Direct[WholeNumber.Of(Keys.Entries[i].Key)] = i + 1;
+        }
     }
 
     private int TakePlace()

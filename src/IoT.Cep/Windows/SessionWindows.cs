@@ -18,8 +18,12 @@ internal sealed record SessionWindows : WindowSpec
     /// <summary>The end of a session whose last event has this time; time does not go past its last tick.</summary>
     internal long EndOf(long last) => Ticks.Plus(last, Gap);
 
-    /// <summary>When something is to be done about a session: it fires at its end, and takes nothing more once the lateness is over as well.</summary>
-    internal long DeadlineOf(long last, SessionPhase phase) => phase == SessionPhase.Changed ? EndOf(last) : GoneBehind(EndOf(last));
+    /// <summary>
+    /// The latest last event of sessions about which something is to be done by this time: a session fires at its end, and takes nothing more once the
+    /// lateness is over as well.
+    /// </summary>
+    internal long LastOver(long time, SessionPhase phase) => time == long.MaxValue ? time
+        : Ticks.Minus(phase == SessionPhase.Changed ? time : Ticks.Minus(time, AllowedLateness.Ticks), Gap);
 
     /// <summary>An event that would be a session by itself whose time is over. Any other event is behind every session that was forgotten.</summary>
     internal override bool IsPast(long ticks, long watermark) => GoneBehind(EndOf(ticks)) <= watermark;

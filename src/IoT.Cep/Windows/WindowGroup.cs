@@ -18,6 +18,8 @@ public readonly ref partial struct WindowGroup<TKey, T>
     private readonly Projection<T> _projection;
     private readonly Span<Moments> _cells;
     private readonly AggregateCell?[]? _row;
+
+    // Not a copy: projections are handed over by value, and what was just written in parts is slow to read as a whole.
     private readonly ref readonly WindowInfo<TKey> _info;
 
     internal WindowGroup(Projection<T> projection, ref readonly WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)

@@ -60,17 +60,17 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
     /// <summary>A result at a time of its own, where several windows of a key may have the same bounds.</summary>
     internal void Emit(in WindowInfo<TKey> window, byte group, ref TState state, long ticks, int ordinal)
     {
-        if (!identity)
+        if (identity)
         {
-            // Made where it will stand: a copy would wait for the parts that have just been written.
-            if (result.TryMake(in window, ref state, out _output.Next()))
+            if (result.TryMake(in window, ref state, out var made))
             {
-                _output.TakeNext(ticks, group);
+                Put(in window, group, made, window.IsUpdate ? EventKind.Update : EventKind.Insert, ticks, ordinal);
             }
         }
-        else if (result.TryMake(in window, ref state, out var made))
+        else if (result.TryMake(in window, ref state, out _output.Next()))
         {
-            Put(in window, group, made, window.IsUpdate ? EventKind.Update : EventKind.Insert, ticks, ordinal);
+            // Made where it stands: a copy would wait for the parts that have just been written.
+            _output.Add(ticks, group);
         }
     }
 

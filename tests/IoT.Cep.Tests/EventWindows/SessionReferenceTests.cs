@@ -13,8 +13,10 @@ public class SessionReferenceTests
     public void Sessions_are_the_runs_of_the_sorted_events(int seed)
     {
         var rows = Case.Of(seed, late: false);
-        var results = rows.Through(s => s.KeyBy(r => r.Key).Window(Window.Session(Seconds(Gap)))
-            .Select(w => (w.Key, w.Start, w.End, w.Count(), w.Sum(r => r.Value), w.Max(r => r.Value)))).Run().Results;
+        var results = rows.Through(
+            s => s.KeyBy(r => r.Key).Window(Window.Session(Seconds(Gap)))
+                .Select(w => (w.Key, w.Start, w.End, w.Count(), w.Sum(r => r.Value), w.Max(r => r.Value))),
+            inOrder: seed % 2 == 0).Run().Results;
         var expected = Runs(rows.Events).Select(run => (
             run.Key, Time(run.Events[0].Time), Time(run.Events[^1].Time + Gap), (long)run.Events.Count, run.Events.Sum(e => e.Value), run.Events.Max(e => e.Value)));
         Assert.Equal(expected.Order(), results.Select(r => r.Value).Order());
@@ -57,6 +59,41 @@ public class SessionReferenceTests
             Assert.Equal(model.Late, outcome.LateEvents);
             Assert.Equal(outcome.Rows.Count(r => r.Kind == EventKind.Insert), outcome.Rows.Where(r => r.Kind == EventKind.Insert).DistinctBy(r => r.Id).Count());
         }
+    }
+
+    /// <summary>Sessions are closed before the watermark there, and opened again for events that come behind others all the same.</summary>
+    [Property(MaxTest = 60)]
+    public void Late_events_of_streams_in_order_do_what_the_model_says(int seed)
+    {
+        var rows = Case.Of(seed);
+        var model = new Model(0);
+        foreach (var row in rows.Rows)
+        {
+            model.Take(row);
+        }
+
+        var byText = rows.Through(
+            s => s.KeyBy(r => r.Key).Window(Window.Session(Seconds(Gap)))
+                .Select(w => (w.Key, w.Start, w.End, w.Count(), w.Sum(r => r.Value), w.Firing)),
+            inOrder: true).Run();
+        Assert.Equal(model.Results.Order(), byText.Results.Select(r => r.Value).Order());
+        Assert.Equal(model.Late, byText.LateEvents);
+
+        // Whole numbers say their own places, one of them far off.
+        var byNumber = rows.Through(
+            s => s.KeyBy(r => r.Key.Length > 1 ? r.Key[1] - '0' : 1_000_000).Window(Window.Session(Seconds(Gap)))
+                .Select(w => (w.Key == 1_000_000 ? "k" : $"k{w.Key}", w.Start, w.End, w.Count(), w.Last(r => r.Value) * 0 + w.Sum(r => r.Value), w.Firing)),
+            inOrder: true).Run();
+        Assert.Equal(model.Results.Order(), byNumber.Results.Select(r => r.Value).Order());
+    }
+
+    [Property(MaxTest = 60)]
+    public void Results_come_in_the_same_order_whether_or_not_sessions_are_closed_before_the_watermark(int seed)
+    {
+        var rows = Case.Of(seed);
+        var runs = new[] { false, true }.Select(inOrder => rows.Through(
+            s => s.KeyBy(r => r.Key).Window(Window.Session(Seconds(Gap))).Select(w => (w.Key, w.Start, w.Count())), inOrder).Run().Results).ToList();
+        Assert.Equal(runs[0], runs[1]);
     }
 
     private static List<(string Key, List<(double Time, double Value)> Events)> Runs(IEnumerable<(double Time, Reading Value)> events)

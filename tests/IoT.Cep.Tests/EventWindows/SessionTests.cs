@@ -100,6 +100,42 @@ public class SessionTests
             .Through(s => s.KeyBy(r => r.Key, maxKeys: 1).Window(Window.Session(Seconds(2))).Select(w => w.Key))
             .Expect((3, "a"), (7, "b"), (11, "a"));
 
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(1, true)]
+    public void Key_limit_counts_a_key_once_until_the_watermark_whatever_has_closed_before(int maxKeys, bool isOver)
+    {
+        var input = new Input<int>(IsInOrder: true);
+        using var run = new PlanRun<int, int>(
+            input, input.ToStream().KeyBy(x => x, maxKeys: maxKeys).Window(Window.Session(Seconds(1))).Select(w => w.Key).Node, shards: 1);
+        run.Push([7, 8, 7, 8, 7], [TicksAt(0), TicksAt(0.5), TicksAt(2), TicksAt(4), TicksAt(6)]);
+        run.Complete();
+        Assert.Equal(isOver, run.Sink.Error?.InnerException is KeyLimitException);
+        Assert.Equal(isOver ? 0 : 5, run.Sink.Results.Count);
+    }
+
+    [Fact]
+    public void Keys_that_are_far_apart_and_then_dense_have_the_same_sessions()
+    {
+        const int Keys = 30_000;
+        var input = new Input<int>(IsInOrder: true);
+        using var run = new PlanRun<int, (int, long)>(
+            input, input.ToStream().KeyBy(x => x).Window(Window.Session(Seconds(1))).Select(w => (w.Key, w.Count())).Node, shards: 1);
+        int[] keys = [-1, int.MaxValue, .. Enumerable.Range(0, Keys).Select(i => i * 7919 % Keys)];
+        for (int round = 0; round < 4; round++)
+        {
+            foreach (int[] part in keys.Skip(round == 0 ? 0 : 2).Chunk(1000))
+            {
+                run.Push(part, [.. part.Select((_, i) => TicksAt((5 * (round / 2)) + (0.2 * (round % 2)) + (i / 100_000.0)))]);
+            }
+
+            run.Advance(TicksAt((5 * (round / 2)) + 0.1));
+        }
+
+        run.Complete();
+        Assert.Equal(keys.Select(key => (key, key is -1 or int.MaxValue ? 1L : 2L)).Concat(keys.Skip(2).Select(key => (key, 2L))).Order(), run.Sink.Results.Select(r => r.Value).Order());
+    }
+
     [Fact]
     public void More_keys_with_sessions_than_allowed_stop_the_query() =>
         Assert.IsType<KeyLimitException>(Timeline.Keyed()
