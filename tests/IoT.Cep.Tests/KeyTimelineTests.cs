@@ -257,6 +257,21 @@ public class KeyTimelineTests
         Assert.Contains("without TimelinePerKey", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Windows_that_go_by_the_sources_watermark_are_refused()
+    {
+        var stream = new Input<Reading>().ToStream().KeyBy(r => r.Key).TimelinePerKey();
+        var tumbling = Window.Tumbling(Seconds(10));
+        WindowSpec[] others =
+        [
+            Window.Hopping(Seconds(10), Seconds(5)), Window.Session(Seconds(10)), Window.Sliding(Seconds(10)), Window.Count(3),
+            tumbling.Early(3), tumbling.Early(Seconds(1)), tumbling.OnChange(), tumbling.LateIntoOpen(),
+        ];
+        Assert.All(others, window => Assert.Contains(
+            "without TimelinePerKey", Assert.Throws<NotSupportedException>(() => stream.Window(window)).Message, StringComparison.Ordinal));
+        stream.Window(tumbling.AllowLate(Seconds(1)));
+    }
+
     private static IEventStream<double> Sums<TKey>(IKeyedStream<TKey, Reading> stream)
         where TKey : notnull => stream.TimelinePerKey().Window(Window.Tumbling(Seconds(10)))
             .Select(w => w.Sum(r => r.Value < 0 ? throw new InvalidOperationException("no") : r.Value));
