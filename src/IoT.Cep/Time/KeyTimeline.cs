@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
@@ -30,8 +31,18 @@ internal struct KeyTimeline
 {
     private bool _hasBegun;
     private long _watermark;
+
+    // What each event changes, last: beside what an operator's entry has for each event.
     private long _latest;
     private long _heard;
+
+    /// <summary>Where <see cref="Follow"/> begins to look.</summary>
+    internal readonly ref readonly long FirstNeeded
+    {
+        [UnscopedRef]
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => ref _latest;
+    }
 
     internal readonly bool HasBegun => _hasBegun;
 

@@ -134,12 +134,18 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
             var id = keyOf(value);
             ids[known - start] = id;
             selected[known - start] = _kernel.Select(in value);
-            if (WholeNumber.Is<TKey>() && WholeNumber.Of(id) is var place && place < (ulong)places.Length)
-            {
-                // What most events need of a state lies in two lines of the cache.
-                Ahead.PrefetchAt(ref places[place].Time);
-                Ahead.PrefetchAt(ref places[place].Newest.Start);
-            }
+            PrefetchState(id, places);
+        }
+    }
+
+    /// <summary>Where keys say their places: what most events need of a state is 64 bytes, so two lines of the cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchState(TKey id, KeyState[] places)
+    {
+        if (WholeNumber.Is<TKey>() && WholeNumber.Of(id) is var place && place < (ulong)places.Length)
+        {
+            Ahead.PrefetchAt(in places[place].Time.FirstNeeded);
+            Ahead.PrefetchAt(ref places[place].Newest.Start);
         }
     }
 
