@@ -181,6 +181,68 @@ public class KeyTimelineTests
         Assert.Equal(late, outcome.LateEvents);
     }
 
+    /// <summary>The reference asks a key's time at each event, as no loop over a batch does.</summary>
+    [Property(MaxTest = 60)]
+    public void Keys_close_windows_by_their_events_and_their_silence(int seed)
+    {
+        var random = new Random(seed);
+        var spec = new KeyTimelineSpec(Seconds(random.Next(3) * 7), Seconds(random.Next(1, 12)), Seconds(3600));
+        var timeline = Timeline.Keyed();
+        var times = new KeyTimeline[4];
+        var counts = new SortedDictionary<(double End, int Key), long>();
+        double running = 0;
+        long late = 0;
+        for (int i = 0; i < 150; i++)
+        {
+            if (random.Next(3) == 0)
+            {
+                timeline.Running(running += random.Next(5) * 0.75).Watermark(0);
+            }
+
+            int key = random.Next(random.Next(1, 5));
+            double at = (i * 0.4) + random.Next(-9, 4) + (key * 500), end = (Math.Floor(at / 10) + 1) * 10;
+            timeline.At(at, $"{key}", key);
+            times[key].Advance(TicksAt(running), spec);
+            bool isLate = TicksAt(end) <= times[key].Watermark;
+            late += isLate ? 1 : 0;
+            counts[(end, key)] = counts.GetValueOrDefault((end, key)) + (isLate ? 0 : 1);
+            times[key].Observe(TicksAt(at), TicksAt(running), spec.MaxDisorder.Ticks);
+        }
+
+        var outcome = timeline.End().Through(s => s.KeyBy(r => (int)r.Value).TimelinePerKey(spec.MaxDisorder, spec.IdleAfter)
+            .Window(Window.Tumbling(Seconds(10))).Select(w => (long)(w.Key * 1000) + w.Count())).Run();
+        Assert.Equal(counts.Where(c => c.Value > 0).Select(c => (c.Key.End, (c.Key.Key * 1000) + c.Value)).Order(), outcome.Results.Order());
+        Assert.Equal(late, outcome.LateEvents);
+    }
+
+    /// <summary>More than a core's second cache holds: selectors run ahead then, and an event that fails among them costs itself alone.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Many_keys_are_each_in_its_own_time(bool byNumber)
+    {
+        const int Keys = 6_000;
+        var timeline = Timeline.Keyed();
+        for (int i = 0; i < Keys * 3; i++)
+        {
+            int key = i * 7 % Keys;
+            timeline.At(key + (i / Keys * 6), $"{key}", i % 1000 == 17 ? -1 : 1);
+            if (i % 2_500 == 0)
+            {
+                timeline.Watermark(0);
+            }
+        }
+
+        var scenario = byNumber
+            ? timeline.Watermark(0).End().Through(s => Sums(s.KeyBy(r => int.Parse(r.Key, System.Globalization.CultureInfo.InvariantCulture))))
+            : timeline.Watermark(0).End().Through(s => Sums(s.KeyBy(r => r.Key)));
+        var outcome = scenario.Skipping().WithoutSaving().Run();
+        Assert.Equal(Keys * 3 / 1000, outcome.DeadLetters.Count);
+        Assert.Equal(Keys * 2.997, outcome.Results.Sum(result => result.Value), 1e-6);
+        Assert.Equal(0, outcome.LateEvents);
+        Assert.InRange(outcome.Rows.Count, Keys * 2 - 18, Keys * 2.5);
+    }
+
     [Fact]
     public void Results_have_the_sources_time()
     {
@@ -194,6 +256,25 @@ public class KeyTimelineTests
         var error = Assert.Throws<NotSupportedException>(() => stream.Silent(Seconds(10)).Subscribe(Stub.Observer));
         Assert.Contains("without TimelinePerKey", error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Windows_that_go_by_the_sources_watermark_are_refused()
+    {
+        var stream = new Input<Reading>().ToStream().KeyBy(r => r.Key).TimelinePerKey();
+        var tumbling = Window.Tumbling(Seconds(10));
+        WindowSpec[] others =
+        [
+            Window.Hopping(Seconds(10), Seconds(5)), Window.Session(Seconds(10)), Window.Sliding(Seconds(10)), Window.Count(3),
+            tumbling.Early(3), tumbling.Early(Seconds(1)), tumbling.OnChange(), tumbling.LateIntoOpen(),
+        ];
+        Assert.All(others, window => Assert.Contains(
+            "without TimelinePerKey", Assert.Throws<NotSupportedException>(() => stream.Window(window)).Message, StringComparison.Ordinal));
+        stream.Window(tumbling.AllowLate(Seconds(1)));
+    }
+
+    private static IEventStream<double> Sums<TKey>(IKeyedStream<TKey, Reading> stream)
+        where TKey : notnull => stream.TimelinePerKey().Window(Window.Tumbling(Seconds(10)))
+            .Select(w => w.Sum(r => r.Value < 0 ? throw new InvalidOperationException("no") : r.Value));
 
     private static Func<IEventStream<Reading>, IEventStream<string>> Windows(TimeSpan maxDisorder = default) =>
         s => s.KeyBy(r => r.Key).TimelinePerKey(maxDisorder).Window(Window.Tumbling(Seconds(10))).Select(w => $"{w.Key} {w.Sum(r => r.Value)}");

@@ -12,6 +12,7 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     private readonly BatchBuilder<T> _results = new();
     private BatchBuilder<T>? _sorted;
     private (long Ticks, byte Group, int Index)[] _order = [];
+    private int[] _places = [];
     private bool _inOrder = true;
     private bool _open;
 
@@ -184,12 +185,65 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
 
     private BatchBuilder<T> Sort()
     {
-        if (_order.Length < _results.Count)
+        int count = _results.Count;
+        if (_places.Length < count)
         {
-            _order = new (long, byte, int)[Math.Max(_results.Count, _order.Length * 2)];
+            _places = new int[Math.Max(count, _places.Length * 2)];
         }
 
-        var order = _order.AsSpan(0, _results.Count);
+        var places = _places.AsSpan(0, count);
+        if (_results.Ticks.AsSpan(0, count).ContainsAnyExcept(_results.Ticks[0]))
+        {
+            OrderByTime(places);
+        }
+        else
+        {
+            OrderByGroup(places);
+        }
+
+        var from = _results.Batch;
+        var sorted = _sorted ??= new BatchBuilder<T>();
+        sorted.Begin(in from);
+        foreach (int place in places)
+        {
+            sorted.Events[sorted.Count] = from.Events[place];
+            sorted.Ticks[sorted.Count] = from.Ticks[place];
+            sorted.CopyOptional(in from, place, sorted.Count++);
+        }
+
+        return sorted;
+    }
+
+    /// <summary>Results of one window of many keys, which closed in the order of their events: a counting sort.</summary>
+    private void OrderByGroup(Span<int> places)
+    {
+        Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
+        next.Clear();
+        var groups = _results.Groups.AsSpan(0, places.Length);
+        foreach (byte group in groups)
+        {
+            next[group + 1]++;
+        }
+
+        for (int group = 1; group < next.Length; group++)
+        {
+            next[group] += next[group - 1];
+        }
+
+        for (int i = 0; i < groups.Length; i++)
+        {
+            places[next[groups[i]]++] = i;
+        }
+    }
+
+    private void OrderByTime(Span<int> places)
+    {
+        if (_order.Length < places.Length)
+        {
+            _order = new (long, byte, int)[Math.Max(places.Length, _order.Length * 2)];
+        }
+
+        var order = _order.AsSpan(0, places.Length);
         for (int i = 0; i < order.Length; i++)
         {
             order[i] = (_results.Ticks[i], _results.Groups[i], i);
@@ -201,16 +255,9 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
             int byGroup = byTime != 0 ? byTime : a.Group.CompareTo(b.Group);
             return byGroup != 0 ? byGroup : a.Index.CompareTo(b.Index);
         });
-        var from = _results.Batch;
-        var sorted = _sorted ??= new BatchBuilder<T>();
-        sorted.Begin(in from);
-        foreach (var (ticks, _, index) in order)
+        for (int i = 0; i < order.Length; i++)
         {
-            sorted.Events[sorted.Count] = from.Events[index];
-            sorted.Ticks[sorted.Count] = ticks;
-            sorted.CopyOptional(in from, index, sorted.Count++);
+            places[i] = order[i].Index;
         }
-
-        return sorted;
     }
 }

@@ -103,30 +103,35 @@ internal sealed partial class StateTable<TKey, TState>
     /// <exception cref="KeyLimitException">The key is new and there are as many keys as allowed.</exception>
     internal ref TState GetOrAdd(TKey key)
     {
-        ref TState state = ref Unsafe.NullRef<TState>();
-        if (_direct is not null)
-        {
-            ulong place = WholeNumber.Of(key);
-            if (_direct.IsTaken(place))
-            {
-                return ref _direct[(int)place];
-            }
-        }
-        else if (IsLarge)
-        {
-            state = ref new LargeView(this).Find(key, (uint)key.GetHashCode());
-        }
-        else
-        {
-            state = ref new SmallView(this).Find(key, (uint)key.GetHashCode());
-        }
-
+        ref TState state = ref Find(key);
         if (Unsafe.IsNullRef(ref state))
         {
             return ref Add(key);
         }
 
         return ref state;
+    }
+
+    /// <summary>The key's state, or a null reference.</summary>
+    internal ref TState Find(TKey key)
+    {
+        if (_direct is not null)
+        {
+            ulong place = WholeNumber.Of(key);
+            if (!_direct.IsTaken(place))
+            {
+                return ref Unsafe.NullRef<TState>();
+            }
+
+            return ref _direct[(int)place];
+        }
+
+        if (IsLarge)
+        {
+            return ref new LargeView(this).Find(key, (uint)key.GetHashCode());
+        }
+
+        return ref new SmallView(this).Find(key, (uint)key.GetHashCode());
     }
 
     internal void Clear()

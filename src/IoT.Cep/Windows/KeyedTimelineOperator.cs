@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -13,10 +14,11 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
     where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
     private readonly TumblingWindows _windows = (TumblingWindows)parts.Spec;
+    private readonly KeySelector<TKey, T> _key = parts.Key;
     private readonly KeyTimelineSpec _time = parts.Key.Timeline!;
     private readonly TKernel _kernel = parts.Kernel;
     private readonly WindowOutput<TKey, TState, TResult> _output = new(parts.Next, parts.Result, parts.Identity);
-    private readonly KeyedMap<TKey, KeyState> _keys = new(parts.Key.MaxKeys);
+    private readonly StateTable<TKey, KeyState> _keys = new(parts.Key.MaxKeys);
 
     // Keys with a window to give out, in the order in which it became due, and where giving out stands.
     private readonly List<TKey> _due = [];
@@ -32,41 +34,15 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 
     internal override bool IsStateful => true;
 
+    /// <summary>Each way goes on until a new key gives the table another form.</summary>
     protected override void Process(in Batch<T> batch)
     {
-        var (keyOf, fused) = (parts.Key.Select, _kernel);
-        var (running, idleAfter, maxDisorder) = (_running, _time.IdleAfter.Ticks, _time.MaxDisorder.Ticks);
-        var ticks = batch.Ticks;
-        var view = new KeyedMap<TKey, KeyState>.View(_keys);
-        for (int i = 0; i < batch.Length; i++)
+        var events = batch.Events[..batch.Length];
+        for (int next = 0; next < events.Length;)
         {
-            Position = i;
-            ref readonly var value = ref batch.Events[i];
-            var id = keyOf(value);
-            var selected = fused.Select(in value);
-            int index = view.IndexOf(id, out uint hash);
-            if (index >= 0)
-            {
-                // A window that takes events has not been reached by the key's watermark, and none of its events can do that.
-                ref var state = ref view.StateAt(index);
-                if (state.Takes(ticks[i]) && !state.Time.IsSilent(running, idleAfter))
-                {
-                    fused.Add(ref state.Newest.State, in value, in selected, ticks[i]);
-                    if (state.Time.Observe(ticks[i], running, maxDisorder) >= state.OlderDue)
-                    {
-                        Schedule(ref state, id);
-                    }
-
-                    continue;
-                }
-            }
-            else
-            {
-                index = Add(id, hash);
-                view = new KeyedMap<TKey, KeyState>.View(_keys);
-            }
-
-            Take(index, in value, in selected, ticks[i]);
+            next = AreMany ? AddToMany(events, batch.Ticks, next)
+                : _keys.Direct is not null ? AddToDirect(events, batch.Ticks, next)
+                : AddToSmall(events, batch.Ticks, next);
         }
     }
 
@@ -81,21 +57,26 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 
         _nextLook = Ticks.Plus(running, _time.LookEvery);
         var silent = _silent;
-        var entries = _keys.Entries;
-        for (int i = 0; i < entries.Length; i++)
+        for (int i = 0; i < _keys.Count; i++)
         {
-            ref var state = ref entries[i].State;
+            ref var state = ref _keys.At(i).State;
             if (state.Time.Advance(running, _time) && HasDue(in state))
             {
                 silent.Add((state.Sequence, i));
             }
+
+            if (state.Time.IsSilent(_nextLook, _time.IdleAfter.Ticks))
+            {
+                state.Length = 0;
+            }
         }
 
-        // In the order in which the keys began, whichever way they came into the map.
+        // In the order in which the keys began, whichever way they came into the table.
         silent.Sort(static (a, b) => a.Sequence.CompareTo(b.Sequence));
         foreach (var (_, index) in silent)
         {
-            Schedule(ref _keys.Entries[index].State, _keys.Entries[index].Key);
+            var slot = _keys.At(index);
+            Schedule(ref slot.State, slot.Key);
         }
 
         silent.Clear();
@@ -111,7 +92,7 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 
     protected override void Complete()
     {
-        if (_due.Count == 0 || !_keys.Find(_due[^1]).IsEnding)
+        if (_due.Count == 0 || !_keys.GetOrAdd(_due[^1]).IsEnding)
         {
             ScheduleAll();
         }
@@ -125,18 +106,26 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         // A window counts as given out before its result is made.
     }
 
-    protected override void Release() => _output.Dispose();
+    protected override void Release()
+    {
+        _output.Dispose();
+        Pooled.Return(ref _ids, _ids.Length);
+        Pooled.Return(ref _selected, _selected.Length);
+    }
 
     /// <summary>An event that is not simply one more of its key's newest window.</summary>
-    private void Take(int index, in T value, in TValue selected, long ticks)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Take(TKey id, in T value, TValue selected, long ticks)
     {
-        ref var entry = ref _keys.Entries[index];
-        ref var state = ref entry.State;
+        ref var state = ref StateOf(id);
+
+        // Should the event fail, the next one comes here as well.
+        state.Length = 0;
         state.Time.Advance(_running, _time);
         if (state.Time.IsSpent(_running, _time, _windows))
         {
             // The key begins anew. What its silence has closed may still wait for the next watermark.
-            GiveOut(ref state, entry.Key, entry.Group, state.Time.Watermark);
+            GiveOut(ref state, id, state.Time.Watermark);
             state.Time = default;
         }
 
@@ -149,7 +138,6 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         if (_windows.IsPast(ticks, watermark))
         {
             Interlocked.Increment(ref Query.LateEvents);
-            state.Time.Observe(ticks, _running, _time.MaxDisorder.Ticks);
         }
         else
         {
@@ -157,20 +145,39 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
             ref var window = ref WindowAt(ref state, start);
             if (_windows.EndOf(start) <= watermark)
             {
-                Correct(ref window, entry.Key, entry.Group, in value, in selected, ticks);
+                Correct(ref window, id, state.Group, in value, in selected, ticks);
             }
             else
             {
                 _kernel.Add(ref window.State, in value, in selected, ticks);
             }
-
-            state.Time.Observe(ticks, _running, _time.MaxDisorder.Ticks);
         }
 
+        state.Time.Observe(ticks, _running, _time.MaxDisorder.Ticks);
         if (HasDue(in state))
         {
-            Schedule(ref state, entry.Key);
+            Schedule(ref state, id);
         }
+
+        Reopen(ref state);
+    }
+
+    /// <summary>
+    /// Says for which times an event can be added to the newest window without ado. It then gives no window anything to do, and its key cannot have fallen silent
+    /// before the next look.
+    /// </summary>
+    private void Reopen(ref KeyState state)
+    {
+        state.Length = 0;
+        long end = _windows.EndOf(state.Newest.Start);
+        if (!state.HasNewest || !state.Time.HasBegun || state.Time.Watermark >= end || _time.LookEvery >= _time.IdleAfter.Ticks
+            || state.Time.IsSilent(_nextLook, _time.IdleAfter.Ticks))
+        {
+            return;
+        }
+
+        long until = state.IsDue ? end : Math.Min(end, Ticks.Plus(state.OlderDue, _time.MaxDisorder.Ticks));
+        state.Length = Math.Max(0, until - state.Newest.Start);
     }
 
     /// <summary>A late event that is allowed: the window gives out what it had, if it has not yet, and then the correction.</summary>
@@ -193,7 +200,7 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
     {
         if (!state.HasNewest)
         {
-            state.Open(start, _windows.EndOf(start));
+            state.Open(start);
             return ref state.Newest;
         }
 
@@ -214,7 +221,7 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         moved = state.Newest;
         moved.Next = next;
         state.OlderDue = Math.Min(state.OlderDue, DueOf(in moved));
-        state.Open(start, _windows.EndOf(start));
+        state.Open(start);
         return ref state.Newest;
     }
 
@@ -226,7 +233,11 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 
     private void Schedule(ref KeyState state, TKey id)
     {
-        state.EndIfReached(_windows.EndOf(state.Newest.Start));
+        if (state.HasNewest && state.Time.Watermark >= _windows.EndOf(state.Newest.Start))
+        {
+            state.Length = 0;
+        }
+
         if (!state.IsDue)
         {
             state.IsDue = true;
@@ -239,15 +250,17 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         var all = new List<(long Sequence, int Index)>();
         for (int i = 0; i < _keys.Count; i++)
         {
-            all.Add((_keys.Entries[i].State.Sequence, i));
+            ref var state = ref _keys.At(i).State;
+            state.Time.CatchUp(_time.MaxDisorder.Ticks);
+            all.Add((state.Sequence, i));
         }
 
         all.Sort(static (a, b) => a.Sequence.CompareTo(b.Sequence));
         foreach (var (_, index) in all)
         {
-            ref var entry = ref _keys.Entries[index];
-            Schedule(ref entry.State, entry.Key);
-            entry.State.IsEnding = true;
+            var slot = _keys.At(index);
+            Schedule(ref slot.State, slot.Key);
+            slot.State.IsEnding = true;
         }
     }
 
@@ -255,9 +268,12 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
     {
         for (; _dueIndex < _due.Count; _dueIndex++)
         {
-            ref var entry = ref _keys.Entries[_keys.IndexOf(_due[_dueIndex])];
-            GiveOut(ref entry.State, entry.Key, entry.Group, untilEnd ? long.MaxValue : entry.State.Time.Watermark);
-            entry.State.IsDue = false;
+            var id = _due[_dueIndex];
+            ref var state = ref _keys.GetOrAdd(id);
+            state.Time.CatchUp(_time.MaxDisorder.Ticks);
+            GiveOut(ref state, id, untilEnd ? long.MaxValue : state.Time.Watermark);
+            state.IsDue = false;
+            Reopen(ref state);
         }
 
         _due.Clear();
@@ -265,20 +281,20 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         _output.Flush();
     }
 
-    private void GiveOut(ref KeyState state, TKey id, byte group, long time)
+    private void GiveOut(ref KeyState state, TKey id, long time)
     {
         for (int at = state.Oldest; at != 0; at = _older[at].Next)
         {
             ref var window = ref _older[at];
             if (_windows.EndOf(window.Start) <= time)
             {
-                GiveOut(ref window, id, group);
+                GiveOut(ref window, id, state.Group);
             }
         }
 
         if (state.HasNewest && _windows.EndOf(state.Newest.Start) <= time)
         {
-            GiveOut(ref state.Newest, id, group);
+            GiveOut(ref state.Newest, id, state.Group);
         }
 
         LetGo(ref state, time);
@@ -328,8 +344,8 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 /// <summary>A window of one key.</summary>
 internal struct ChainedWindow<TState>
 {
-    internal long Start;
     internal TState State;
+    internal long Start;
 
     /// <summary>How many results it has had.</summary>
     internal int Revision;

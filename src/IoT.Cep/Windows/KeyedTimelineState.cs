@@ -20,19 +20,22 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         writer.Int64(_running);
         writer.Int64(_nextLook);
         writer.Int32(_keys.Count);
-        foreach (ref var entry in _keys.Entries)
+        for (int i = 0; i < _keys.Count; i++)
         {
-            codec.Write(writer, entry.Key);
-            entry.State.Time.Save(writer);
-            writer.Int64(entry.State.Sequence);
-            for (int at = entry.State.Oldest; at != 0; at = _older[at].Next)
+            var slot = _keys.At(i);
+            ref var state = ref slot.State;
+            codec.Write(writer, slot.Key);
+            state.Time.CatchUp(_time.MaxDisorder.Ticks);
+            state.Time.Save(writer);
+            writer.Int64(state.Sequence);
+            for (int at = state.Oldest; at != 0; at = _older[at].Next)
             {
                 Save(writer, in _older[at]);
             }
 
-            if (entry.State.HasNewest)
+            if (state.HasNewest)
             {
-                Save(writer, in entry.State.Newest);
+                Save(writer, in state.Newest);
             }
 
             writer.Boolean(false);
@@ -59,11 +62,15 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
             var id = codec.Read(reader);
             if (parts.Keys.Contains(StableHash.GroupOf(id)))
             {
-                Schedule(ref _keys.Find(id), id);
+                Schedule(ref _keys.GetOrAdd(id), id);
             }
         }
 
         _output.Load(reader, parts.Keys);
+        for (int i = 0; i < _keys.Count; i++)
+        {
+            Reopen(ref _keys.At(i).State);
+        }
     }
 
     private void Save(StateWriter writer, in ChainedWindow<TState> window)
@@ -77,10 +84,9 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 
     private void LoadKey(StateReader reader, TKey id)
     {
-        KeyState loaded = default;
+        var loaded = new KeyState { OlderDue = long.MaxValue };
         bool isOwn = parts.Keys.Contains(StableHash.GroupOf(id));
-        ref var state = ref isOwn ? ref _keys.GetOrAdd(id, out _) : ref loaded;
-        (state.OlderDue, state.Last) = (long.MaxValue, long.MinValue);
+        ref var state = ref isOwn ? ref StateOf(id) : ref loaded;
         state.Time = KeyTimeline.Load(reader);
         state.Sequence = reader.Int64();
         _newestSequence = Math.Max(_newestSequence, state.Sequence);
@@ -105,25 +111,29 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         {
             state.OlderDue = Math.Min(state.OlderDue, DueOf(in _older[at]));
         }
-
-        state.EndIfReached(_windows.EndOf(state.Newest.Start));
     }
 
-    private int Add(TKey id, uint hash)
+    /// <summary>The key's state; a new one where it is not there, for which room is made where there is none.</summary>
+    private ref KeyState StateOf(TKey id)
     {
+        ref var known = ref _keys.Find(id);
+        if (!Unsafe.IsNullRef(ref known))
+        {
+            return ref known;
+        }
+
         if (_keys.Count >= parts.Key.MaxKeys && _running >= _nextForced)
         {
             _nextForced = Ticks.Plus(_running, _time.LookEvery);
             ForgetKeys(force: true);
         }
 
-        int index = _keys.Add(id, hash);
-        ref var state = ref _keys.Entries[index].State;
-        (state.OlderDue, state.Last) = (long.MaxValue, long.MinValue);
-        return index;
+        ref var state = ref _keys.Add(id);
+        (state.OlderDue, state.Group) = (long.MaxValue, (byte)StableHash.GroupOf(id));
+        return ref state;
     }
 
-    /// <summary>Builds the map anew without the keys that are to be forgotten, where these are half of it or there is no room.</summary>
+    /// <summary>Fills the table anew without the keys that are to be forgotten, where these are half of it or there is no room.</summary>
     private void ForgetKeys(bool force)
     {
         if (!force && (_keys.Count < MinForgotten || _running < _nextForget))
@@ -133,9 +143,11 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 
         _nextForget = Ticks.Plus(_running, Math.Max(_time.LookEvery, _time.ForgetAfter.Ticks / 4));
         int spent = 0;
-        foreach (ref var entry in _keys.Entries)
+        for (int i = 0; i < _keys.Count; i++)
         {
-            spent += IsToForget(in entry.State) ? 1 : 0;
+            ref var state = ref _keys.At(i).State;
+            state.Time.CatchUp(_time.MaxDisorder.Ticks);
+            spent += IsToForget(in state) ? 1 : 0;
         }
 
         if (spent == 0 || (!force && spent * 2L < _keys.Count))
@@ -144,73 +156,68 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         }
 
         var kept = new List<(TKey Key, KeyState State)>(_keys.Count - spent);
-        foreach (ref var entry in _keys.Entries)
+        for (int i = 0; i < _keys.Count; i++)
         {
-            if (IsToForget(in entry.State))
+            var slot = _keys.At(i);
+            if (IsToForget(in slot.State))
             {
-                LetGo(ref entry.State, long.MaxValue);
+                LetGo(ref slot.State, long.MaxValue);
             }
             else
             {
-                kept.Add((entry.Key, entry.State));
+                kept.Add((slot.Key, slot.State));
             }
         }
 
         _keys.Clear();
         foreach (var (key, state) in kept)
         {
-            _keys.GetOrAdd(key, out _) = state;
+            _keys.GetOrAdd(key) = state;
         }
     }
 
     private bool IsToForget(in KeyState state) => !state.IsDue && state.Time.IsSpent(_running, _time, _windows);
 
-    /// <summary>A key's time, and the newest of its windows; older ones are chained.</summary>
+    /// <summary>A key's time, and the newest of its windows; older ones are chained. What most events need stands together.</summary>
     private struct KeyState
     {
         internal KeyTimeline Time;
-        internal ChainedWindow<TState> Newest;
 
-        /// <summary>The key's oldest window that is not its newest; 0 for none.</summary>
-        internal int Oldest;
+        /// <summary>So much of the newest window, from its start, takes events without ado. 0 for a key that is not there.</summary>
+        internal long Length;
+
+        internal ChainedWindow<TState> Newest;
 
         /// <summary>When the key's watermark gives one of its older windows something to do.</summary>
         internal long OlderDue;
 
-        /// <summary>The newest window's last instant while it takes events without ado; else before its start.</summary>
-        internal long Last;
-
         /// <summary>Which key began first.</summary>
         internal long Sequence;
 
+        /// <summary>The key's oldest window that is not its newest; 0 for none.</summary>
+        internal int Oldest;
+
+        internal byte Group;
         internal bool HasNewest;
         internal bool IsDue;
 
         /// <summary>The input has ended, and its windows are being given out.</summary>
         internal bool IsEnding;
 
+        /// <summary>One comparison: a time before the start makes a difference that is longer than any window, wherever both are.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        internal readonly bool Takes(long ticks) => ticks >= Newest.Start && ticks <= Last;
+        internal readonly bool Takes(long ticks) => (ulong)(ticks - Newest.Start) < (ulong)Length;
 
-        internal void Open(long start, long end)
+        internal void Open(long start)
         {
             Newest = new ChainedWindow<TState> { Start = start };
-            (HasNewest, Last) = (true, end - 1);
-        }
-
-        /// <summary>From the key's time on that has reached its end, the newest window takes late events at most.</summary>
-        internal void EndIfReached(long end)
-        {
-            if (HasNewest && Time.Watermark >= end)
-            {
-                Last = long.MinValue;
-            }
+            (HasNewest, Length) = (true, 0);
         }
 
         internal void Close()
         {
             Newest = default;
-            (HasNewest, Last) = (false, long.MinValue);
+            (HasNewest, Length) = (false, 0);
         }
     }
 }

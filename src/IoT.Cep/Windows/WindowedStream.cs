@@ -23,15 +23,18 @@ public static class WindowedStreamExtensions
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="window">The windows: <c>Window.Tumbling(TimeSpan.FromSeconds(10))</c>.</param>
+    /// <exception cref="NotSupportedException">The stream has a timeline per key, which these windows can't keep.</exception>
     public static IWindowedStream<TKey, T> Window<TKey, T>(this IKeyedStream<TKey, T> stream, WindowSpec window)
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(window);
         stream.Node.RequireAppendOnly("Window");
-        if (stream.Key.Timeline is not null && window is not TumblingWindows)
+        if (stream.Key.Timeline is not null && !window.CanKeepKeyTime)
         {
-            throw new NotSupportedException($"'{window}' goes by the source's watermark: only tumbling windows keep a time for each key. Key the stream without TimelinePerKey for it.");
+            throw new NotSupportedException(
+                $"'{window}' goes by the source's watermark: only tumbling windows without Early, OnChange and LateIntoOpen keep a time for each key. Key the "
+                + "stream without TimelinePerKey for it, and take out wrong clocks where events get their time: WithArrivalTime(), or a time less the device's offset.");
         }
 
         return new Windowed<TKey, T>(stream, window);
