@@ -10,6 +10,8 @@ internal struct Moments
     private double _min;
     private double _max;
 
+    internal Moments(long count, double sum, double minimum, double maximum) => (Count, Sum, _min, _max) = (count, sum, minimum, maximum);
+
     internal readonly double Minimum => _min;
 
     internal readonly double Maximum => _max;

@@ -1,10 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>
 /// Which aggregates a window projection asks for, found by running it over a window of one event. A selector is known by its source text and its
 /// closure: two equal texts in one projection are one selector, one call an event, one cell.
 /// </summary>
-internal sealed class Projection<T>
+internal sealed class Projection<T> : IAggregateUse
 {
     /// <summary>Different selectors in one projection; 16 doubles an event are 512 bytes of state a key.</summary>
     internal const int MaxSelectors = 16;
@@ -21,6 +23,9 @@ internal sealed class Projection<T>
     private T _first = default!;
     private long _firstTicks;
     private int _nextColumn;
+    private AggregateKinds _asked;
+    private AggregateKinds _kept = AggregateKinds.All;
+    private Action<AggregateKinds>? _widen;
 
     /// <summary>Whether every selector is known; after a restore only their texts are, until the next event.</summary>
     internal bool IsBound { get; private set; }
@@ -28,9 +33,25 @@ internal sealed class Projection<T>
     /// <summary>The selectors' texts, and those of the accumulators, which tell one projection from another.</summary>
     internal (string[] Moments, string[] Columns) Texts => ([.. _selectors.Select(s => s.Text)], [.. _columns.Select(c => c.Text)]);
 
+    /// <inheritdoc/>
+    public AggregateKinds Asked => _asked;
+
     internal Func<T, double>[] Functions => [.. _selectors.Select(s => s.Function!)];
 
     internal AggregateColumn<T>[] Columns => [.. _columns.Select(c => c.Values!)];
+
+    /// <inheritdoc/>
+    public void Keep(AggregateKinds kept, Action<AggregateKinds> widen) => (_kept, _widen) = (kept, widen);
+
+    /// <summary>Called before an aggregate is read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Require(AggregateKinds kind)
+    {
+        if ((_kept & kind) == 0)
+        {
+            RequireMore(kind);
+        }
+    }
 
     /// <summary>Declares what a saved query asked for, so that its windows can fire before an event comes.</summary>
     internal void Restore(string[] moments, string[] columns)
@@ -46,8 +67,10 @@ internal sealed class Projection<T>
     internal void Record<TKey, TResult>(Func<WindowGroup<TKey, T>, TResult> project, in WindowInfo<TKey> info, T first, long ticks)
     {
         var (selectors, columns) = (_selectors.ToArray(), _columns.ToArray());
+        var kept = _kept;
         bool isComplete = false;
         _recording = true;
+        (_asked, _kept) = (AggregateKinds.None, AggregateKinds.None);
         (_first, _firstTicks) = (first, ticks);
         _scratchRow = new AggregateCell?[MaxColumns];
         try
@@ -69,6 +92,7 @@ internal sealed class Projection<T>
             }
 
             _recording = false;
+            _kept = isComplete ? AggregateKinds.All : kept;
             _first = default!;
             _scratchRow = [];
         }
@@ -159,6 +183,18 @@ internal sealed class Projection<T>
         values.Select(in _first);
         values.Add(ref _scratchRow[at], _firstTicks);
         return new Column(Column.TextOf(seed, text), selection, values);
+    }
+
+    private void RequireMore(AggregateKinds kind)
+    {
+        if (_recording)
+        {
+            _asked |= kind;
+        }
+        else
+        {
+            _widen!(kind);
+        }
     }
 
     private static InvalidOperationException NotAskedFor(string text) => new(

@@ -56,26 +56,26 @@ public readonly ref partial struct WindowGroup<TKey, T>
     /// <summary>The sum.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Sum(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text).Sum;
+    public double Sum(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Sum).Sum;
 
     /// <summary>The arithmetic mean.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
     public double Average(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "")
     {
-        ref var cell = ref Cell(value, text);
+        ref var cell = ref Cell(value, text, AggregateKinds.Sum);
         return cell.Sum / cell.Count;
     }
 
     /// <summary>The least value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text).Minimum;
+    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Minimum).Minimum;
 
     /// <summary>The greatest value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text).Maximum;
+    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Maximum).Maximum;
 
     internal TAccumulator Result<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> value, string text)
         where TAccumulator : struct
@@ -90,5 +90,10 @@ public readonly ref partial struct WindowGroup<TKey, T>
         _projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
             _row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
 
-    private ref Moments Cell(Func<T, double> value, string text) => ref _cells[_projection.CellOf(value, text)];
+    private ref Moments Cell(Func<T, double> value, string text, AggregateKinds kind)
+    {
+        int cell = _projection.CellOf(value, text);
+        _projection.Require(kind);
+        return ref _cells[cell];
+    }
 }

@@ -9,11 +9,27 @@ internal interface IWindowResult<TKey, TState, TResult>
     /// <summary>Whether the result that a correction replaces has to be remembered.</summary>
     bool NeedsPrevious { get; }
 
+    /// <summary>Which of a selector's aggregates a projection asks for; null where it is not known.</summary>
+    IAggregateUse? Use => null;
+
     /// <summary>What is given where a result replaces another.</summary>
     TResult Replacing(TResult made, TResult previous) => made;
 
     /// <summary>What is given where a result no longer holds.</summary>
     TResult Withdrawing(TResult previous, in WindowInfo<TKey> info) => previous;
+}
+
+/// <summary>Which of a selector's aggregates a projection asks for, so that others need not be kept.</summary>
+internal interface IAggregateUse
+{
+    /// <summary>What it asked for on its first window.</summary>
+    AggregateKinds Asked { get; }
+
+    /// <summary>
+    /// Says what states have. A projection that asks for more, as it may under a condition, has it made before it reads it: <paramref name="widen"/> brings
+    /// the state that is being read up to date.
+    /// </summary>
+    void Keep(AggregateKinds kept, Action<AggregateKinds> widen);
 }
 
 /// <summary>What a query makes of its windows: a projection, a condition or none, and how one result replaces another.</summary>
@@ -44,6 +60,8 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
 {
     private readonly Func<WindowGroup<TKey, T>, TResult> _project = query.Result;
     private readonly Func<WindowGroup<TKey, T>, bool>? _having = query.Having;
+
+    public IAggregateUse? Use => projection;
 
     public bool NeedsPrevious => query is not { Having: null, Updates: null };
 
