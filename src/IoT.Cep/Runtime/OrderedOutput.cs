@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -29,6 +30,35 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         Append(results, value, ticks, group);
         results.Ids[results.Count] = id;
         results.Kinds[results.Count++] = kind;
+    }
+
+    /// <summary>Makes room for so many more.</summary>
+    internal void Reserve(int more, bool identity)
+    {
+        var results = Open(identity, identity);
+        results.Ensure(results.Count + more);
+    }
+
+    /// <summary>Where the next result will stand; there is room.</summary>
+    internal ref T Reserved => ref _results.Events[_results.Count];
+
+    /// <summary>Adds what was made at <see cref="Reserved"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void AddReserved(long ticks, byte group)
+    {
+        var results = _results;
+        int at = results.Count;
+        _inOrder &= at == 0 || IsBehind(results, at, ticks, group);
+        results.Ticks[at] = ticks;
+        results.Groups[at] = group;
+        results.Count = at + 1;
+    }
+
+    internal void AddReserved(long ticks, byte group, in ResultId id, EventKind kind)
+    {
+        _results.Ids[_results.Count] = id;
+        _results.Kinds[_results.Count] = kind;
+        AddReserved(ticks, group);
     }
 
     internal void Append(in Batch<T> batch)
@@ -143,15 +173,16 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     {
         int at = results.Count;
         results.Ensure(at + 1);
-        if (at > 0 && (ticks < results.Ticks[at - 1] || (ticks == results.Ticks[at - 1] && group < results.Groups[at - 1])))
-        {
-            _inOrder = false;
-        }
+        _inOrder &= at == 0 || IsBehind(results, at, ticks, group);
 
         results.Events[at] = value;
         results.Ticks[at] = ticks;
         results.Groups[at] = group;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsBehind(BatchBuilder<T> results, int at, long ticks, byte group) =>
+        ticks > results.Ticks[at - 1] || (ticks == results.Ticks[at - 1] && group >= results.Groups[at - 1]);
 
     private BatchBuilder<T> Sort()
     {

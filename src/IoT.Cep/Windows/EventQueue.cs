@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace IoT.Cep;
 
@@ -28,8 +29,8 @@ internal sealed class EventQueue<TMore> : IDisposable
     /// <summary>How many wait for their results.</summary>
     internal int Waiting => (int)(_end - _waiting);
 
-    /// <summary>The number of the event that is added next; numbers follow one another, and begin again at 0 behind the last of 32 bits.</summary>
-    internal uint NextNumber => (uint)_end;
+    /// <summary>The number of the event that was added last; numbers follow one another, and begin again at 0 behind the last of 32 bits.</summary>
+    internal uint LastNumber => (uint)_end - 1;
 
     /// <summary>The oldest event; there is one.</summary>
     internal ref Entry First => ref _ring[(int)_first & _mask];
@@ -38,13 +39,12 @@ internal sealed class EventQueue<TMore> : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Entry WaitingAt(int index) => ref _ring[(int)(_waiting + index) & _mask];
 
+    /// <summary>All that wait, as a loop sees them, in registers; stale once an event was added.</summary>
+    internal WaitingEvents AllWaiting => new(_ring, _mask, (int)_waiting, Waiting);
+
     /// <summary>An event that is still there, by its number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Entry Numbered(uint number) => ref _ring[(int)number & _mask];
-
-    /// <summary>An event a little behind the oldest, to be asked for ahead; any one where there are not so many.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal ref Entry Behind(int ahead) => ref _ring[(int)(_first + ahead) & _mask];
 
     /// <summary>Makes room for so many more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -56,15 +56,15 @@ internal sealed class EventQueue<TMore> : IDisposable
         }
     }
 
-    /// <summary>Adds an event, for which there is room.</summary>
+    /// <summary>Adds an event, for which there is room; what more is kept of it is still to be written there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Add(long ticks, int place, in TMore more)
+    internal ref TMore Add(long ticks, int place)
     {
         Debug.Assert(_end - _first <= _mask, "Nobody made room.");
         ref var added = ref _ring[(int)_end++ & _mask];
         added.Ticks = ticks;
         added.Place = place;
-        added.More = more;
+        return ref added.More;
     }
 
     /// <summary>So many results have been given out.</summary>
@@ -125,7 +125,7 @@ internal sealed class EventQueue<TMore> : IDisposable
         Ensure(all.Count);
         foreach (var (entry, waits) in all)
         {
-            Add(entry.Ticks, entry.Place, in entry.More);
+            Add(entry.Ticks, entry.Place) = entry.More;
             WaitingAt((int)(_end - _waiting) - 1).IsDone = !waits;
             if (!waits && _waiting == _end - 1)
             {
@@ -159,6 +159,20 @@ internal sealed class EventQueue<TMore> : IDisposable
         (_ring, _mask) = (resized, length - 1);
     }
 
+    /// <summary>The events that wait, oldest first. What the mask leaves is inside the ring, which is not checked again.</summary>
+    internal readonly ref struct WaitingEvents(Entry[] ring, int mask, int first, int count)
+    {
+        private readonly ref Entry _ring = ref MemoryMarshal.GetArrayDataReference(ring);
+
+        internal int Count => count;
+
+        internal ref Entry this[int index]
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => ref Unsafe.Add(ref _ring, (uint)(first + index) & (uint)mask);
+        }
+    }
+
     /// <summary>An event of the key at a place.</summary>
     internal struct Entry
     {
@@ -167,6 +181,9 @@ internal sealed class EventQueue<TMore> : IDisposable
         internal long Ticks;
         private int _place;
         internal TMore More;
+
+        /// <summary>The place, or a negative number for one that is done: the place with the sign.</summary>
+        internal readonly int PlaceOrDone => _place;
 
         internal int Place
         {

@@ -224,8 +224,7 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
                 MakeRoom(id, place);
             }
 
-            states.Push(ref window.States, place, ticks, in item, out var more);
-            queue.Add(ticks, place, in more);
+            states.Push(ref window.States, place, ticks, in item, ref queue.Add(ticks, place));
         }
     }
 
@@ -261,20 +260,21 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void GiveOut(long start, long end)
     {
-        var (keys, queue, states, output) = (_keys, _events, _states, _output);
+        var (keys, states, output, groups) = (_keys, _states, _output, _keys.Groups);
         var order = _order.AsSpan(0, _run);
+        output.Reserve(order.Length - _runAt);
         for (; _runAt < order.Length; _runAt++)
         {
-            ref var waiting = ref queue.WaitingAt(order[_runAt]);
-            if (waiting.IsDone)
+            int place = order[_runAt];
+            if (place < 0)
             {
+                // Its result was given out before.
                 continue;
             }
 
-            ref var key = ref keys.At(waiting.Place);
-            int ordinal = key.State.Ordinal++;
-            states.Sum(ref key.State.States, waiting.Place, start, out _sum);
-            output.Emit(new WindowInfo<TKey>(key.Key, start, end), key.Group, ref _sum, end - 1, ordinal);
+            ref var key = ref keys.At(place);
+            states.Sum(ref key.State.States, place, start, ref _sum);
+            output.EmitReserved(new WindowInfo<TKey>(key.Key, start, end), groups[place], ref _sum, end - 1, parts.Identity ? key.State.Ordinal++ : 0);
             states.Release(ref _sum);
         }
     }
@@ -284,15 +284,17 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
     {
         _states.Widen(kinds, _keys);
         parts.Use?.Keep(_states.Kept, Widen);
-        ref var waiting = ref _events.WaitingAt(_order[_runAt]);
-        _states.Sum(ref _keys.At(waiting.Place).State.States, waiting.Place, _windows.StartOf(waiting.Ticks), out _sum);
+        int place = _order[_runAt];
+        _states.Sum(ref _keys.At(place).State.States, place, _windows.StartOf(_events.WaitingAt(0).Ticks), ref _sum);
     }
 
+    /// <summary>The places of the keys whose events wait for this time, by group; a negative number for one whose result was given out before.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void OrderByGroup(long ticks)
     {
-        int waiting = _events.Waiting, run = 1;
-        while (run < waiting && _events.WaitingAt(run).Ticks == ticks)
+        var waiting = _events.AllWaiting;
+        int run = 1;
+        while (run < waiting.Count && waiting[run].Ticks == ticks)
         {
             run++;
         }
@@ -300,42 +302,48 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
         Pooled.Ensure(ref _order, run);
         if (run <= FewPeers)
         {
-            OrderFew(run);
+            OrderFew(waiting, run);
         }
         else
         {
-            OrderMany(run);
+            OrderMany(waiting, run);
+        }
+
+        if (parts.Identity)
+        {
+            foreach (int place in _order.AsSpan(0, run))
+            {
+                _keys.At(place & int.MaxValue).State.Ordinal = 0;
+            }
         }
 
         (_run, _runAt) = (run, 0);
     }
 
-    private void OrderFew(int run)
+    private void OrderFew(EventQueue<TMore>.WaitingEvents waiting, int run)
     {
+        var (order, groups) = (_order, _keys.Groups);
         for (int i = 0; i < run; i++)
         {
-            ref var key = ref _keys.At(_events.WaitingAt(i).Place);
-            key.State.Ordinal = 0;
-            int at = i;
-            for (; at > 0 && _keys.At(_events.WaitingAt(_order[at - 1]).Place).Group > key.Group; at--)
+            int place = waiting[i].PlaceOrDone, at = i;
+            for (; at > 0 && groups[order[at - 1] & int.MaxValue] > groups[place & int.MaxValue]; at--)
             {
-                _order[at] = _order[at - 1];
+                order[at] = order[at - 1];
             }
 
-            _order[at] = i;
+            order[at] = place;
         }
     }
 
-    private void OrderMany(int run)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void OrderMany(EventQueue<TMore>.WaitingEvents waiting, int run)
     {
-        var (keys, queue) = (_keys, _events);
+        byte[] groups = _keys.Groups;
         Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
         next.Clear();
         for (int i = 0; i < run; i++)
         {
-            ref var key = ref keys.At(queue.WaitingAt(i).Place);
-            key.State.Ordinal = 0;
-            next[key.Group + 1]++;
+            next[groups[waiting[i].Place] + 1]++;
         }
 
         for (int group = 1; group < next.Length; group++)
@@ -343,10 +351,11 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
             next[group] += next[group - 1];
         }
 
-        int[] order = _order;
+        var order = _order.AsSpan(0, run);
         for (int i = 0; i < run; i++)
         {
-            order[next[keys.At(queue.WaitingAt(i).Place).Group]++] = i;
+            int place = waiting[i].PlaceOrDone;
+            order[next[groups[place & int.MaxValue]]++] = place;
         }
     }
 

@@ -23,6 +23,8 @@ internal sealed class Projection<T> : IAggregateUse
     private T _first = default!;
     private long _firstTicks;
     private int _nextColumn;
+    private string? _firstText;
+    private object? _firstTarget;
     private AggregateKinds _asked;
     private AggregateKinds _kept = AggregateKinds.All;
     private Action<AggregateKinds>? _widen;
@@ -60,7 +62,7 @@ internal sealed class Projection<T> : IAggregateUse
         _selectors.AddRange(moments.Select(text => new Selector(text, null, null)));
         _columns.Clear();
         _columns.AddRange(columns.Select(text => new Column(text, null, null)));
-        (IsBound, _isRestored) = (false, true);
+        (IsBound, _isRestored, _firstText) = (false, true, null);
     }
 
     /// <summary>Runs a projection over a window that holds exactly one event.</summary>
@@ -70,6 +72,7 @@ internal sealed class Projection<T> : IAggregateUse
         var kept = _kept;
         bool isComplete = false;
         _recording = true;
+        _firstText = null;
         (_asked, _kept) = (AggregateKinds.None, AggregateKinds.None);
         (_first, _firstTicks) = (first, ticks);
         _scratchRow = new AggregateCell?[MaxColumns];
@@ -77,7 +80,9 @@ internal sealed class Projection<T> : IAggregateUse
         {
             _scratch[0] = default;
             _scratch[0].Count = 1;
-            project(new WindowGroup<TKey, T>(this, in info, _scratch, _scratchRow));
+            var context = new WindowContext<TKey, T>(this);
+            context.Show(in info, _scratchRow);
+            project(new WindowGroup<TKey, T>(context, _scratch));
             isComplete = true;
         }
         finally
@@ -106,9 +111,18 @@ internal sealed class Projection<T> : IAggregateUse
 
         _isRestored = false;
         IsBound = true;
+        if (_selectors.Count > 0)
+        {
+            // Most ask for one, and always with the same text object.
+            (_firstText, _firstTarget) = (_selectors[0].Text, _selectors[0].Target);
+        }
     }
 
-    internal int CellOf(Func<T, double> function, string text)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int CellOf(Func<T, double> function, string text) =>
+        ReferenceEquals(text, _firstText) && ReferenceEquals(function.Target, _firstTarget) ? 0 : CellOfAny(function, text);
+
+    private int CellOfAny(Func<T, double> function, string text)
     {
         for (int i = 0; i < _selectors.Count; i++)
         {

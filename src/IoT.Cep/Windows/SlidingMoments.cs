@@ -30,11 +30,12 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
     public TValue Take(in T value, long ticks) => _kernel.Select(in value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Push(ref MomentsWindow window, int place, long ticks, in TValue item, out SlidingValue more)
+    public void Push(ref MomentsWindow window, int place, long ticks, in TValue item, ref SlidingValue more)
     {
         double value = NumberOf(in item);
-        more = new SlidingValue { Before = window.Youngest, Number = value };
-        window.Youngest = _events.NextNumber;
+        more.Before = window.Youngest;
+        more.Number = value;
+        window.Youngest = _events.LastNumber;
         window.Count++;
         Add(ref window, place, ticks, value);
     }
@@ -64,11 +65,11 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Sum(ref MomentsWindow window, int place, long start, out Moments sum)
+    public void Sum(ref MomentsWindow window, int place, long start, ref Moments sum)
     {
         double total = window.Rare == 0 ? window.Sum.Value : _parts.Rare.With(window.Rare, window.Sum.Value);
         var (least, greatest) = (_parts.Least, _parts.Greatest);
-        sum = new Moments(window.Count, total, least is null ? 0 : -least.Greatest(place, start), greatest is null ? 0 : greatest.Greatest(place, start));
+        sum.Set(window.Count, total, least is null ? 0 : -least.Greatest(place, start), greatest is null ? 0 : greatest.Greatest(place, start));
     }
 
     public void Release(ref Moments sum)

@@ -27,14 +27,14 @@ internal interface ISlidingStates<T, TState, TItem, TWindow, TMore> : IDisposabl
     /// <summary>Runs user code, and touches no state.</summary>
     TItem Take(in T value, long ticks);
 
-    /// <summary>Adds the event that the queue gets next.</summary>
-    void Push(ref TWindow window, int place, long ticks, in TItem item, out TMore more);
+    /// <summary>Adds the event that the queue got last.</summary>
+    void Push(ref TWindow window, int place, long ticks, in TItem item, ref TMore more);
 
     /// <summary>Takes a key's oldest event out, which has left the queue or is passed over there.</summary>
     void Pop(ref TWindow window, int place, in TMore more);
 
-    /// <summary>The sum of a key's events, none of which is before the start; to be released.</summary>
-    void Sum(ref TWindow window, int place, long start, out TState sum);
+    /// <summary>Makes the sum of a key's events, none of which is before the start, out of whatever was there; to be released.</summary>
+    void Sum(ref TWindow window, int place, long start, ref TState sum);
 
     void Release(ref TState sum);
 
@@ -110,15 +110,11 @@ internal readonly struct StackedWindows<T, TState, TValue, TKernel>(TKernel kern
         return state;
     }
 
-    public void Push(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, long ticks, in TState item, out Unit more)
-    {
-        more = default;
-        _stacks.Push(ref window, in item);
-    }
+    public void Push(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, long ticks, in TState item, ref Unit more) => _stacks.Push(ref window, in item);
 
     public void Pop(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, in Unit more) => _stacks.Pop(ref window);
 
-    public void Sum(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, long start, out TState sum) => sum = _stacks.Sum(ref window);
+    public void Sum(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, long start, ref TState sum) => sum = _stacks.Sum(ref window);
 
     public void Release(ref TState sum) => _kernel.Release(ref sum);
 

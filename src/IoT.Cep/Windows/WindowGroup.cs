@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
@@ -15,43 +17,39 @@ namespace IoT.Cep;
 /// <typeparam name="T">The event's type.</typeparam>
 public readonly ref partial struct WindowGroup<TKey, T>
 {
-    private readonly Projection<T> _projection;
-    private readonly Span<Moments> _cells;
-    private readonly AggregateCell?[]? _row;
-    private readonly WindowInfo<TKey> _info;
+    private readonly ref Moments _cells;
+    private readonly WindowContext<TKey, T> _context;
 
-    internal WindowGroup(Projection<T> projection, in WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
+    internal WindowGroup(WindowContext<TKey, T> context, Span<Moments> cells)
     {
-        _projection = projection;
-        _info = info;
-        _cells = cells;
-        _row = row;
+        _context = context;
+        _cells = ref MemoryMarshal.GetReference(cells);
     }
 
     /// <summary>The key.</summary>
-    public TKey Key => _info.Key;
+    public TKey Key => _context.Key;
 
     /// <summary>The first instant inside the window, in UTC.</summary>
-    public DateTimeOffset Start => _info.Start;
+    public DateTimeOffset Start => Ticks.ToTime(_context.Start);
 
     /// <summary>The first instant behind the window, in UTC.</summary>
-    public DateTimeOffset End => _info.End;
+    public DateTimeOffset End => Ticks.ToTime(_context.End);
 
     /// <summary>Why the window gives this result.</summary>
-    public Firing Firing => _info.Firing;
+    public Firing Firing => _context.Firing;
 
     /// <summary>How many results of this window and key came before.</summary>
-    public int Revision => _info.Revision;
+    public int Revision => _context.Revision;
 
     /// <summary>Whether this corrects a result that was given before.</summary>
-    public bool IsUpdate => _info.IsUpdate;
+    public bool IsUpdate => _context.Revision > 0;
 
-    internal long StartTicks => _info.StartTicks;
+    internal long StartTicks => _context.Start;
 
-    internal long EndTicks => _info.EndTicks;
+    internal long EndTicks => _context.End;
 
     /// <summary>How many events; never 0: a window without events has no result.</summary>
-    public long Count() => _cells[0].Count;
+    public long Count() => _cells.Count;
 
     /// <summary>The sum.</summary>
     /// <param name="value">The value of an event.</param>
@@ -80,20 +78,21 @@ public readonly ref partial struct WindowGroup<TKey, T>
     internal TAccumulator Result<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> value, string text)
         where TAccumulator : struct
         where TFeed : struct, IFeed<TValue, TAccumulator> =>
-        _projection.ResultOf<TValue, TAccumulator, TFeed, OneSelection<T, TValue>>(_row, seed, new OneSelection<T, TValue>(value, text));
+        _context.Projection.ResultOf<TValue, TAccumulator, TFeed, OneSelection<T, TValue>>(_context.Row, seed, new OneSelection<T, TValue>(value, text));
 
     /// <summary>The same over pairs of two selectors' values.</summary>
     internal TAccumulator Result<TFirst, TSecond, TAccumulator, TFeed>(
         TAccumulator seed, Func<T, TFirst> first, Func<T, TSecond> second, string firstText, string secondText)
         where TAccumulator : struct
         where TFeed : struct, IFeed<(TFirst, TSecond), TAccumulator> =>
-        _projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
-            _row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
+        _context.Projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
+            _context.Row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
 
     private ref Moments Cell(Func<T, double> value, string text, AggregateKinds kind)
     {
-        int cell = _projection.CellOf(value, text);
-        _projection.Require(kind);
-        return ref _cells[cell];
+        // A place of the projection's own: there are at least as many cells as selectors.
+        int cell = _context.Projection.CellOf(value, text);
+        _context.Projection.Require(kind);
+        return ref Unsafe.Add(ref _cells, cell);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -83,6 +84,28 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
         if (result.TryMake(in window, ref state, out var made))
         {
             Put(in window, group, made, window.IsUpdate ? EventKind.Update : EventKind.Insert, ticks, ordinal);
+        }
+    }
+
+    /// <summary>Makes room for so many results.</summary>
+    internal void Reserve(int results) => _output.Reserve(results, identity);
+
+    /// <summary>The same as <see cref="Emit(in WindowInfo{TKey}, byte, ref TState, long, int)"/> where there is room: it is made where it will stand.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void EmitReserved(in WindowInfo<TKey> window, byte group, ref TState state, long ticks, int ordinal)
+    {
+        if (!result.TryMake(in window, ref state, out _output.Reserved))
+        {
+            return;
+        }
+
+        if (identity)
+        {
+            _output.AddReserved(ticks, group, new ResultId(window.Key, window.StartTicks, window.EndTicks, ordinal), EventKind.Insert);
+        }
+        else
+        {
+            _output.AddReserved(ticks, group);
         }
     }
 

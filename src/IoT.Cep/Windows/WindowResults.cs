@@ -58,6 +58,7 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
     where TState : struct
     where TKernel : struct, IProjectionKernel<T, TState, TValue>
 {
+    private readonly WindowContext<TKey, T> _context = new(projection);
     private readonly Func<WindowGroup<TKey, T>, TResult> _project = query.Result;
     private readonly Func<WindowGroup<TKey, T>, bool>? _having = query.Having;
 
@@ -67,7 +68,8 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
 
     public bool TryMake(in WindowInfo<TKey> info, ref TState state, out TResult made)
     {
-        var group = new WindowGroup<TKey, T>(projection, in info, TKernel.MomentsOf(ref state), TKernel.CellsOf(in state));
+        _context.Show(in info, TKernel.CellsOf(in state));
+        var group = new WindowGroup<TKey, T>(_context, TKernel.MomentsOf(ref state));
         if (_having is not null && !_having(group))
         {
             made = default!;
