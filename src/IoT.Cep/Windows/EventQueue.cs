@@ -46,6 +46,10 @@ internal sealed class EventQueue<TMore> : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Entry Numbered(uint number) => ref _ring[(int)number & _mask];
 
+    /// <summary>An event a little behind the oldest, to ask for its key ahead; where there are not so many, anything that stands there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref Entry Behind(int near) => ref _ring[(int)(_first + near) & _mask];
+
     /// <summary>Makes room for so many more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Ensure(int more)

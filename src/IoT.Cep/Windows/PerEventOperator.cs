@@ -23,12 +23,20 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
     where TStates : struct, ISlidingStates<T, TState, TItem, TWindow, TMore>
 {
     private const int MinTidyAt = 1024; // a pass over fewer is not worth it
+    private const int FewKeys = 8_192; // so many keys' windows stay in the second cache
+    private const int MaxAhead = 256; // events whose windows are asked for before the first of them is used
+    private const int Near = 12; // results or events until memory has answered
     private const int FewPeers = 12; // up to here moving them one by one is cheaper than counting by group
 
     private readonly PerEventWindows _windows = parts.Windows;
     private readonly KeySelector<TKey, T> _key = parts.Key;
     private readonly WindowOutput<TKey, TState, TResult> _output = new(parts.Next, parts.Result, parts.Identity);
     private int[] _order = [];
+
+    // What was selected ahead, and the places of the keys.
+    private TKey[] _ids = [];
+    private TItem[] _items = [];
+    private int[] _places = [];
 
     // State that checkpoints save: the time, the keys' windows, and the events of all of them in order of time.
     private long _now = long.MinValue;
@@ -54,6 +62,8 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
 
     internal override bool IsStateful => true;
 
+    private static bool SelectsAhead => !RuntimeHelpers.IsReferenceOrContainsReferences<TItem>();
+
     protected override bool IsGivingOut => _run > 0;
 
     protected override void Process(in Batch<T> batch)
@@ -74,8 +84,16 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
                 end++;
             }
 
-            Take(in batch, i, end);
-            i = end;
+            if (SelectsAhead && _keys.Count > FewKeys)
+            {
+                TakeMany(in batch, i, Math.Min(end, i + MaxAhead));
+                i = Math.Min(end, i + MaxAhead);
+            }
+            else
+            {
+                Take(in batch, i, end);
+                i = end;
+            }
         }
     }
 
@@ -167,6 +185,9 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
         _states.Dispose();
         _events.Dispose();
         Pooled.Return(ref _order, 0);
+        Pooled.Return(ref _ids, _ids.Length);
+        Pooled.Return(ref _items, 0);
+        Pooled.Return(ref _places, 0);
     }
 
     private void LoadKeys(StateReader reader, int[] places)
@@ -228,6 +249,75 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
         }
     }
 
+    /// <summary>
+    /// The same where there are many keys: selectors run ahead, and each key's window is asked for as soon as its place is known, so that those of many
+    /// events come out of memory together. Where a selector throws, what was selected before is added first, as everywhere.
+    /// </summary>
+    private void TakeMany(in Batch<T> batch, int from, int end)
+    {
+        Pooled.Ensure(ref _ids, MaxAhead);
+        Pooled.Ensure(ref _items, MaxAhead);
+        Pooled.Ensure(ref _places, MaxAhead);
+        long ticks = batch.Ticks[from];
+        int selected = 0;
+        try
+        {
+            SelectAhead(batch.Events[from..end], ticks, ref selected);
+        }
+        finally
+        {
+            AddSelected(from, selected, ticks);
+            Position = from + selected;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SelectAhead(ReadOnlySpan<T> events, long ticks, ref int selected)
+    {
+        var (keyOf, keys, states) = (_key.Select, _keys, _states);
+        var (ids, items, places) = (_ids, _items, _places);
+        for (int i = 0; i < events.Length; i++)
+        {
+            selected = i;
+            ref readonly var value = ref events[i];
+            var id = keyOf(value);
+            items[i] = states.Take(in value, ticks);
+            ids[i] = id;
+            int place = keys.Find(id);
+            places[i] = place;
+            keys.Prefetch(place);
+        }
+
+        selected = events.Length;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void AddSelected(int from, int count, long ticks)
+    {
+        var (keys, queue, states, most) = (_keys, _events, _states, _windows.MaxEventsPerKey);
+        var (items, places) = (_items, _places);
+        queue.Ensure(count);
+        for (int i = 0; i < count; i++)
+        {
+            Position = from + i;
+            int place = places[i];
+            if (place < 0)
+            {
+                // An event before it may have brought the key.
+                place = keys.Find(_ids[i]);
+                place = place < 0 ? keys.Add(_ids[i]) : place;
+            }
+
+            ref var window = ref keys.At(place).State;
+            if (TStates.CountOf(in window.States) >= most)
+            {
+                MakeRoom(_ids[i], place);
+            }
+
+            states.Push(ref window.States, place, ticks, in items[i], ref queue.Add(ticks, place));
+        }
+    }
+
     /// <summary>Time has come to this instant: gives out all windows that end before it, and forgets what is in no later one.</summary>
     private void PassTo(long time)
     {
@@ -272,6 +362,7 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
                 continue;
             }
 
+            keys.Prefetch(order[Math.Min(_runAt + Near, order.Length - 1)]);
             ref var key = ref keys.At(place);
             states.Sum(ref key.State.States, place, start, ref _sum);
             output.EmitReserved(new WindowInfo<TKey>(key.Key, start, end), groups[place], ref _sum, end - 1, parts.Identity ? key.State.Ordinal++ : 0);
@@ -374,6 +465,7 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
 
             queue.RemoveFirst();
             int place = first.Place;
+            keys.Prefetch(queue.Behind(Near).Place);
             ref var window = ref keys.At(place).State;
             if (window.Dropped > 0)
             {
