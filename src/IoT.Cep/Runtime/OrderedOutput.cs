@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
@@ -32,11 +33,13 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         results.Kinds[results.Count++] = kind;
     }
 
-    /// <summary>Makes room for so many more.</summary>
-    internal void Reserve(int more, bool identity)
+    /// <summary>Makes room for so many more, all of one time and in order of their groups.</summary>
+    internal void Reserve(int more, bool identity, long ticks, byte firstGroup)
     {
         var results = Open(identity, identity);
-        results.Ensure(results.Count + more);
+        int at = results.Count;
+        results.Ensure(at + more);
+        _inOrder &= at == 0 || IsBehind(results, at, ticks, firstGroup);
     }
 
     /// <summary>Where the next result will stand; there is room.</summary>
@@ -48,7 +51,7 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     {
         var results = _results;
         int at = results.Count;
-        _inOrder &= at == 0 || IsBehind(results, at, ticks, group);
+        Debug.Assert(at == 0 || !_inOrder || IsBehind(results, at, ticks, group), "Results of one time come in order of their groups.");
         results.Ticks[at] = ticks;
         results.Groups[at] = group;
         results.Count = at + 1;

@@ -47,8 +47,8 @@ internal sealed class FallingValues : IDisposable
         }
 
         var values = _store.AsSpan(ring.Start, ring.Length);
-        int mask = ring.Length - 1, count = ring.Count;
-        while (count > 0 && IsDropped(values[(ring.First + count - 1) & mask].Number, value))
+        int mask = ring.Length - 1, count = double.IsNaN(value) ? 0 : ring.Count;
+        while (count > 0 && values[(ring.First + count - 1) & mask].Number <= value)
         {
             count--;
         }
@@ -113,9 +113,6 @@ internal sealed class FallingValues : IDisposable
         _rings = [];
         _used = 0;
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsDropped(double older, double value) => older <= value || double.IsNaN(value);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Begin(ref Ring ring)

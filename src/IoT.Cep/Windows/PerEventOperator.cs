@@ -4,8 +4,8 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>
-/// Windows per event, behind a <see cref="SortOperator{T}"/>: events come in order of time, so that all keys' events stand in one queue, which says whose window is complete and who has
-/// left. Only their states are kept.
+/// Windows per event, behind a <see cref="SortOperator{T}"/>: events come in order of time, so that all keys' events stand in one queue, which says
+/// whose window is complete and who has left.
 /// </summary>
 /// <remarks>
 /// Events out of order are sorted first, up to the watermark, for O(log n) each. FiBA (Tangwongsan, Hirzel and Schneider, "Optimal and general
@@ -13,7 +13,7 @@ namespace IoT.Cep;
 /// here wait for the watermark in any case, and behind the watermark nothing comes, so a tree would do the same work over states that the sort does
 /// over events, and a stream in order would pay for it.
 /// </remarks>
-internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow, TMore, TStates>(
+internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow, TMore, TStates>(
     PerEventParts<TKey, T, TResult, TState> parts, EventQueue<TMore> events, TStates states)
     : Operator<T, TResult>(parts.Next, parts.Query), IPerEventWindows
     where TKey : notnull
@@ -318,172 +318,6 @@ internal sealed class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow,
         }
     }
 
-    /// <summary>Time has come to this instant: gives out all windows that end before it, and forgets what is in no later one.</summary>
-    private void PassTo(long time)
-    {
-        while (_events.HasWaiting && (time == long.MaxValue || _windows.IsDue(_events.WaitingAt(0).Ticks, time)))
-        {
-            GiveOut();
-        }
-
-        _now = Math.Max(_now, time);
-        Forget(_windows.StartOf(_events.HasWaiting ? Math.Min(_events.WaitingAt(0).Ticks, time) : time));
-        _events.Trim();
-    }
-
-    /// <summary>Gives out the results of all events of the oldest time that waits, by key group, as it comes out of any number of shards.</summary>
-    private void GiveOut()
-    {
-        long ticks = _events.WaitingAt(0).Ticks;
-        var (start, end) = (_windows.StartOf(ticks), _windows.EndOf(ticks));
-        if (_run == 0)
-        {
-            Forget(start);
-            OrderByGroup(ticks);
-        }
-
-        GiveOut(start, end);
-        _events.Pass(_run);
-        (_run, _runAt) = (0, 0);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void GiveOut(long start, long end)
-    {
-        var (keys, states, output, groups) = (_keys, _states, _output, _keys.Groups);
-        var order = _order.AsSpan(0, _run);
-        output.Reserve(order.Length - _runAt);
-        for (; _runAt < order.Length; _runAt++)
-        {
-            int place = order[_runAt];
-            if (place < 0)
-            {
-                // Its result was given out before.
-                continue;
-            }
-
-            keys.Prefetch(order[Math.Min(_runAt + Near, order.Length - 1)]);
-            ref var key = ref keys.At(place);
-            states.Sum(ref key.State.States, place, start, ref _sum);
-            output.EmitReserved(new WindowInfo<TKey>(key.Key, start, end), groups[place], ref _sum, end - 1, parts.Identity ? key.State.Ordinal++ : 0);
-            states.Release(ref _sum);
-        }
-    }
-
-    /// <summary>A projection asks for an aggregate that it did not ask for before: under a condition, or for the first time since state was restored.</summary>
-    private void Widen(AggregateKinds kinds)
-    {
-        _states.Widen(kinds, _keys);
-        parts.Use?.Keep(_states.Kept, Widen);
-        int place = _order[_runAt];
-        _states.Sum(ref _keys.At(place).State.States, place, _windows.StartOf(_events.WaitingAt(0).Ticks), ref _sum);
-    }
-
-    /// <summary>The places of the keys whose events wait for this time, by group; a negative number for one whose result was given out before.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void OrderByGroup(long ticks)
-    {
-        var waiting = _events.AllWaiting;
-        int run = 1;
-        while (run < waiting.Count && waiting[run].Ticks == ticks)
-        {
-            run++;
-        }
-
-        Pooled.Ensure(ref _order, run);
-        if (run <= FewPeers)
-        {
-            OrderFew(waiting, run);
-        }
-        else
-        {
-            OrderMany(waiting, run);
-        }
-
-        if (parts.Identity)
-        {
-            foreach (int place in _order.AsSpan(0, run))
-            {
-                _keys.At(place & int.MaxValue).State.Ordinal = 0;
-            }
-        }
-
-        (_run, _runAt) = (run, 0);
-    }
-
-    private void OrderFew(EventQueue<TMore>.WaitingEvents waiting, int run)
-    {
-        var (order, groups) = (_order, _keys.Groups);
-        for (int i = 0; i < run; i++)
-        {
-            int place = waiting[i].PlaceOrDone, at = i;
-            for (; at > 0 && groups[order[at - 1] & int.MaxValue] > groups[place & int.MaxValue]; at--)
-            {
-                order[at] = order[at - 1];
-            }
-
-            order[at] = place;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void OrderMany(EventQueue<TMore>.WaitingEvents waiting, int run)
-    {
-        byte[] groups = _keys.Groups;
-        Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
-        next.Clear();
-        for (int i = 0; i < run; i++)
-        {
-            next[groups[waiting[i].Place] + 1]++;
-        }
-
-        for (int group = 1; group < next.Length; group++)
-        {
-            next[group] += next[group - 1];
-        }
-
-        var order = _order.AsSpan(0, run);
-        for (int i = 0; i < run; i++)
-        {
-            int place = waiting[i].PlaceOrDone;
-            order[next[groups[place & int.MaxValue]]++] = place;
-        }
-    }
-
-    /// <summary>Forgets the events before a time, and the keys that have none left. None of them waits.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Forget(long start)
-    {
-        var (keys, queue, states) = (_keys, _events, _states);
-        while (!queue.IsEmpty)
-        {
-            ref var first = ref queue.First;
-            if (first.Ticks >= start)
-            {
-                return;
-            }
-
-            queue.RemoveFirst();
-            int place = first.Place;
-            keys.Prefetch(queue.Behind(Near).Place);
-            ref var window = ref keys.At(place).State;
-            if (window.Dropped > 0)
-            {
-                window.Dropped--;
-                _dropped--;
-            }
-            else
-            {
-                states.Pop(ref window.States, place, in first.More);
-            }
-
-            if (TStates.CountOf(in window.States) == 0 && window.Dropped == 0)
-            {
-                keys.Remove(place);
-            }
-        }
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void MakeRoom(TKey id, int place)
     {
@@ -527,17 +361,4 @@ internal interface IPerEventWindows
 {
     /// <summary>How many keys and events are held, and how many blocks of states.</summary>
     (int Keys, int Events, int Blocks) Held { get; }
-}
-
-/// <summary>A window per event holds as many events of a key as allowed, and met one more.</summary>
-#pragma warning disable CA1032 // the key and the limit are what it is for
-public sealed class WindowLimitException : InvalidOperationException
-#pragma warning restore CA1032
-{
-    internal WindowLimitException(object key, int maxEvents)
-        : base($"A window of the key '{SafeText.Escape(key.ToString())}' met more than {maxEvents:N0} events. Raise the limit with maxEventsPerKey: ..., "
-            + "make the window shorter, or let the oldest event give way with whenFull: WindowOverflow.DropOldest.") => MaxEvents = maxEvents;
-
-    /// <summary>The limit.</summary>
-    public int MaxEvents { get; }
 }

@@ -87,8 +87,8 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
         }
     }
 
-    /// <summary>Makes room for so many results.</summary>
-    internal void Reserve(int results) => _output.Reserve(results, identity);
+    /// <summary>Makes room for so many results of one time, in order of their groups.</summary>
+    internal void Reserve(int results, long ticks, byte firstGroup) => _output.Reserve(results, identity, ticks, firstGroup);
 
     /// <summary>The same as <see cref="Emit(in WindowInfo{TKey}, byte, ref TState, long, int)"/> where there is room: it is made where it will stand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
