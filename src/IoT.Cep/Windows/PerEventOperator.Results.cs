@@ -38,6 +38,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     private void GiveOut(long start, long end)
     {
         var (keys, states, output, groups, identity) = (_keys, _states, _output, _keys.Groups, parts.Identity);
+        bool isMany = keys.Count > FewKeys;
         var order = _order.AsSpan(0, _run);
         if (_runAt < order.Length)
         {
@@ -53,7 +54,11 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
                 continue;
             }
 
-            keys.Prefetch(order[Math.Min(_runAt + Near, order.Length - 1)]);
+            if (isMany)
+            {
+                keys.Prefetch(order[Math.Min(_runAt + Near, order.Length - 1)]);
+            }
+
             ref var key = ref keys.At(place);
             states.Sum(ref key.State.States, place, start, ref _sum);
             output.EmitReserved(new WindowInfo<TKey>(key.Key, start, end), groups[place], ref _sum, end - 1, identity ? key.State.Ordinal++ : 0);
@@ -146,6 +151,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     private void Forget(long start)
     {
         var (keys, queue, states) = (_keys, _events, _states);
+        bool isMany = keys.Count > FewKeys;
         while (!queue.IsEmpty)
         {
             ref var first = ref queue.First;
@@ -156,7 +162,11 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
 
             queue.RemoveFirst();
             int place = first.Place;
-            keys.Prefetch(queue.Behind(Near).Place);
+            if (isMany)
+            {
+                keys.Prefetch(queue.Behind(Near).Place);
+            }
+
             ref var window = ref keys.At(place).State;
             if (window.Dropped > 0)
             {
