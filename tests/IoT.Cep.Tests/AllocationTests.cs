@@ -52,6 +52,13 @@ public class AllocationTests
             .Window(Window.Sliding(Seconds(0.5))).Select(w => w.Sum(e => e.Value) + w.Max(e => e.Device)));
 
     [Fact]
+    public void Windows_per_event_of_one_selector_allocate_nothing()
+    {
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).Window(Window.Sliding(Seconds(0.5))).Select(w => w.Sum(e => e.Value)));
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).Window(Window.Sliding(Seconds(0.5))).Select(w => w.Max(e => e.Value) - w.Min(e => e.Value)));
+    }
+
+    [Fact]
     public void Windows_around_events_with_accumulators_allocate_nothing() =>
         AllocatesNothing(s => s.KeyBy(e => e.Device).Window(Window.Around(Seconds(0.5), Seconds(0.2))).Select(w => w.Average(e => e.Value) + w.Aggregate(default(Last), e => e.Value).Value));
 

@@ -32,6 +32,35 @@ public class PerEventReferenceTests(ITestOutputHelper output)
         Assert.Equal(expected.Order(), outcome.Results.Select(r => (r.Seconds, r.Value.Key, r.Value.Sum)).Order());
     }
 
+    [Property(MaxTest = 80)]
+    public void Aggregates_of_one_selector_are_loops_too(int seed)
+    {
+        var rows = Rows(seed);
+        var sorted = OnTime(rows).ToList();
+        var expected = sorted.Where(e => IsOver(e.Time + 1.5, rows)).Select(e =>
+        {
+            var inside = sorted.Where(o => o.Key == e.Key && o.Time >= e.Time - 2 && o.Time <= e.Time + 1.5).Select(o => Odd(o.Value)).ToList();
+            return (Math.Round(e.Time + 1.5, 3), e.Key, inside.Count, Sum: inside.Sum(), Min: inside.Min(), Max: inside.Max(), IfLarge: inside.Max() > 10 ? inside.Min() : 0);
+        }).ToList();
+        var all = TimelineOf(rows).Through(s => s.KeyBy(r => r.Key).Window(Window.Around(Seconds(2), Seconds(1.5)))
+            .Select(w => (w.Key, Count: (int)w.Count(), Sum: w.Sum(r => Odd(r.Value)), Min: w.Min(r => Odd(r.Value)), Max: w.Max(r => Odd(r.Value)), IfLarge: 0.0))).Run();
+        Assert.Equal(
+            expected.Select(e => e with { IfLarge = 0, Min = double.IsNaN(e.Sum) ? double.NaN : e.Min, Max = double.IsNaN(e.Sum) ? double.NaN : e.Max }).Order(),
+            all.Results.Select(r => (r.Seconds, r.Value.Key, r.Value.Count, r.Value.Sum, r.Value.Min, r.Value.Max, r.Value.IfLarge)).Order());
+        var asked = TimelineOf(rows).Through(s => s.KeyBy(r => r.Key).Window(Window.Around(Seconds(2), Seconds(1.5)))
+            .Select(w => (w.Key, Max: w.Max(r => Whole(r.Value)), IfLarge: w.Max(r => Whole(r.Value)) > 10 ? w.Min(r => Whole(r.Value)) : 0))).Run();
+        Assert.Equal(
+            sorted.Where(e => IsOver(e.Time + 1.5, rows)).Select(e =>
+            {
+                var inside = sorted.Where(o => o.Key == e.Key && o.Time >= e.Time - 2 && o.Time <= e.Time + 1.5).Select(o => o.Value).ToList();
+                return (Math.Round(e.Time + 1.5, 3), e.Key, inside.Max(), inside.Max() > 10 ? inside.Min() : 0);
+            }).Order(),
+            asked.Results.Select(r => (r.Seconds, r.Value.Key, r.Value.Max, r.Value.IfLarge)).Order());
+
+        static double Odd(double value) => value == -20 ? double.NaN : value;
+        static double Whole(double value) => value;
+    }
+
     [Fact]
     public void Cases_are_late_tied_empty_and_churning_often_enough()
     {

@@ -234,9 +234,7 @@ public class PerEventWindowTests
         ["sliding 00:00:02", "around, 00:00:01 before and 00:00:03 after, at most 5 events a key, then DropOldest"],
         new[] { Window.Sliding(Seconds(2)), Window.Around(Seconds(1), Seconds(3), 5, WindowOverflow.DropOldest) }.Select(w => w.ToString()));
 
-    private static PerEventOperator<string, Reading, Seeded<Counted>, Unit, AccumulatorKernel<Reading, Counted, Untimed<Reading, Counted>>, long> CountWindows(Plan plan) =>
-        (PerEventOperator<string, Reading, Seeded<Counted>, Unit, AccumulatorKernel<Reading, Counted, Untimed<Reading, Counted>>, long>)
-        plan.Operators.OfType<SortOperator<Reading>>().Single().Sorted;
+    private static IPerEventWindows CountWindows(Plan plan) => (IPerEventWindows)plan.Operators.OfType<SortOperator<Reading>>().Single().Sorted;
 
     private struct Product : IAccumulator<Reading, Product>
     {

@@ -40,38 +40,67 @@ internal static class SlidingAverage
         return new Outcome(results, sum);
     }
 
-    /// <summary>The window of all devices is a piece of the array itself: an event is added when it enters it, and subtracted when it leaves.</summary>
+    /// <summary>
+    /// The window of all devices is a ring of what is needed of its events, in order of time: an event is added to its device's sum when it comes, and
+    /// subtracted when it leaves. Its result is given when time goes on, as peers of it may follow.
+    /// </summary>
     private static Outcome Hand(ReadOnlySpan<Reading> events, int devices)
     {
         var cells = new Cell[devices];
+        var ring = new Held[1024];
         double sum = 0;
-        int first = 0;
+        int first = 0, waiting = 0, end = 0;
         for (int i = 0; i < events.Length;)
         {
             long ts = events[i].Ts;
-            for (; events[first].Ts <= ts - Second; first++)
+            for (; first != end && ring[first & (ring.Length - 1)].Ts <= ts - Second; first++)
             {
-                ref var left = ref cells[events[first].DeviceId];
-                left.Sum -= events[first].Value;
-                left.Count--;
+                ref var left = ref ring[first & (ring.Length - 1)];
+                ref var cell = ref cells[left.Device];
+                cell.Sum -= left.Value;
+                cell.Count--;
             }
 
-            int end = i;
-            for (; end < events.Length && events[end].Ts == ts; end++)
+            for (; i < events.Length && events[i].Ts == ts; i++)
             {
-                ref var cell = ref cells[events[end].DeviceId];
-                cell.Sum += events[end].Value;
+                ref readonly var e = ref events[i];
+                ref var cell = ref cells[e.DeviceId];
+                cell.Sum += e.Value;
                 cell.Count++;
+                if (end - first == ring.Length)
+                {
+                    ring = Larger(ring, first, end);
+                }
+
+                ring[end++ & (ring.Length - 1)] = new Held { Ts = ts, Value = e.Value, Device = e.DeviceId };
             }
 
-            for (; i < end; i++)
+            for (; waiting != end; waiting++)
             {
-                ref var cell = ref cells[events[i].DeviceId];
+                ref var cell = ref cells[ring[waiting & (ring.Length - 1)].Device];
                 sum += cell.Sum / cell.Count;
             }
         }
 
         return new Outcome(events.Length, sum);
+    }
+
+    private static Held[] Larger(Held[] ring, int first, int end)
+    {
+        var larger = new Held[ring.Length * 2];
+        for (int at = first; at != end; at++)
+        {
+            larger[at & (larger.Length - 1)] = ring[at & (ring.Length - 1)];
+        }
+
+        return larger;
+    }
+
+    private struct Held
+    {
+        internal long Ts;
+        internal double Value;
+        internal int Device;
     }
 
     private struct Cell

@@ -14,6 +14,8 @@ internal sealed class ProjectionWalker : OperationWalker
     private readonly HashSet<ISymbol> _locals = new(SymbolEqualityComparer.Default);
 
     // What every run of the part that is being visited asks for.
+    private const string Extremes = "extremes of ";
+
     private HashSet<string> _always = new(StringComparer.Ordinal);
 
     // How many conditions stand around the current operation, and whether a run may have returned before it.
@@ -49,6 +51,10 @@ internal sealed class ProjectionWalker : OperationWalker
             if (!_mayHaveReturned)
             {
                 _always.Add(selector);
+                if (selector.StartsWith(Extremes, StringComparison.Ordinal))
+                {
+                    _always.Add(selector.Substring(Extremes.Length));
+                }
             }
         }
 
@@ -180,8 +186,8 @@ internal sealed class ProjectionWalker : OperationWalker
     }
 
     /// <summary>
-    /// What is shared between aggregates: the selector's source text. Sum, average, minimum and maximum of a number are one state, so
-    /// asking for one of them is asking for all; so are the library's aggregates of one family where their limits are spelled the same. Every other
+    /// What is shared between aggregates: the selector's source text. Sum and average of a number are one state, minimum and maximum another that has
+    /// the first within it; so are the library's aggregates of one family where their limits are spelled the same. Every other
     /// aggregate has its own.
     /// </summary>
     private static string? Selector(IInvocationOperation call)
@@ -199,7 +205,7 @@ internal sealed class ProjectionWalker : OperationWalker
         bool isMoment = isMember && selector.Parameter!.OriginalDefinition.Type is INamedTypeSymbol { DelegateInvokeMethod.ReturnType.SpecialType: SpecialType.System_Double };
         if (isMoment)
         {
-            return text;
+            return call.TargetMethod.Name is "Min" or "Max" ? Extremes + text : text;
         }
 
         bool isOurs = call.TargetMethod.ContainingType.IsCep(KnownNames.WindowAggregates);

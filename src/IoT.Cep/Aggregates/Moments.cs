@@ -10,6 +10,16 @@ internal struct Moments
     private double _min;
     private double _max;
 
+    /// <summary>Field by field: a struct that was made in parts and is then copied as a whole keeps the processor waiting.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Set(long count, double sum, double minimum, double maximum)
+    {
+        Count = count;
+        Sum = sum;
+        _min = minimum;
+        _max = maximum;
+    }
+
     internal readonly double Minimum => _min;
 
     internal readonly double Maximum => _max;

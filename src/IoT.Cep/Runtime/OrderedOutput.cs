@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
@@ -53,6 +54,37 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         Append(results, value, ticks, group);
         results.Ids[results.Count] = id;
         results.Kinds[results.Count++] = kind;
+    }
+
+    /// <summary>Makes room for so many more, all of one time and in order of their groups.</summary>
+    internal void Reserve(int more, bool identity, long ticks, byte firstGroup)
+    {
+        var results = Open(identity, identity);
+        int at = results.Count;
+        results.Ensure(at + more);
+        _inOrder &= at == 0 || IsBehind(results, at, ticks, firstGroup);
+    }
+
+    /// <summary>Where the next result will stand; there is room.</summary>
+    internal ref T Reserved => ref _results.Events[_results.Count];
+
+    /// <summary>Adds what was made at <see cref="Reserved"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void AddReserved(long ticks, byte group)
+    {
+        var results = _results;
+        int at = results.Count;
+        Debug.Assert(at == 0 || !_inOrder || IsBehind(results, at, ticks, group), "Results of one time come in order of their groups.");
+        results.Ticks[at] = ticks;
+        results.Groups[at] = group;
+        results.Count = at + 1;
+    }
+
+    internal void AddReserved(long ticks, byte group, in ResultId id, EventKind kind)
+    {
+        _results.Ids[_results.Count] = id;
+        _results.Kinds[_results.Count] = kind;
+        AddReserved(ticks, group);
     }
 
     internal void Append(in Batch<T> batch)
@@ -174,14 +206,15 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     private void Put(int at, long ticks, byte group)
     {
         var (allTicks, groups) = (_results.Ticks, _results.Groups);
-        if (at > 0 && (ticks < allTicks[at - 1] || (ticks == allTicks[at - 1] && group < groups[at - 1])))
-        {
-            _inOrder = false;
-        }
+        _inOrder &= at == 0 || IsBehind(_results, at, ticks, group);
 
         allTicks[at] = ticks;
         groups[at] = group;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsBehind(BatchBuilder<T> results, int at, long ticks, byte group) =>
+        ticks > results.Ticks[at - 1] || (ticks == results.Ticks[at - 1] && group >= results.Groups[at - 1]);
 
     private BatchBuilder<T> Sort()
     {

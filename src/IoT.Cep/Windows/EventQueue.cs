@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace IoT.Cep;
 
@@ -6,7 +8,9 @@ namespace IoT.Cep;
 /// The events of all keys' windows in order of time: first those whose own results have been given out and that are still in others' windows,
 /// then those that wait for their results. A ring that grows and shrinks by halves.
 /// </summary>
-internal sealed class EventQueue : IDisposable
+/// <typeparam name="TMore">What is kept of an event besides its time and its key's place.</typeparam>
+internal sealed class EventQueue<TMore> : IDisposable
+    where TMore : struct
 {
     private const int Initial = 1024;
 
@@ -25,6 +29,9 @@ internal sealed class EventQueue : IDisposable
     /// <summary>How many wait for their results.</summary>
     internal int Waiting => (int)(_end - _waiting);
 
+    /// <summary>The number of the event that was added last; numbers follow one another, and begin again at 0 behind the last of 32 bits.</summary>
+    internal uint LastNumber => (uint)_end - 1;
+
     /// <summary>The oldest event; there is one.</summary>
     internal ref Entry First => ref _ring[(int)_first & _mask];
 
@@ -32,15 +39,36 @@ internal sealed class EventQueue : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Entry WaitingAt(int index) => ref _ring[(int)(_waiting + index) & _mask];
 
+    /// <summary>All that wait, as a loop sees them, in registers; stale once an event was added.</summary>
+    internal WaitingEvents AllWaiting => new(_ring, _mask, (int)_waiting, Waiting);
+
+    /// <summary>An event that is still there, by its number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Add(long ticks, int place)
+    internal ref Entry Numbered(uint number) => ref _ring[(int)number & _mask];
+
+    /// <summary>An event a little behind the oldest, to ask for its key ahead; where there are not so many, anything that stands there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref Entry Behind(int near) => ref _ring[(int)(_first + near) & _mask];
+
+    /// <summary>Makes room for so many more.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Ensure(int more)
     {
-        if (_end - _first > _mask)
+        while (_end - _first + more > _mask + 1L)
         {
             Resize(Math.Max(Initial, (_mask + 1) * 2));
         }
+    }
 
-        _ring[(int)_end++ & _mask] = new Entry { Ticks = ticks, Place = place };
+    /// <summary>Adds an event, for which there is room; what more is kept of it is still to be written there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref TMore Add(long ticks, int place)
+    {
+        Debug.Assert(_end - _first <= _mask, "Nobody made room.");
+        ref var added = ref _ring[(int)_end++ & _mask];
+        added.Ticks = ticks;
+        added.Place = place;
+        return ref added.More;
     }
 
     /// <summary>So many results have been given out.</summary>
@@ -59,7 +87,7 @@ internal sealed class EventQueue : IDisposable
         }
     }
 
-    /// <summary>Takes events out, in order: those of which this says so.</summary>
+    /// <summary>Takes events out, in order: those of which this says so. Numbers change.</summary>
     internal void RemoveWhere<TArgument>(TArgument argument, Func<TArgument, Entry, bool, bool> isOut)
     {
         long kept = _first, waiting = _waiting;
@@ -81,23 +109,27 @@ internal sealed class EventQueue : IDisposable
     }
 
     /// <summary>All events in order, and whether each waits.</summary>
-    internal IEnumerable<(long Ticks, int Place, bool Waits)> All()
+    internal IEnumerable<(Entry Entry, bool Waits)> All()
     {
         for (long at = _first; at < _end; at++)
         {
             var entry = _ring[(int)at & _mask];
-            yield return (entry.Ticks, entry.Place, at >= _waiting && !entry.IsDone);
+            yield return (entry, at >= _waiting && !entry.IsDone);
         }
     }
 
-    /// <summary>Adds saved events, those of several shards in several calls.</summary>
-    internal void Load(IEnumerable<(long Ticks, int Place, bool Waits)> saved)
+    /// <summary>The numbers of all events, from the oldest.</summary>
+    internal (uint First, int Count) Numbers => ((uint)_first, Count);
+
+    /// <summary>Adds saved events, those of several shards in several calls. Numbers change.</summary>
+    internal void Load(IEnumerable<(Entry Entry, bool Waits)> saved)
     {
-        var all = All().Concat(saved).OrderBy(entry => entry.Ticks).ToList();
+        var all = All().Concat(saved).OrderBy(one => one.Entry.Ticks).ToList();
         (_first, _end, _waiting) = (0, 0, 0);
-        foreach (var (ticks, place, waits) in all)
+        Ensure(all.Count);
+        foreach (var (entry, waits) in all)
         {
-            Add(ticks, place);
+            Add(entry.Ticks, entry.Place) = entry.More;
             WaitingAt((int)(_end - _waiting) - 1).IsDone = !waits;
             if (!waits && _waiting == _end - 1)
             {
@@ -115,22 +147,59 @@ internal sealed class EventQueue : IDisposable
     private void Resize(int length)
     {
         var resized = Pooled.Rent<Entry>(length);
-        for (long at = _first; at < _end; at++)
+        if (_end > _first)
         {
-            resized[(int)at & (length - 1)] = _ring[(int)at & _mask];
+            // The events are one run or two in the old ring, and as many in the new one.
+            for (long at = _first; at < _end;)
+            {
+                int from = (int)at & _mask, to = (int)at & (length - 1);
+                int run = (int)Math.Min(_end - at, Math.Min(_mask + 1 - from, length - to));
+                _ring.AsSpan(from, run).CopyTo(resized.AsSpan(to));
+                at += run;
+            }
         }
 
         Pooled.Return(ref _ring, 0);
         (_ring, _mask) = (resized, length - 1);
     }
 
+    /// <summary>The events that wait, oldest first. What the mask leaves is inside the ring, which is not checked again.</summary>
+    internal readonly ref struct WaitingEvents(Entry[] ring, int mask, int first, int count)
+    {
+        private readonly ref Entry _ring = ref MemoryMarshal.GetArrayDataReference(ring);
+
+        internal int Count => count;
+
+        internal ref Entry this[int index]
+        {
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            get => ref Unsafe.Add(ref _ring, (uint)(first + index) & (uint)mask);
+        }
+    }
+
     /// <summary>An event of the key at a place.</summary>
     internal struct Entry
     {
+        private const int Done = int.MinValue;
+
         internal long Ticks;
-        internal int Place;
+        private int _place;
+        internal TMore More;
+
+        /// <summary>The place, or a negative number for one that is done: the place with the sign.</summary>
+        internal readonly int PlaceOrDone => _place;
+
+        internal int Place
+        {
+            readonly get => _place & ~Done;
+            set => _place = value;
+        }
 
         /// <summary>Restored in front of others that still wait, its own result given out before.</summary>
-        internal bool IsDone;
+        internal bool IsDone
+        {
+            readonly get => _place < 0;
+            set => _place = value ? _place | Done : Place;
+        }
     }
 }

@@ -1,10 +1,11 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
 /// <summary>
-/// Windows per event, behind a <see cref="SortOperator{T}"/>: events come in order of time, so that all keys' events stand in one queue, which says whose window is complete and who has
-/// left. Only their states are kept.
+/// Windows per event, behind a <see cref="SortOperator{T}"/>: events come in order of time, so that all keys' events stand in one queue, which says
+/// whose window is complete and who has left.
 /// </summary>
 /// <remarks>
 /// Events out of order are sorted first, up to the watermark, for O(log n) each. FiBA (Tangwongsan, Hirzel and Schneider, "Optimal and general
@@ -12,69 +13,87 @@ namespace IoT.Cep;
 /// here wait for the watermark in any case, and behind the watermark nothing comes, so a tree would do the same work over states that the sort does
 /// over events, and a stream in order would pay for it.
 /// </remarks>
-internal sealed class PerEventOperator<TKey, T, TState, TValue, TKernel, TResult>(
-    WindowParts<TKey, T, TState, TValue, TKernel, TResult> parts) : Operator<T, TResult>(parts.Next, parts.Query)
+internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, TWindow, TMore, TStates>(
+    PerEventParts<TKey, T, TResult, TState> parts, EventQueue<TMore> events, TStates states)
+    : Operator<T, TResult>(parts.Next, parts.Query), IPerEventWindows
     where TKey : notnull
     where TState : struct
-    where TKernel : struct, IWindowKernel<T, TState, TValue>
+    where TWindow : struct
+    where TMore : struct
+    where TStates : struct, ISlidingStates<T, TState, TItem, TWindow, TMore>
 {
     private const int MinTidyAt = 1024; // a pass over fewer is not worth it
+    private const int FewKeys = 8_192; // so many keys' windows stay in the second cache
+    private const int MaxAhead = 256; // events whose windows are asked for before the first of them is used
+    private const int Near = 12; // results or events until memory has answered
+    private const int FewPeers = 12; // up to here moving them one by one is cheaper than counting by group
 
-    private readonly PerEventWindows _windows = (PerEventWindows)parts.Spec;
+    private readonly PerEventWindows _windows = parts.Windows;
     private readonly KeySelector<TKey, T> _key = parts.Key;
-    private readonly TKernel _kernel = parts.Kernel;
     private readonly WindowOutput<TKey, TState, TResult> _output = new(parts.Next, parts.Result, parts.Identity);
     private int[] _order = [];
 
+    // What was selected ahead, and the places of the keys.
+    private TKey[] _ids = [];
+    private TItem[] _items = [];
+    private int[] _places = [];
+
     // State that checkpoints save: the time, the keys' windows, and the events of all of them in order of time.
     private long _now = long.MinValue;
-    private readonly WindowKeys<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> _keys = new(parts.Key.MaxKeys);
-    private readonly StackedStates<T, TState, TValue, TKernel> _states = new(parts.Kernel);
-    private readonly EventQueue _events = new();
+    private readonly WindowKeys<TKey, SlidingWindow<TWindow>> _keys = new(parts.Key.MaxKeys);
+    private readonly EventQueue<TMore> _events = events;
+    private readonly TStates _states = states;
 
     // Which of the results of one time is being made, so that giving out goes on behind a projection that threw.
     private int _run;
     private int _runAt;
+    private TState _sum;
     private int _dropped;
     private int _tidyAt = MinTidyAt;
 
-    /// <summary>How many keys and events are held, and how many blocks of states.</summary>
-    internal (int Keys, int Events, int Blocks) Held => (_keys.Count, _events.Count, _states.UsedBlocks);
+    /// <summary>Begins to keep what the projection asks for.</summary>
+    internal Operator<T> KeepingAsked()
+    {
+        parts.Use?.Keep(_states.Kept, Widen);
+        return this;
+    }
+
+    public (int Keys, int Events, int Blocks) Held => (_keys.Count, _events.Count, _states.UsedBlocks);
 
     internal override bool IsStateful => true;
+
+    private static bool SelectsAhead => !RuntimeHelpers.IsReferenceOrContainsReferences<TItem>();
 
     protected override bool IsGivingOut => _run > 0;
 
     protected override void Process(in Batch<T> batch)
     {
-        var (keyOf, kernel) = (_key.Select, _kernel);
         var ticks = batch.Ticks[..batch.Length];
-        for (int i = 0; i < ticks.Length; i++)
+        for (int i = 0; i < ticks.Length;)
         {
             Position = i;
-            if (ticks[i] > _now)
+            long time = ticks[i];
+            if (time > _now)
             {
-                PassTo(ticks[i]);
+                PassTo(time);
             }
 
-            ref readonly var value = ref batch.Events[i];
-            var id = keyOf(value);
-            TState state = default;
-            kernel.Add(ref state, in value, kernel.Select(in value), ticks[i]);
-            int place = _keys.Find(id, out uint hash);
-            if (place < 0)
+            int end = i + 1;
+            while (end < ticks.Length && ticks[end] == time)
             {
-                place = _keys.Add(id, hash);
+                end++;
             }
 
-            ref var window = ref _keys.At(place).State;
-            if (window.Count >= _windows.MaxEventsPerKey)
+            if (SelectsAhead && _keys.Count > FewKeys)
             {
-                MakeRoom(id, ref window);
+                TakeMany(in batch, i, Math.Min(end, i + MaxAhead));
+                i = Math.Min(end, i + MaxAhead);
             }
-
-            _states.Push(ref window, in state);
-            _events.Add(ticks[i], place);
+            else
+            {
+                Take(in batch, i, end);
+                i = end;
+            }
         }
     }
 
@@ -100,21 +119,28 @@ internal sealed class PerEventOperator<TKey, T, TState, TValue, TKernel, TResult
         var numbers = new Dictionary<int, int>();
         writer.Int64(_now);
         writer.Int32(_keys.Count);
+        if (_keys.Count > 0)
+        {
+            writer.Byte(TStates.Form);
+            _states.SaveCommon(writer);
+        }
+
         foreach (int place in _keys.Taken())
         {
             numbers.Add(place, numbers.Count);
             ref var key = ref _keys.At(place);
             keyCodec.Write(writer, key.Key);
             writer.Int32(key.State.Dropped);
-            _states.Save(writer, ref key.State);
+            _states.Save(writer, ref key.State.States);
         }
 
         writer.Int32(_events.Count);
-        foreach (var (ticks, place, waits) in _events.All())
+        foreach (var (entry, waits) in _events.All())
         {
-            writer.Int64(ticks);
-            writer.Int32(numbers[place]);
+            writer.Int64(entry.Ticks);
+            writer.Int32(numbers[entry.Place]);
             writer.Boolean(waits);
+            _states.SaveEvent(writer, in entry.More);
         }
 
         _output.Save(writer);
@@ -122,39 +148,30 @@ internal sealed class PerEventOperator<TKey, T, TState, TValue, TKernel, TResult
 
     internal override void Load(StateReader reader)
     {
-        var keyCodec = StateCodec.Require<TKey>();
         _now = Math.Max(_now, reader.Int64());
         int[] places = new int[reader.Int32()];
-        for (int i = 0; i < places.Length; i++)
+        if (places.Length > 0)
         {
-            var id = keyCodec.Read(reader);
-            var window = new StackedStates<T, TState, TValue, TKernel>.Stack { Dropped = reader.Int32() };
-            _states.Load(reader, ref window);
-            if (parts.Keys.Contains(StableHash.GroupOf(id)))
-            {
-                _keys.Find(id, out uint hash);
-                places[i] = _keys.Add(id, hash);
-                _keys.At(places[i]).State = window;
-                _dropped += window.Dropped;
-            }
-            else
-            {
-                places[i] = -1;
-                _states.Clear(ref window);
-            }
+            LoadKeys(reader, places);
         }
 
-        var events = new List<(long Ticks, int Place, bool Waits)>();
+        var events = new List<(EventQueue<TMore>.Entry Entry, bool Waits)>();
         for (int count = reader.Int32(); count > 0; count--)
         {
-            var saved = (Ticks: reader.Int64(), Place: places[reader.Int32()], Waits: reader.Boolean());
-            if (saved.Place >= 0)
+            var entry = new EventQueue<TMore>.Entry { Ticks = reader.Int64() };
+            int place = places[reader.Int32()];
+            bool waits = reader.Boolean();
+            entry.More = _states.LoadEvent(reader);
+            if (place >= 0)
             {
-                events.Add(saved);
+                entry.Place = place;
+                events.Add((entry, waits));
             }
         }
 
         _events.Load(events);
+        _states.Relink(_keys);
+        parts.Use?.Keep(_states.Kept, Widen);
         if (!reader.AtEnd)
         {
             // A window that was made late has no more than its time.
@@ -168,110 +185,149 @@ internal sealed class PerEventOperator<TKey, T, TState, TValue, TKernel, TResult
         _states.Dispose();
         _events.Dispose();
         Pooled.Return(ref _order, 0);
+        Pooled.Return(ref _ids, _ids.Length);
+        Pooled.Return(ref _items, 0);
+        Pooled.Return(ref _places, 0);
     }
 
-    /// <summary>Time has come to this instant: gives out all windows that end before it, and forgets what is in no later one.</summary>
-    private void PassTo(long time)
+    private void LoadKeys(StateReader reader, int[] places)
     {
-        while (_events.HasWaiting && (time == long.MaxValue || _windows.IsDue(_events.WaitingAt(0).Ticks, time)))
+        var keyCodec = StateCodec.Require<TKey>();
+        if (reader.Byte() != TStates.Form)
         {
-            GiveOut();
+            throw new InvalidOperationException(
+                "The saved state belongs to other windows: whether the oldest event gives way at the limit was changed. Give the changed query a new name.");
         }
 
-        _now = Math.Max(_now, time);
-        Forget(_windows.StartOf(_events.HasWaiting ? Math.Min(_events.WaitingAt(0).Ticks, time) : time));
-        _events.Trim();
-    }
-
-    /// <summary>Gives out the results of all events of the oldest time that waits, by key group, as it comes out of any number of shards.</summary>
-    private void GiveOut()
-    {
-        long ticks = _events.WaitingAt(0).Ticks;
-        var (start, end) = (_windows.StartOf(ticks), _windows.EndOf(ticks));
-        if (_run == 0)
+        _states.LoadCommon(reader);
+        for (int i = 0; i < places.Length; i++)
         {
-            Forget(start);
-            OrderByGroup(ticks);
-        }
-
-        for (; _runAt < _run; _runAt++)
-        {
-            ref var waiting = ref _events.WaitingAt(_order[_runAt]);
-            if (waiting.IsDone)
+            var id = keyCodec.Read(reader);
+            var window = new SlidingWindow<TWindow> { Dropped = reader.Int32() };
+            _states.Load(reader, ref window.States);
+            if (parts.Keys.Contains(StableHash.GroupOf(id)))
             {
-                continue;
-            }
-
-            ref var key = ref _keys.At(waiting.Place);
-            int ordinal = key.State.Ordinal++;
-            var sum = _states.Sum(ref key.State);
-            _output.Emit(new WindowInfo<TKey>(key.Key, start, end), key.Group, ref sum, end - 1, ordinal);
-            _kernel.Release(ref sum);
-        }
-
-        _events.Pass(_run);
-        (_run, _runAt) = (0, 0);
-    }
-
-    private void OrderByGroup(long ticks)
-    {
-        int waiting = _events.Waiting, run = 0;
-        Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
-        next.Clear();
-        for (; run < waiting && _events.WaitingAt(run).Ticks == ticks; run++)
-        {
-            ref var key = ref _keys.At(_events.WaitingAt(run).Place);
-            key.State.Ordinal = 0;
-            next[key.Group + 1]++;
-        }
-
-        Pooled.Ensure(ref _order, run);
-        for (int group = 1; group < next.Length; group++)
-        {
-            next[group] += next[group - 1];
-        }
-
-        for (int i = 0; i < run; i++)
-        {
-            _order[next[_keys.At(_events.WaitingAt(i).Place).Group]++] = i;
-        }
-
-        (_run, _runAt) = (run, 0);
-    }
-
-    /// <summary>Forgets the events before a time, and the keys that have none left. None of them waits.</summary>
-    private void Forget(long start)
-    {
-        while (!_events.IsEmpty && _events.First.Ticks < start)
-        {
-            int place = _events.First.Place;
-            _events.RemoveFirst();
-            ref var window = ref _keys.At(place).State;
-            if (window.Dropped > 0)
-            {
-                window.Dropped--;
-                _dropped--;
+                places[i] = _keys.Add(id);
+                _keys.At(places[i]).State = window;
+                _dropped += window.Dropped;
             }
             else
             {
-                _states.Pop(ref window);
-            }
-
-            if (window.Count == 0 && window.Dropped == 0)
-            {
-                _keys.Remove(place);
+                places[i] = -1;
+                _states.Clear(ref window.States);
             }
         }
     }
 
-    private void MakeRoom(TKey id, ref StackedStates<T, TState, TValue, TKernel>.Stack window)
+    /// <summary>Takes events of one time in, which is not before any other's.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Take(in Batch<T> batch, int from, int end)
+    {
+        var (keyOf, keys, queue, states, most) = (_key.Select, _keys, _events, _states, _windows.MaxEventsPerKey);
+        var events = batch.Events[..end];
+        long ticks = batch.Ticks[from];
+        queue.Ensure(end - from);
+        for (int i = from; i < events.Length; i++)
+        {
+            Position = i;
+            ref readonly var value = ref events[i];
+            var id = keyOf(value);
+            var item = states.Take(in value, ticks);
+            int place = keys.Find(id);
+            if (place < 0)
+            {
+                place = keys.Add(id);
+            }
+
+            ref var window = ref keys.At(place).State;
+            if (TStates.CountOf(in window.States) >= most)
+            {
+                MakeRoom(id, place);
+            }
+
+            states.Push(ref window.States, place, ticks, in item, ref queue.Add(ticks, place));
+        }
+    }
+
+    /// <summary>
+    /// The same where there are many keys: selectors run ahead, and each key's window is asked for as soon as its place is known, so that those of many
+    /// events come out of memory together. Where a selector throws, what was selected before is added first, as everywhere.
+    /// </summary>
+    private void TakeMany(in Batch<T> batch, int from, int end)
+    {
+        Pooled.Ensure(ref _ids, MaxAhead);
+        Pooled.Ensure(ref _items, MaxAhead);
+        Pooled.Ensure(ref _places, MaxAhead);
+        long ticks = batch.Ticks[from];
+        int selected = 0;
+        try
+        {
+            SelectAhead(batch.Events[from..end], ticks, ref selected);
+        }
+        finally
+        {
+            AddSelected(from, selected, ticks);
+            Position = from + selected;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SelectAhead(ReadOnlySpan<T> events, long ticks, ref int selected)
+    {
+        var (keyOf, keys, states) = (_key.Select, _keys, _states);
+        var (ids, items, places) = (_ids, _items, _places);
+        for (int i = 0; i < events.Length; i++)
+        {
+            selected = i;
+            ref readonly var value = ref events[i];
+            var id = keyOf(value);
+            items[i] = states.Take(in value, ticks);
+            ids[i] = id;
+            int place = keys.Find(id);
+            places[i] = place;
+            keys.Prefetch(place);
+        }
+
+        selected = events.Length;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void AddSelected(int from, int count, long ticks)
+    {
+        var (keys, queue, states, most) = (_keys, _events, _states, _windows.MaxEventsPerKey);
+        var (items, places) = (_items, _places);
+        queue.Ensure(count);
+        for (int i = 0; i < count; i++)
+        {
+            Position = from + i;
+            int place = places[i];
+            if (place < 0)
+            {
+                // An event before it may have brought the key.
+                place = keys.Find(_ids[i]);
+                place = place < 0 ? keys.Add(_ids[i]) : place;
+            }
+
+            ref var window = ref keys.At(place).State;
+            if (TStates.CountOf(in window.States) >= most)
+            {
+                MakeRoom(_ids[i], place);
+            }
+
+            states.Push(ref window.States, place, ticks, in items[i], ref queue.Add(ticks, place));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MakeRoom(TKey id, int place)
     {
         if (_windows.WhenFull == WindowOverflow.Fail)
         {
             throw new WindowLimitException(id, _windows.MaxEventsPerKey);
         }
 
-        _states.Pop(ref window);
+        ref var window = ref _keys.At(place).State;
+        _states.Pop(ref window.States, place, default);
         window.Dropped++;
         Interlocked.Increment(ref Query.DroppedWindowEvents);
 
@@ -300,15 +356,9 @@ internal sealed class PerEventOperator<TKey, T, TState, TValue, TKernel, TResult
     }
 }
 
-/// <summary>A window per event holds as many events of a key as allowed, and met one more.</summary>
-#pragma warning disable CA1032 // the key and the limit are what it is for
-public sealed class WindowLimitException : InvalidOperationException
-#pragma warning restore CA1032
+/// <summary>What windows per event hold.</summary>
+internal interface IPerEventWindows
 {
-    internal WindowLimitException(object key, int maxEvents)
-        : base($"A window of the key '{SafeText.Escape(key.ToString())}' met more than {maxEvents:N0} events. Raise the limit with maxEventsPerKey: ..., "
-            + "make the window shorter, or let the oldest event give way with whenFull: WindowOverflow.DropOldest.") => MaxEvents = maxEvents;
-
-    /// <summary>The limit.</summary>
-    public int MaxEvents { get; }
+    /// <summary>How many keys and events are held, and how many blocks of states.</summary>
+    (int Keys, int Events, int Blocks) Held { get; }
 }

@@ -6,7 +6,7 @@ namespace IoT.Cep;
 /// Which aggregates a window projection asks for, found by running it over a window of one event. A selector is known by its source text and its
 /// closure: two equal texts in one projection are one selector, one call an event, one cell.
 /// </summary>
-internal sealed class Projection<T>
+internal sealed class Projection<T>(bool canWiden) : IAggregateUse
 {
     /// <summary>Different selectors in one projection; 16 doubles an event are 512 bytes of state a key.</summary>
     internal const int MaxSelectors = 16;
@@ -21,11 +21,14 @@ internal sealed class Projection<T>
     private bool _recording;
     private bool _isRestored;
     private bool _isRestoredMean;
-    private bool _asksForExtremes;
     private T _first = default!;
-    private Func<T, double>? _firstFunction;
     private long _firstTicks;
     private int _nextColumn;
+    private string? _firstText;
+    private object? _firstTarget;
+    private AggregateKinds _asked;
+    private AggregateKinds _kept = AggregateKinds.All;
+    private Action<AggregateKinds>? _widen;
 
     /// <summary>Whether every selector is known; after a restore only their texts are, until the next event.</summary>
     internal bool IsBound { get; private set; }
@@ -33,12 +36,30 @@ internal sealed class Projection<T>
     /// <summary>The selectors' texts, and those of the accumulators, which tell one projection from another.</summary>
     internal (string[] Moments, string[] Columns) Texts => ([.. _selectors.Select(s => s.Text)], [.. _columns.Select(c => c.Text)]);
 
-    /// <summary>Whether its moments are a count and a sum of one selector, and no extremes.</summary>
-    internal bool IsMean => !_asksForExtremes && _selectors.Count == 1;
+    /// <summary>Whether a count and a sum of one selector are all that it asks for, and all that it will get: more can't be made later.</summary>
+    internal bool IsMean => _isRestored ? _isRestoredMean : AsksForMean;
+
+    /// <inheritdoc/>
+    public AggregateKinds Asked => _asked;
 
     internal Func<T, double>[] Functions => [.. _selectors.Select(s => s.Function!)];
 
     internal AggregateColumn<T>[] Columns => [.. _columns.Select(c => c.Values!)];
+
+    private bool AsksForMean => !canWiden && _selectors.Count == 1 && (_asked & (AggregateKinds.Minimum | AggregateKinds.Maximum)) == 0;
+
+    /// <inheritdoc/>
+    public void Keep(AggregateKinds kept, Action<AggregateKinds> widen) => (_kept, _widen) = (kept, widen);
+
+    /// <summary>Called before an aggregate is read.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Require(AggregateKinds kind, string text)
+    {
+        if ((_kept & kind) == 0)
+        {
+            RequireMore(kind, text);
+        }
+    }
 
     /// <summary>Declares what a saved query asked for, so that its windows can fire before an event comes.</summary>
     internal void Restore(string[] moments, string[] columns, bool isMean)
@@ -47,22 +68,28 @@ internal sealed class Projection<T>
         _selectors.AddRange(moments.Select(text => new Selector(text, null, null)));
         _columns.Clear();
         _columns.AddRange(columns.Select(text => new Column(text, null, null)));
-        (IsBound, _isRestored, _isRestoredMean, _asksForExtremes) = (false, true, isMean, !isMean);
+        (IsBound, _isRestored, _isRestoredMean, _firstText) = (false, true, isMean, null);
+        _kept = KeptBy(isMean);
     }
 
     /// <summary>Runs a projection over a window that holds exactly one event.</summary>
     internal void Record<TKey, TResult>(Func<WindowGroup<TKey, T>, TResult> project, in WindowInfo<TKey> info, T first, long ticks)
     {
-        var (selectors, columns, asksForExtremes) = (_selectors.ToArray(), _columns.ToArray(), _asksForExtremes);
+        var (selectors, columns) = (_selectors.ToArray(), _columns.ToArray());
+        var (asked, kept) = (_asked, _kept);
         bool isComplete = false;
         _recording = true;
+        _firstText = null;
+        (_asked, _kept) = (AggregateKinds.None, AggregateKinds.None);
         (_first, _firstTicks) = (first, ticks);
         _scratchRow = new AggregateCell?[MaxColumns];
         try
         {
             _scratch[0] = default;
             _scratch[0].Count = 1;
-            project(new WindowGroup<TKey, T>(this, in info, _scratch, _scratchRow));
+            var context = new WindowContext<TKey, T>(this);
+            context.Show(in info, _scratchRow);
+            project(new WindowGroup<TKey, T>(context, _scratch));
             isComplete = true;
         }
         finally
@@ -74,15 +101,16 @@ internal sealed class Projection<T>
                 _selectors.AddRange(selectors);
                 _columns.Clear();
                 _columns.AddRange(columns);
-                _asksForExtremes = asksForExtremes;
+                _asked = asked;
             }
 
             _recording = false;
+            _kept = isComplete ? KeptBy(AsksForMean) : kept;
             _first = default!;
             _scratchRow = [];
         }
 
-        if (_isRestored && (_isRestoredMean != IsMean || selectors.Length != _selectors.Count || columns.Length != _columns.Count
+        if (_isRestored && (_isRestoredMean != AsksForMean || selectors.Length != _selectors.Count || columns.Length != _columns.Count
             || _selectors.Exists(s => s.Function is null) || _columns.Exists(c => c.Values is null)))
         {
             throw new InvalidOperationException(
@@ -91,27 +119,18 @@ internal sealed class Projection<T>
 
         _isRestored = false;
         IsBound = true;
-        _firstFunction = _selectors.Count > 0 ? _selectors[0].Function : null;
-    }
-
-    /// <summary>Called before the cell of a selector whose least or greatest value is asked for.</summary>
-    internal void AskForExtremes(string text)
-    {
-        if (_recording)
+        if (_selectors.Count > 0)
         {
-            _asksForExtremes = true;
-        }
-        else if (IsMean)
-        {
-            throw NotAskedFor(text);
+            // Most ask for one, and always with the same text object.
+            (_firstText, _firstTarget) = (_selectors[0].Text, _selectors[0].Target);
         }
     }
 
-    /// <summary>A lambda that captures nothing is the same object each time; most projections have one selector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int CellOf(Func<T, double> function, string text) => ReferenceEquals(function, _firstFunction) ? 0 : Search(function, text);
+    internal int CellOf(Func<T, double> function, string text) =>
+        ReferenceEquals(text, _firstText) && ReferenceEquals(function.Target, _firstTarget) ? 0 : CellOfAny(function, text);
 
-    private int Search(Func<T, double> function, string text)
+    private int CellOfAny(Func<T, double> function, string text)
     {
         for (int i = 0; i < _selectors.Count; i++)
         {
@@ -186,6 +205,24 @@ internal sealed class Projection<T>
         values.Select(in _first);
         values.Add(ref _scratchRow[at], _firstTicks);
         return new Column(Column.TextOf(seed, text), selection, values);
+    }
+
+    private static AggregateKinds KeptBy(bool isMean) => isMean ? AggregateKinds.Sum : AggregateKinds.All;
+
+    private void RequireMore(AggregateKinds kind, string text)
+    {
+        if (_recording)
+        {
+            _asked |= kind;
+        }
+        else if (canWiden)
+        {
+            _widen!(kind);
+        }
+        else
+        {
+            throw NotAskedFor(text);
+        }
     }
 
     private static InvalidOperationException NotAskedFor(string text) => new(

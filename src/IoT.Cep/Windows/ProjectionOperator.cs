@@ -8,7 +8,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
     KeyRange keys, bool identity, bool isOrdered) : Operator<T, TResult>(next, query)
     where TKey : notnull
 {
-    private readonly Projection<T> _projection = new();
+    private readonly Projection<T> _projection = new(canWiden: spec is PerEventWindows);
     private readonly Func<WindowGroup<TKey, T>, bool> _record = group =>
     {
         bool passes = project.Having?.Invoke(group) ?? true;

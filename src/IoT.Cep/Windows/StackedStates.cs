@@ -14,7 +14,7 @@ namespace IoT.Cep;
 /// subtracted, so minima and user's accumulators slide, and sums do not drift.
 /// All keys' states stand in blocks of eight out of one store, which a key takes and gives back as its window grows and shrinks.
 /// </remarks>
-internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) : IDisposable
+internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel)
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
@@ -159,7 +159,7 @@ internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) 
         }
     }
 
-    public void Dispose()
+    internal void GiveBack()
     {
         for (int i = 0; i < _segments.Length && _segments[i] is not null; i++)
         {
@@ -226,7 +226,7 @@ internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) 
         if (--_usedBlocks == 0 && _segments.Length > LargeSegments)
         {
             // A burst has passed, and with it what it took.
-            Dispose();
+            GiveBack();
             (_segments, _links) = (new TState[4][], new Links[64]);
         }
     }
@@ -243,12 +243,6 @@ internal sealed class StackedStates<T, TState, TValue, TKernel>(TKernel kernel) 
 
         /// <summary>How many states are in the older part.</summary>
         internal int Older;
-
-        /// <summary>How many were given up before their time: the queue of events still names them.</summary>
-        internal int Dropped;
-
-        /// <summary>How many results of this time have been given out.</summary>
-        internal int Ordinal;
     }
 
     private struct Links

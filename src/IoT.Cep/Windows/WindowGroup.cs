@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
@@ -15,88 +17,82 @@ namespace IoT.Cep;
 /// <typeparam name="T">The event's type.</typeparam>
 public readonly ref partial struct WindowGroup<TKey, T>
 {
-    private readonly Projection<T> _projection;
-    private readonly Span<Moments> _cells;
-    private readonly AggregateCell?[]? _row;
+    private readonly ref Moments _cells;
+    private readonly WindowContext<TKey, T> _context;
 
-    // Not a copy: projections are handed over by value, and what was just written in parts is slow to read as a whole.
-    private readonly ref readonly WindowInfo<TKey> _info;
-
-    internal WindowGroup(Projection<T> projection, ref readonly WindowInfo<TKey> info, Span<Moments> cells, AggregateCell?[]? row)
+    internal WindowGroup(WindowContext<TKey, T> context, Span<Moments> cells)
     {
-        _projection = projection;
-        _info = ref info;
-        _cells = cells;
-        _row = row;
+        _context = context;
+        _cells = ref MemoryMarshal.GetReference(cells);
     }
 
     /// <summary>The key.</summary>
-    public TKey Key => _info.Key;
+    public TKey Key => _context.Key;
 
     /// <summary>The first instant inside the window, in UTC.</summary>
-    public DateTimeOffset Start => _info.Start;
+    public DateTimeOffset Start => Ticks.ToTime(_context.Start);
 
     /// <summary>The first instant behind the window, in UTC.</summary>
-    public DateTimeOffset End => _info.End;
+    public DateTimeOffset End => Ticks.ToTime(_context.End);
 
     /// <summary>Why the window gives this result.</summary>
-    public Firing Firing => _info.Firing;
+    public Firing Firing => _context.Firing;
 
     /// <summary>How many results of this window and key came before.</summary>
-    public int Revision => _info.Revision;
+    public int Revision => _context.Revision;
 
     /// <summary>Whether this corrects a result that was given before.</summary>
-    public bool IsUpdate => _info.IsUpdate;
+    public bool IsUpdate => _context.Revision > 0;
 
-    internal long StartTicks => _info.StartTicks;
+    internal long StartTicks => _context.Start;
 
-    internal long EndTicks => _info.EndTicks;
+    internal long EndTicks => _context.End;
 
     /// <summary>How many events; never 0: a window without events has no result.</summary>
-    public long Count() => _cells[0].Count;
+    public long Count() => _cells.Count;
 
     /// <summary>The sum.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Sum(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text).Sum;
+    public double Sum(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Sum).Sum;
 
     /// <summary>The arithmetic mean.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
     public double Average(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "")
     {
-        ref var cell = ref Cell(value, text);
+        ref var cell = ref Cell(value, text, AggregateKinds.Sum);
         return cell.Sum / cell.Count;
     }
 
     /// <summary>The least value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Extremes(value, text).Minimum;
+    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Minimum).Minimum;
 
     /// <summary>The greatest value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Extremes(value, text).Maximum;
+    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Maximum).Maximum;
 
     internal TAccumulator Result<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> value, string text)
         where TAccumulator : struct
         where TFeed : struct, IFeed<TValue, TAccumulator> =>
-        _projection.ResultOf<TValue, TAccumulator, TFeed, OneSelection<T, TValue>>(_row, seed, new OneSelection<T, TValue>(value, text));
+        _context.Projection.ResultOf<TValue, TAccumulator, TFeed, OneSelection<T, TValue>>(_context.Row, seed, new OneSelection<T, TValue>(value, text));
 
     /// <summary>The same over pairs of two selectors' values.</summary>
     internal TAccumulator Result<TFirst, TSecond, TAccumulator, TFeed>(
         TAccumulator seed, Func<T, TFirst> first, Func<T, TSecond> second, string firstText, string secondText)
         where TAccumulator : struct
         where TFeed : struct, IFeed<(TFirst, TSecond), TAccumulator> =>
-        _projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
-            _row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
+        _context.Projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
+            _context.Row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
 
-    private ref Moments Extremes(Func<T, double> value, string text)
+    private ref Moments Cell(Func<T, double> value, string text, AggregateKinds kind)
     {
-        _projection.AskForExtremes(text);
-        return ref Cell(value, text);
+        // A place of the projection's own: there are at least as many cells as selectors.
+        int cell = _context.Projection.CellOf(value, text);
+        _context.Projection.Require(kind, text);
+        return ref Unsafe.Add(ref _cells, cell);
     }
-
-    private ref Moments Cell(Func<T, double> value, string text) => ref _cells[_projection.CellOf(value, text)];
 }

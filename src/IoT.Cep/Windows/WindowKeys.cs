@@ -1,23 +1,31 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace IoT.Cep;
 
 /// <summary>
 /// States by key whose places never move, so that a queue may name them by number; places of keys that have gone are given to keys that come.
 /// </summary>
-/// <remarks>Linear probing at a load of at most one half, as in <see cref="KeyedMap{TKey, TState}"/>, whose dense entries move when a key goes.</remarks>
+/// <remarks>
+/// Slots of 4 bytes hold places. Where keys are whole numbers and dense, the key itself says its slot. Else slots are found by linear probing at a load of
+/// at most one half, as in <see cref="KeyedMap{TKey, TState}"/>, whose dense entries move when a key goes.
+/// </remarks>
 internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     where TKey : notnull
 {
     private const int None = -1;
     private const int InitialSlots = 64;
     private const int LargePlaces = 65_536;
+    private const int FreeSlots = 8_192; // 32 KiB, a share of the first cache, whatever the number of keys
+    private const int MaxSlotsPerKey = 4; // as many as hashing takes at its emptiest
     private const ulong Golden = 0x9E3779B97F4A7C15; // 2^64 divided by the golden ratio
 
     private int[] _slots = new int[InitialSlots];
     private Entry[] _places = new Entry[InitialSlots / 2];
+    private byte[] _groups = new byte[InitialSlots / 2];
     private int _shift = 64 - BitOperations.Log2(InitialSlots);
+    private bool _isDirect = WholeNumber.Is<TKey>();
     private int _used;
     private int _free = None;
 
@@ -27,60 +35,73 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Entry At(int place) => ref _places[place];
 
-    /// <summary>The key's place, or -1; the hash is for <see cref="Add"/>.</summary>
+    /// <summary>Asks for what stands at a place, ahead of its use. Any number will do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int Find(TKey key, out uint hash)
+    internal void Prefetch(int place)
     {
-        hash = (uint)key.GetHashCode();
-        int[] slots = _slots;
-        uint mask = (uint)(slots.Length - 1);
-        uint slot = (uint)(hash * Golden >> _shift) & mask;
-        while (true)
-        {
-            int place = slots[slot] - 1;
-            if (place < 0 || Matches(in _places[place], key, hash))
-            {
-                return place;
-            }
+        ref var entry = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_places), place);
+        Ahead.PrefetchAt(ref entry);
+        Ahead.PrefetchAt(ref Unsafe.AddByteOffset(ref entry, 64));
+    }
 
-            slot = (slot + 1) & mask;
+    /// <summary>The key groups by place: apart from the entries, so that putting keys in order of them stays in the first cache.</summary>
+    internal byte[] Groups => _groups;
+
+    /// <summary>The key's place, or -1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int Find(TKey key)
+    {
+        if (WholeNumber.Is<TKey>() && _isDirect)
+        {
+            ulong number = WholeNumber.Of(key);
+            int[] direct = _slots;
+            return number < (ulong)direct.Length ? direct[number] - 1 : None;
         }
+
+        return FindHashed(key);
     }
 
     /// <summary>Adds a key that is not there. References into the places are stale then.</summary>
     /// <exception cref="KeyLimitException">There are as many keys as allowed.</exception>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal int Add(TKey key, uint hash)
+    internal int Add(TKey key)
     {
         if (Count >= maxKeys)
         {
             throw new KeyLimitException(maxKeys);
         }
 
-        if ((Count + 1) * 2 > _slots.Length)
-        {
-            Index(_slots.Length * 2);
-        }
-
+        MakeSlots(key);
         int place = Rent();
         Count++;
-        _places[place] = new Entry { Key = key, Hash = hash, Group = (byte)StableHash.GroupOf(key), IsTaken = true };
-        TakeSlot(hash, place);
+        uint hash = (uint)key.GetHashCode();
+        _places[place] = new Entry { Key = key, Hash = hash, IsTaken = true };
+        _groups[place] = (byte)StableHash.GroupOf(key);
+        TakeSlot(place);
         return place;
     }
 
     internal void Remove(int place)
     {
-        EmptySlot(SlotHolding(place));
-        _places[place] = new Entry { Key = default!, Next = _free };
+        if (_isDirect)
+        {
+            _slots[WholeNumber.Of(_places[place].Key)] = 0;
+        }
+        else
+        {
+            EmptySlot(SlotHolding(place));
+        }
+
+        _places[place] = new Entry { Key = default!, Hash = (uint)_free };
         _free = place;
         if (--Count == 0 && _places.Length > LargePlaces)
         {
             // A burst of keys has gone, and with it what it took.
             _slots = new int[InitialSlots];
             _places = new Entry[InitialSlots / 2];
+            _groups = new byte[InitialSlots / 2];
             _shift = 64 - BitOperations.Log2(InitialSlots);
-            (_used, _free) = (0, None);
+            (_used, _free, _isDirect) = (0, None, WholeNumber.Is<TKey>());
         }
     }
 
@@ -105,16 +126,88 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         if (_free != None)
         {
             int place = _free;
-            _free = _places[place].Next;
+            _free = (int)_places[place].Hash;
             return place;
         }
 
         if (_used == _places.Length)
         {
             Array.Resize(ref _places, _used * 2);
+            Array.Resize(ref _groups, _used * 2);
         }
 
         return _used++;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int FindHashed(TKey key)
+    {
+        uint hash = (uint)key.GetHashCode();
+        int[] slots = _slots;
+        uint mask = (uint)(slots.Length - 1);
+        uint slot = (uint)(hash * Golden >> _shift) & mask;
+        while (true)
+        {
+            int place = slots[slot] - 1;
+            if (place < 0 || Matches(in _places[place], key, hash))
+            {
+                return place;
+            }
+
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    /// <summary>Makes sure that one more key finds a slot.</summary>
+    private void MakeSlots(TKey key)
+    {
+        if (_isDirect)
+        {
+            ulong number = WholeNumber.Of(key);
+            if (number < (ulong)_slots.Length)
+            {
+                return;
+            }
+
+            if (number < (ulong)DirectLimit)
+            {
+                Array.Resize(ref _slots, (int)Math.Max((long)number + 1, Math.Min(_slots.Length * 2L, DirectLimit)));
+                return;
+            }
+
+            _isDirect = false;
+            Index((int)Math.Max(InitialSlots, BitOperations.RoundUpToPowerOf2((uint)Count + 1) * 4));
+        }
+        else if ((Count + 1) * 2 > _slots.Length && !TryBecomeDirect(key))
+        {
+            Index(_slots.Length * 2);
+        }
+    }
+
+    private long DirectLimit => Math.Min(Math.Max(FreeSlots, MaxSlotsPerKey * (Count + 1L)), Array.MaxLength);
+
+    /// <summary>Keys that came in any order may turn out dense. Asked where the slots are full, and so for twice as many keys each time.</summary>
+    private bool TryBecomeDirect(TKey key)
+    {
+        if (!WholeNumber.Is<TKey>())
+        {
+            return false;
+        }
+
+        ulong highest = WholeNumber.Of(key);
+        foreach (int place in Taken())
+        {
+            highest = Math.Max(highest, WholeNumber.Of(_places[place].Key));
+        }
+
+        if (highest >= (ulong)DirectLimit)
+        {
+            return false;
+        }
+
+        _isDirect = true;
+        Index((int)highest + 1);
+        return true;
     }
 
     private void Index(int slots)
@@ -125,14 +218,20 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         {
             if (_places[place].IsTaken)
             {
-                TakeSlot(_places[place].Hash, place);
+                TakeSlot(place);
             }
         }
     }
 
-    private void TakeSlot(uint hash, int place)
+    private void TakeSlot(int place)
     {
-        uint slot = (uint)(hash * Golden >> _shift);
+        if (_isDirect)
+        {
+            _slots[WholeNumber.Of(_places[place].Key)] = place + 1;
+            return;
+        }
+
+        uint slot = (uint)(_places[place].Hash * Golden >> _shift);
         while (_slots[slot] != 0)
         {
             slot = (slot + 1) & (uint)(_slots.Length - 1);
@@ -180,9 +279,9 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     internal struct Entry
     {
         internal TKey Key;
+
+        /// <summary>The key's hash; where the place is free, the next free one.</summary>
         internal uint Hash;
-        internal int Next;
-        internal byte Group;
         internal bool IsTaken;
         internal TState State;
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -26,7 +27,7 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
         TumblingWindows { IsUpdating: false, MovesLate: false } when Key.WhenFull == WhenKeysFull.Fail =>
             new TumblingOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         TimeWindows => new TimeWindowOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
-        PerEventWindows => new PerEventOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
+        PerEventWindows windows => PerEvent(windows),
         SessionWindows => new SessionOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         LongestSessionWindows sessions => Sorted<Unit, LongestSessionRule<T>>(new(sessions.Gap, sessions.Longest)),
         CountWindows { Every: var every, Count: var count } when every < count => new SlidingCountOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
@@ -36,6 +37,26 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
         GlobalWindows<T> windows => windows.Trigger.Build(this),
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };
+
+    /// <summary>One selector's simple aggregates, or the count alone, are kept so that an event can be taken out again; all else by merging.</summary>
+    private Operator<T> PerEvent(PerEventWindows windows) => (object)this switch
+    {
+        WindowParts<TKey, T, Moments, double, OneKernel<T>, TResult> one when windows.WhenFull == WindowOverflow.Fail => OfMoments(one, windows),
+        WindowParts<TKey, T, Moments, Unit, CountKernel<T>, TResult> count when windows.WhenFull == WindowOverflow.Fail => OfMoments(count, windows),
+        _ => new PerEventOperator<
+            TKey, T, TResult, TState, TState, StackedStates<T, TState, TValue, TKernel>.Stack, Unit, StackedWindows<T, TState, TValue, TKernel>>(
+            new(Next, Query, windows, Key, Result, Keys, Identity, null), new EventQueue<Unit>(), new(Kernel)),
+    };
+
+    private static Operator<T> OfMoments<TSelected, TOneKernel>(WindowParts<TKey, T, Moments, TSelected, TOneKernel, TResult> parts, PerEventWindows windows)
+        where TOneKernel : struct, IWindowKernel<T, Moments, TSelected>
+    {
+        var events = new EventQueue<SlidingValue>();
+        var use = parts.Result.Use;
+        return new PerEventOperator<TKey, T, TResult, Moments, TSelected, MomentsWindow, SlidingValue, SlidingMoments<T, TSelected, TOneKernel>>(
+            new(parts.Next, parts.Query, windows, parts.Key, parts.Result, parts.Keys, parts.Identity, use), events,
+            new(parts.Kernel, events, use?.Asked ?? AggregateKinds.All)).KeepingAsked();
+    }
 
     internal Operator<T> Sorted<TMark, TRule>(TRule rule)
         where TMark : struct
@@ -71,6 +92,28 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
         {
             // Made where it stands: a copy would wait for the parts that have just been written.
             _output.Add(ticks, group);
+        }
+    }
+
+    /// <summary>Makes room for so many results of one time, in order of their groups.</summary>
+    internal void Reserve(int results, long ticks, byte firstGroup) => _output.Reserve(results, identity, ticks, firstGroup);
+
+    /// <summary>The same as <see cref="Emit(in WindowInfo{TKey}, byte, ref TState, long, int)"/> where there is room: it is made where it will stand.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void EmitReserved(in WindowInfo<TKey> window, byte group, ref TState state, long ticks, int ordinal)
+    {
+        if (!result.TryMake(in window, ref state, out _output.Reserved))
+        {
+            return;
+        }
+
+        if (identity)
+        {
+            _output.AddReserved(ticks, group, new ResultId(window.Key, window.StartTicks, window.EndTicks, ordinal), EventKind.Insert);
+        }
+        else
+        {
+            _output.AddReserved(ticks, group);
         }
     }
 

@@ -9,11 +9,27 @@ internal interface IWindowResult<TKey, TState, TResult>
     /// <summary>Whether the result that a correction replaces has to be remembered.</summary>
     bool NeedsPrevious { get; }
 
+    /// <summary>Which of a selector's aggregates a projection asks for; null where it is not known.</summary>
+    IAggregateUse? Use => null;
+
     /// <summary>What is given where a result replaces another.</summary>
     TResult Replacing(TResult made, TResult previous) => made;
 
     /// <summary>What is given where a result no longer holds.</summary>
     TResult Withdrawing(TResult previous, in WindowInfo<TKey> info) => previous;
+}
+
+/// <summary>Which of a selector's aggregates a projection asks for, so that others need not be kept.</summary>
+internal interface IAggregateUse
+{
+    /// <summary>What it asked for on its first window.</summary>
+    AggregateKinds Asked { get; }
+
+    /// <summary>
+    /// Says what states have. A projection that asks for more, as it may under a condition, has it made before it reads it: <paramref name="widen"/> brings
+    /// the state that is being read up to date.
+    /// </summary>
+    void Keep(AggregateKinds kept, Action<AggregateKinds> widen);
 }
 
 /// <summary>What a query makes of its windows: a projection, a condition or none, and how one result replaces another.</summary>
@@ -42,15 +58,19 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
     where TState : struct
     where TKernel : struct, IProjectionKernel<T, TState, TValue>
 {
+    private readonly WindowContext<TKey, T> _context = new(projection);
     private readonly Func<WindowGroup<TKey, T>, TResult> _project = query.Result;
     private readonly Func<WindowGroup<TKey, T>, bool>? _having = query.Having;
+
+    public IAggregateUse? Use => projection;
 
     public bool NeedsPrevious => query is not { Having: null, Updates: null };
 
     public bool TryMake(in WindowInfo<TKey> info, ref TState state, out TResult made)
     {
+        _context.Show(in info, TKernel.CellsOf(in state));
         Moments moments = default;
-        var group = new WindowGroup<TKey, T>(projection, in info, TKernel.MomentsOf(ref state, ref moments), TKernel.CellsOf(in state));
+        var group = new WindowGroup<TKey, T>(_context, TKernel.MomentsOf(ref state, ref moments));
         if (_having is not null && !_having(group))
         {
             made = default!;

@@ -4,6 +4,7 @@ public sealed class ProjectionAnalyzerTests
 {
     [Theory]
     [InlineData("w => w.Count() > 3 ? w.Max(r => r.Celsius) : 0", "w.Max(r => r.Celsius)")]
+    [InlineData("w => w.Average(r => r.Celsius) > 3 ? w.Max(r => r.Celsius) : 0", "w.Max(r => r.Celsius)")]
     [InlineData("w => w.Count() > 3 ? 0 : w.Max(r => r.Celsius)", "w.Max(r => r.Celsius)")]
     [InlineData("w => w.Count() > 3 && w.Max(r => r.Celsius) > 1", "w.Max(r => r.Celsius)")]
     [InlineData("w => w.Count() > 3 || w.Max(r => r.Celsius) > 1", "w.Max(r => r.Celsius)")]
@@ -38,8 +39,8 @@ public sealed class ProjectionAnalyzerTests
     [Theory]
     [InlineData("w => w.Count() > 3 ? w.Count() : 0")]
     [InlineData("w => w.Max(r => r.Celsius) > 3 ? 1 : 0")]
-    [InlineData("w => w.Average(r => r.Celsius) > 3 ? w.Max(r => r.Celsius) : 0")]
-    [InlineData("w => w.Count() > 3 ? w.Max(r => r.Celsius) : w.Average(r => r.Celsius) + 1")]
+    [InlineData("w => w.Max(r => r.Celsius) > 3 ? w.Average(r => r.Celsius) : w.Min(r => r.Celsius)")]
+    [InlineData("w => w.Count() > 3 ? w.Sum(r => r.Celsius) : w.Average(r => r.Celsius) + 1")]
     [InlineData("w => { var max = w.Max(r => r.Celsius); if (max > 3) { return w.Min(r => r.Celsius); } return max; }")]
     [InlineData("w => { if (w.Max(r => r.Celsius) > 3) { return 1; } return 0; }")]
     [InlineData("w => w.Variance(r => r.Celsius) > 3 ? w.StandardDeviation(r => r.Celsius) : 0")]
