@@ -6,7 +6,7 @@ internal static class Faults
     internal static IReadOnlyList<Fault> All { get; } =
     [
         new("watermark one tick ahead", "src/IoT.Cep/Time/EventTimeOperator.cs",
-            "RaiseWatermark(Ticks.Minus(_latest, disorder));\n    }", "RaiseWatermark(Ticks.Minus(_latest, disorder) + 1);\n    }"),
+            "_given = Ticks.Minus(_latest, disorder);", "_given = Ticks.Minus(_latest, disorder) + 1;"),
         new("late event does not raise the watermark before it", "src/IoT.Cep/Time/EventTimeOperator.cs",
             "if (i > pushed && watermark > _watermark)", "if (i < pushed && watermark > _watermark)"),
         new("window end inclusive", "src/IoT.Cep/Windows/TumblingOperator.cs",
@@ -39,6 +39,7 @@ internal static class Faults
             "if (ticks < _frontier)", "if (ticks <= _frontier)"),
         new("early release does not move time on", "src/IoT.Cep/Streams/Reorder.cs",
             "            base.Advance(_frontier);\n        }\n", "        }\n"),
+        .. WindowFaults.All,
         .. AggregateFaults.All,
     ];
 }
