@@ -17,8 +17,6 @@ internal static class WindowFaults
             "            held.HasFired |= ends;\n", ""),
         new("held window fires one tick late", Windows + "HeldWindows.cs",
             "bool ends = !held.HasFired && held.End <= time;", "bool ends = !held.HasFired && held.End < time;"),
-        new("corrected window forgotten one tick late", Windows + "HeldWindows.cs",
-            "_held[count].End <= goneUpTo", "_held[count].End < goneUpTo"),
         new("session's gap inclusive", Windows + "SessionOperator.Placing.cs",
             "(ulong)(time - session.Last) < gap", "(ulong)(time - session.Last) <= gap"),
         new("session's newest event does not move its end", Windows + "SessionOperator.Placing.cs",

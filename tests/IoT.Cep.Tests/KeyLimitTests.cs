@@ -20,6 +20,11 @@ public class KeyLimitTests
         Rows().Watermark(20).Through(s => s.KeyBy(r => r.Key, maxKeys: 2, WhenKeysFull.Refuse).Silent(Seconds(5)).Select(x => x.Key)), ["a", "b"], letters: 2);
 
     [Fact]
+    public void Windows_per_event_refuse_keys_as_well() => Run(
+        Rows().End().Through(s => s.KeyBy(r => r.Key, maxKeys: 2, WhenKeysFull.Refuse).Window(Window.Sliding(Seconds(10))).Select(w => $"{w.Key}{w.Sum(r => r.Value)}")),
+        ["a1", "a9", "b2"], letters: 2);
+
+    [Fact]
     public void The_key_that_was_idle_longest_gives_what_it_has() => Run(
         Rows().End().Through(s => s.KeyBy(r => r.Key, maxKeys: 2, WhenKeysFull.EvictIdle).Window(Window.Hopping(Seconds(10), Seconds(5)))
             .Select(w => $"{w.Key}{w.Sum(r => r.Value)} to {w.End.ToUnixTimeSeconds()} {w.Firing}")),

@@ -11,7 +11,7 @@ internal abstract class Operator : IDisposable
     internal OperatorInfo? Info { get; set; }
 
     /// <summary>Whether an event of one key more than allowed becomes a dead letter, whatever the query's error policy.</summary>
-    internal bool RefusesKeys { get; set; }
+    internal virtual bool RefusesKeys { get; set; }
 
     /// <summary>Whether it can let idle keys go in favour of new ones.</summary>
     internal virtual bool EvictsKeys => false;

@@ -11,7 +11,10 @@ public static partial class EventStreamExtensions
     /// <typeparam name="T">The event's type.</typeparam>
     /// <typeparam name="TKey">The key's type: a value with equality (text, a number, a tuple or record of such). SQLite does not store results keyed by a record.</typeparam>
     /// <param name="stream">The stream.</param>
-    /// <param name="key">Called once for each event and operator.</param>
+    /// <param name="key">
+    /// Called once for each event and operator. On several shards equal keys must also print alike, where they are records: a tuple's parts are looked
+    /// at one by one, but a record with <c>1.0m</c> and one with <c>1.00m</c>, or one instant in two offsets, may go to two shards.
+    /// </param>
     /// <param name="maxKeys">How many keys an operator may hold at a time, on each shard.</param>
     /// <param name="whenFull">What happens to one more: by default a <see cref="KeyLimitException"/> in the query.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>

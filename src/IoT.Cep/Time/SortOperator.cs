@@ -9,6 +9,13 @@ internal sealed class SortOperator<T>(Operator<T> sorted, QueryContext query, bo
     /// <summary>The operator behind.</summary>
     internal Operator<T> Sorted => Next;
 
+    /// <inheritdoc/>
+    internal override bool RefusesKeys
+    {
+        get => Next.RefusesKeys;
+        set => Next.RefusesKeys = value;
+    }
+
     protected override void ProcessOrdered(in Batch<T> batch)
     {
         Next.Info ??= Info;

@@ -192,7 +192,6 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
 
     private void LoadKeys(StateReader reader, int[] places)
     {
-        var keyCodec = StateCodec.Require<TKey>();
         if (reader.Byte() != TStates.Form)
         {
             throw new InvalidOperationException(
@@ -202,7 +201,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         _states.LoadCommon(reader);
         for (int i = 0; i < places.Length; i++)
         {
-            var id = keyCodec.Read(reader);
+            var id = StateCodec.Require<TKey>().Read(reader);
             var window = new SlidingWindow<TWindow> { Dropped = reader.Int32() };
             _states.Load(reader, ref window.States);
             if (parts.Keys.Contains(StableHash.GroupOf(id)))

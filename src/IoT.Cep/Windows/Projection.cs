@@ -4,7 +4,7 @@ namespace IoT.Cep;
 
 /// <summary>
 /// Which aggregates a window projection asks for, found by running it over a window of one event. A selector is known by its source text and its
-/// closure: two equal texts in one projection are one selector, one call an event, one cell.
+/// closure: two equal lambdas in one projection are one selector, one call an event, one cell.
 /// </summary>
 internal sealed class Projection<T>(bool canWiden) : IAggregateUse
 {
@@ -122,7 +122,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         if (_selectors.Count > 0)
         {
             // Most ask for one, and always with the same text object.
-            (_firstText, _firstTarget) = (_selectors[0].Text, _selectors[0].Target);
+            (_firstText, _firstTarget) = (Selections.IsLambda(_selectors[0].Text) ? _selectors[0].Text : null, _selectors[0].Known!.Target);
         }
     }
 
@@ -135,11 +135,16 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         for (int i = 0; i < _selectors.Count; i++)
         {
             var known = _selectors[i];
-            if ((ReferenceEquals(known.Text, text) || known.Text == text) && (known.Function is null || ReferenceEquals(known.Target, function.Target)))
+            if ((ReferenceEquals(known.Text, text) || known.Text == text) && (known.Known is null || Selections.AreSame(known.Known, function, text)))
             {
+                if (known.Function is null)
+                {
+                    // The restored places of one text are taken in the order in which they are asked for, as they were when they were saved.
+                    _selectors[i] = new Selector(text, function, _recording ? function : null);
+                }
+
                 if (known.Function is null && _recording)
                 {
-                    _selectors[i] = new Selector(text, function.Target, function);
                     Try(i, function);
                 }
 
@@ -174,8 +179,13 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
             var known = _columns[i];
             if (known.Values is AggregateColumn<T, TValue, TAccumulator, TFeed> values
                 ? selection.IsSame(known.Selection) && EqualityComparer<TAccumulator>.Default.Equals(values.Seed, seed)
-                : known.Values is null && known.Text == Column.TextOf(seed, selection.Text))
+                : known.Values is null && known.Text == Column.TextOf(seed, selection.Text) && (known.Selection is null || selection.IsSame(known.Selection)))
             {
+                if (known.Selection is null)
+                {
+                    _columns[i] = known with { Selection = selection };
+                }
+
                 if (known.Values is null && _recording)
                 {
                     _columns[i] = Fill(i, new AggregateColumn<T, TValue, TAccumulator, TFeed>(selection.Function, seed), selection, seed, selection.Text);
@@ -238,7 +248,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
                 $"A projection has at most {MaxSelectors} different selectors. Use Aggregate(accumulator, ...) with a struct of your own for more.");
         }
 
-        _selectors.Add(new Selector(text, function.Target, function));
+        _selectors.Add(new Selector(text, function, function));
         Try(_selectors.Count - 1, function);
         return _selectors.Count - 1;
     }
@@ -249,7 +259,8 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         _scratch[cell].Add(function(_first));
     }
 
-    private sealed record Selector(string Text, object? Target, Func<T, double>? Function);
+    /// <summary>A selector, and the function by which it is known; after a restore that comes first, with a result that is given before an event.</summary>
+    private sealed record Selector(string Text, Func<T, double>? Known, Func<T, double>? Function);
 
     private sealed record Column(string Text, object? Selection, AggregateColumn<T>? Values)
     {

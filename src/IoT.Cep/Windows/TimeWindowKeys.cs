@@ -39,7 +39,6 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
 
     internal override void Load(StateReader reader)
     {
-        var keyCodec = StateCodec.Require<TKey>();
         _watermark = Math.Max(_watermark, reader.Int64());
         (_fired, _pastUpTo) = (_watermark, _windows.EarliestStart(_windows.GoneUpTo(_watermark)));
         int count = reader.Int32();
@@ -49,7 +48,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
             _touches = Math.Max(_touches, reader.Int64());
             for (int i = 0; i < count; i++)
             {
-                var key = keyCodec.Read(reader);
+                var key = StateCodec.Require<TKey>().Read(reader);
                 long last = reader.Int64(), touched = reader.Int64();
                 numbers[i] = _owned.Contains(StableHash.GroupOf(key)) ? _keys.Add(key, (uint)key.GetHashCode()) : -1;
                 Fit();

@@ -237,14 +237,13 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     internal override void Load(StateReader reader)
     {
-        var keyCodec = StateCodec.Require<TKey>();
         _watermark = Math.Max(_watermark, reader.Int64());
         for (int panes = reader.Int32(); panes > 0; panes--)
         {
             var pane = PaneAt(reader.Int64());
             for (int entries = reader.Int32(); entries > 0; entries--)
             {
-                var id = keyCodec.Read(reader);
+                var id = StateCodec.Require<TKey>().Read(reader);
                 var state = _kernel.Load(reader);
                 if (parts.Keys.Contains(StableHash.GroupOf(id)))
                 {

@@ -32,6 +32,16 @@ public class EngineTests
     }
 
     [Fact]
+    public async Task Events_of_one_time_are_on_time_wherever_a_batch_in_order_ends()
+    {
+        var counts = new List<long>();
+        await using var engine = new CepEngine(cep => cep.From(Source.FromMemory<int>(new int[5_000], new long[5_000]))
+            .Window(Window.Count(5_000)).Select(w => w.Count()).Subscribe(counts.Add));
+        await engine.RunAsync();
+        Assert.Equal([5_000], counts);
+    }
+
+    [Fact]
     public async Task Drain_fires_open_windows_and_suspend_keeps_them()
     {
         foreach (bool drain in new[] { true, false })
