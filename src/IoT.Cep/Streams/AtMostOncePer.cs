@@ -30,6 +30,7 @@ public static partial class EventStreamExtensions
     {
         ArgumentNullException.ThrowIfNull(stream);
         Positive(interval);
+        TimeWindows.ThrowIfTooLong(interval, nameof(interval));
         stream.Node.RequireAppendOnly("AtMostOncePer");
         StreamNode<T> node = Defined(keep) == Keep.First
             ? new AtMostOncePerNode<TKey, T>(stream.Node, stream.Key, interval)

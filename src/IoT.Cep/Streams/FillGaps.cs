@@ -41,6 +41,7 @@ public static partial class EventStreamExtensions
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(value);
         Positive(step);
+        TimeWindows.ThrowIfTooLong(maxGap, nameof(maxGap));
         if (maxGap < step || maxGap.Ticks / step.Ticks > MaxSteps)
         {
             throw new ArgumentOutOfRangeException(nameof(maxGap), maxGap, $"The longest gap to fill is from one step to {MaxSteps:N0} of them; the step is {step}.");
