@@ -34,10 +34,10 @@ public class FillGapsTests
     public void A_line_is_drawn_when_time_has_passed_its_end_or_there_is_no_more_input()
     {
         var timeline = Timeline.Keyed().At(0, "a", 0).At(2.5, "a", 10).Watermark(2.5);
-        timeline.Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(3), Interpolation.Linear))
+        timeline.Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(2.5), Interpolation.Linear))
             .Expect((0, At("a", 0, 0, false)));
         timeline.At(2.5, "a", 5);
-        timeline.End().Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(3), Interpolation.Linear))
+        timeline.End().Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(2.5), Interpolation.Linear))
             .Expect((0, At("a", 0, 0, false)), (1, At("a", 1, 2)), (2, At("a", 2, 4)));
     }
 
