@@ -45,6 +45,11 @@ public class EmissionTests
         new Input<double>().ToStream().Window(Window.Tumbling(Seconds(10)).OnChange()).SelectUpdates(w => w.Sum(x => x)).Window(Window.Tumbling(Seconds(10)));
 
     [Fact]
+    public void Updates_print_no_result_as_none() => Assert.Equal(
+        ["Update { Current = none, Previous = 5, Firing = Late, Revision = 1 }", "Update { Current = 7, Previous = none, Firing = OnTime, Revision = 0 }"],
+        [$"{new Update<int>(0, 5, Firing.Late, 1) { HasPrevious = true }}", $"{new Update<int>(7, 0, Firing.OnTime, 0) { HasCurrent = true }}"]);
+
+    [Fact]
     public void Corrections_are_refused_where_they_can_not_be_taken()
     {
         var windows = new Input<double>().ToStream().Window(Window.Tumbling(Seconds(10)).OnChange()).Select(w => w.Sum(x => x));

@@ -9,6 +9,42 @@ public class ErrorPolicyTests
     private const int Count = 6;
 
     [Fact]
+    public void Null_key_is_said_to_be_one()
+    {
+        var events = Timeline.Keyed().At(1, "a", 1).At(2, "b", 2).Watermark(10);
+        IEnumerable<Func<IKeyedStream<string, Reading>, IEventStream<double>>> queries =
+        [
+            s => s.Window(Window.Tumbling(Seconds(10))).Select(w => w.Sum(r => r.Value)),
+            s => s.Window(Window.Session(Seconds(10))).Select(w => w.Sum(r => r.Value)),
+            s => s.Window(Window.Sliding(Seconds(10))).Select(w => w.Sum(r => r.Value)),
+            s => s.DeadBand(r => r.Value, 0).Select(r => r.Value),
+            s => s.FillGaps(Seconds(1), r => r.Value, Seconds(2)).Select(f => f.Value),
+        ];
+        foreach (var query in queries)
+        {
+            var error = events.Through(s => query(s.KeyBy(r => r.Value > 1 ? null! : r.Key))).ExpectError();
+            Assert.Contains("KeyBy gave null (r => r.Value > 1 ? null! : r.Key).", error.Message, StringComparison.Ordinal);
+        }
+
+        string? none = null;
+        Assert.DoesNotContain("KeyBy gave", events.Through(s => s.KeyBy(r => r.Value > 1 ? none!.Trim() : r.Key).Window(Window.Tumbling(Seconds(10)))
+            .Select(w => w.Sum(r => r.Value))).ExpectError().Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Key_too_many_is_refused_by_windows_per_event_as_well()
+    {
+        var input = new Input<Reading>();
+        var query = input.ToStream().KeyBy(r => r.Key, maxKeys: 1, whenFull: WhenKeysFull.Refuse).Window(Window.Sliding(Seconds(10))).Select(w => w.Sum(r => r.Value));
+        using var run = new PlanRun<Reading, double>(input, query.Node, shards: 1);
+        run.Push([new("a", 1), new("b", 2), new("a", 4)], [1, 2, 3]);
+        run.Complete();
+        Assert.Null(run.Sink.Error);
+        Assert.Equal([1.0, 5], run.Sink.Results.Select(row => row.Value));
+        Assert.Equal(1, run.Sink.Query.RefusedEvents);
+    }
+
+    [Fact]
     public void Where_skips_exactly_the_failing_event() => AtEveryIndex((s, check) => s.Where(r => check(r) >= 0));
 
     [Fact]

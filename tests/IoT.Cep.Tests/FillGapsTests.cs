@@ -24,6 +24,24 @@ public class FillGapsTests
             .Expect((0, At("a", 0, 10, false)), (1, At("a", 1, 15)), (2, At("a", 2, 20)), (3, At("a", 3, 25)), (4, At("a", 4, 30, false)));
 
     [Fact]
+    public void A_line_goes_to_and_from_the_last_to_arrive_of_one_time() =>
+        Timeline.Keyed().At(0, "a", 5).At(0, "a", 0).At(2, "a", 10).At(2, "b", 7).Watermark(2).At(2, "a", 100).At(3, "b", 9).Watermark(3).At(4, "a", 0).Watermark(5)
+            .Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(10), Interpolation.Linear))
+            .Expect((0, At("a", 0, 0, false)), (1, At("a", 1, 50)), (2, At("b", 2, 7, false)), (2, At("a", 2, 100, false)), (3, At("b", 3, 9, false)),
+                (3, At("a", 3, 50)), (4, At("a", 4, 0, false)));
+
+    [Fact]
+    public void A_line_is_drawn_when_time_has_passed_its_end_or_there_is_no_more_input()
+    {
+        var timeline = Timeline.Keyed().At(0, "a", 0).At(2.5, "a", 10).Watermark(2.5);
+        timeline.Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(2.5), Interpolation.Linear))
+            .Expect((0, At("a", 0, 0, false)));
+        timeline.At(2.5, "a", 5);
+        timeline.End().Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(2.5), Interpolation.Linear))
+            .Expect((0, At("a", 0, 0, false)), (1, At("a", 1, 2)), (2, At("a", 2, 4)));
+    }
+
+    [Fact]
     public void A_long_gap_stays_a_gap_for_a_line() =>
         Timeline.Keyed().At(0, "a", 10).At(4, "a", 30).At(6, "a", 40).Watermark(7)
             .Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(3), Interpolation.Linear))
@@ -117,7 +135,8 @@ public class FillGapsTests
             for (double time = Math.Ceiling(sorted[0].Time / 0.75) * 0.75; time < watermark; time += 0.75)
             {
                 var before = sorted.Last(e => e.Time <= time);
-                var after = sorted.Cast<(double Time, string Key, double Value)?>().FirstOrDefault(e => e!.Value.Time > time);
+                var after = sorted.Cast<(double Time, string Key, double Value)?>().Where(e => e!.Value.Time > time && e.Value.Time < watermark).LastOrDefault(
+                    e => e!.Value.Time == sorted.First(s => s.Time > time).Time);
                 if (before.Time == time)
                 {
                     yield return (series.Key, time, before.Value, false);

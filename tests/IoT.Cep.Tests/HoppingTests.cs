@@ -103,6 +103,7 @@ public class HoppingTests
     [Fact]
     public void Bad_windows_are_refused_with_the_argument_named()
     {
+        Assert.Throws<ArgumentOutOfRangeException>("size", () => Window.Hopping(Seconds(0), Seconds(1)));
         Assert.Equal("hop", Assert.Throws<ArgumentOutOfRangeException>(() => Window.Hopping(Seconds(1), Seconds(2))).ParamName);
         Assert.Equal("hop", Assert.Throws<ArgumentOutOfRangeException>(() => Window.Hopping(Seconds(100_000), Seconds(1))).ParamName);
         Assert.Equal("hop", Assert.Throws<ArgumentOutOfRangeException>(() => Window.Hopping(Seconds(1), TimeSpan.Zero)).ParamName);

@@ -57,6 +57,33 @@ public class WatermarkTests
         Assert.Single(outcome.DeadLetters);
     }
 
+    [Theory]
+    [InlineData("tumbling", 1)]
+    [InlineData("hopping", 2)]
+    [InlineData("session", 1)]
+    [InlineData("calendar", 1)]
+    [InlineData("around", 2)]
+    public async Task Strategy_that_says_nothing_comes_any_more_makes_all_that_follows_late(string windows, int results)
+    {
+        WindowSpec spec = windows switch
+        {
+            "tumbling" => Window.Tumbling(Seconds(10)),
+            "hopping" => Window.Hopping(Seconds(20), Seconds(10)),
+            "session" => Window.Session(TimeWindows.Longest),
+            "calendar" => Window.Calendar(CalendarUnit.Year, TimeZoneInfo.Utc),
+            _ => Window.Around(TimeWindows.Longest, TimeWindows.Longest),
+        };
+        IEventStream<long> Query(IEventStream<double> stream) =>
+            stream.WithEventTime(x => Time(x), Watermarks.From(() => new Last())).Window(spec).Select(w => w.Count());
+        var outcome = Of(1, 2, 50, 3, 60).End().Through(Query).Run();
+        Assert.Equal((results, 3L), (outcome.Results.Count(), outcome.LateEvents));
+        var sink = new Collecting<long>();
+        await using var engine = new CepEngine();
+        var query = Query(engine.From(Source.FromMemory<double>(new double[] { 1, 2, 50, 3, 60 }, new long[5]))).To(sink);
+        await engine.RunAsync().WaitAsync(Limit.Time);
+        Assert.Equal((outcome.Results.Sum(r => r.Value), 3L), (sink.Results.Sum(), query.LateEvents));
+    }
+
     [Fact]
     public void Strategy_is_named_in_the_plan()
     {
@@ -73,6 +100,7 @@ public class WatermarkTests
         Assert.Throws<ArgumentNullException>(() => Watermarks.Punctuated<double>(null!));
         Assert.Throws<ArgumentNullException>(() => stream.WithEventTime(x => Time(x), (Watermarks<double>)null!));
         Assert.Throws<ArgumentOutOfRangeException>("idleAfter", () => stream.WithEventTime(x => Time(x), Watermarks.Monotonic, idleAfter: Seconds(0)));
+        Assert.Throws<ArgumentOutOfRangeException>("maxFuture", () => stream.WithEventTime(x => Time(x), maxFuture: Seconds(-1)));
     }
 
     private static bool IsMarker(double x) => Math.Abs(x % 1) == 0.5;
@@ -156,6 +184,26 @@ public class WatermarkTests
             {
                 _latest[i] = reader.Int64();
             }
+        }
+    }
+
+    /// <summary>Says at 2 that nothing comes any more.</summary>
+    private sealed class Last : WatermarkStrategy<double>
+    {
+        public override void Observe(in Batch<double> batch, Span<long> watermarks)
+        {
+            for (int i = 0; i < batch.Length; i++)
+            {
+                watermarks[i] = batch.Events[i] == 2 ? long.MaxValue : batch.Ticks[i];
+            }
+        }
+
+        public override void Save(StateWriter writer)
+        {
+        }
+
+        public override void Load(StateReader reader)
+        {
         }
     }
 

@@ -28,6 +28,7 @@ public static class SilenceExtensions
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(silentFor, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(silentFor, nameof(silentFor));
         var forget = forgetAfter ?? TimeSpan.FromTicks(Math.Max(TimeSpan.FromDays(7).Ticks, silentFor.Ticks * 2));
         if (forget <= silentFor)
         {

@@ -2,18 +2,24 @@ namespace IoT.Cep;
 
 /// <summary>
 /// Mathematics of counters: values that only grow, and begin again at 0 when their device restarts. A value below the one before it is such a reset, and
-/// what it shows was counted since. As Prometheus' increase, rate and resets have it (promql/functions.go, extrapolatedRate).
+/// what it shows was counted since. As Prometheus' increase, rate and resets have it (promql/functions.go, extrapolatedRate), but that samples may have one
+/// time: the last of them counts.
 /// </summary>
 internal static class Counters
 {
     /// <summary>How much was counted between the first and the last sample.</summary>
     internal static double Increase(ReadOnlySpan<Sample<double>> samples)
     {
-        double increase = 0;
-        for (int i = 1; i < samples.Length; i++)
+        double increase = 0, before = double.NaN;
+        int seen = 0;
+        for (int i = 0; i < samples.Length; i++)
         {
-            double value = samples[i].Value, before = samples[i - 1].Value;
-            increase += value < before ? value : value - before;
+            if (!Signals.IsSuperseded(samples, i))
+            {
+                double value = samples[i].Value;
+                increase += seen++ == 0 ? 0 : value < before ? value : value - before;
+                before = value;
+            }
         }
 
         return increase;
@@ -21,10 +27,16 @@ internal static class Counters
 
     internal static int Resets(ReadOnlySpan<Sample<double>> samples)
     {
+        // Nothing is below a NaN, so the first one is none.
+        double before = double.NaN;
         int resets = 0;
-        for (int i = 1; i < samples.Length; i++)
+        for (int i = 0; i < samples.Length; i++)
         {
-            resets += samples[i].Value < samples[i - 1].Value ? 1 : 0;
+            if (!Signals.IsSuperseded(samples, i))
+            {
+                resets += samples[i].Value < before ? 1 : 0;
+                before = samples[i].Value;
+            }
         }
 
         return resets;
@@ -50,11 +62,22 @@ internal static class Counters
             return increase;
         }
 
-        double interval = width / (samples.Length - 1);
-        double before = Reach(samples[0].Ticks - start, interval);
-        if (increase > 0 && samples[0].Value >= 0)
+        int superseded = 0, first = 0;
+        for (int i = 0; i < samples.Length; i++)
         {
-            before = Math.Min(before, width * (samples[0].Value / increase));
+            superseded += Signals.IsSuperseded(samples, i) ? 1 : 0;
+        }
+
+        while (Signals.IsSuperseded(samples, first))
+        {
+            first++;
+        }
+
+        double interval = width / (samples.Length - superseded - 1);
+        double before = Reach(samples[0].Ticks - start, interval);
+        if (increase > 0 && samples[first].Value >= 0)
+        {
+            before = Math.Min(before, width * (samples[first].Value / increase));
         }
 
         return increase * ((width + before + Reach(end - samples[^1].Ticks, interval)) / width);

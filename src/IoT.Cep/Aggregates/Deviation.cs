@@ -21,8 +21,13 @@ internal record struct Deviation : IRemovableAccumulator<double, Deviation>
     public void Add(in double value)
     {
         Count++;
-        double difference = value - _mean;
+        double difference = value - _mean, mean = _mean;
         _mean += difference / Count;
+        if (double.IsInfinity(difference))
+        {
+            _mean = MeanOf(mean, value, 1.0 / Count);
+        }
+
         _squares += difference * (value - _mean);
     }
 
@@ -49,7 +54,13 @@ internal record struct Deviation : IRemovableAccumulator<double, Deviation>
         long count = Count + other.Count;
         double difference = other._mean - _mean;
         _squares += other._squares + (difference * difference * ((double)Count * other.Count / count));
-        _mean += difference * ((double)other.Count / count);
+        double share = (double)other.Count / count;
+        _mean = double.IsInfinity(difference) ? MeanOf(_mean, other._mean, share) : _mean + (difference * share);
         Count = count;
     }
+
+    /// <summary>
+    /// Two great values of both signs have a mean, although their difference goes beyond all numbers: a variance is then infinite, and its sign remains right.
+    /// </summary>
+    private static double MeanOf(double mean, double value, double share) => (mean * (1 - share)) + (value * share);
 }

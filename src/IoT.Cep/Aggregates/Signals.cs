@@ -15,7 +15,7 @@ internal static class Signals
 {
     /// <summary>The area under a signal, in value-seconds.</summary>
     internal static double Integral(ReadOnlySpan<Sample<double>> samples, long end, Interpolation interpolation) =>
-        Area(samples, end, interpolation) / TimeSpan.TicksPerSecond;
+        Area(samples, end, interpolation, TimeSpan.TicksPerSecond);
 
     /// <summary>The area divided by its width; of no width, the last value.</summary>
     internal static double Average(ReadOnlySpan<Sample<double>> samples, long end, Interpolation interpolation)
@@ -26,8 +26,12 @@ internal static class Signals
         }
 
         long width = (interpolation == Interpolation.Step ? Math.Max(end, samples[^1].Ticks) : samples[^1].Ticks) - samples[0].Ticks;
-        return width == 0 ? samples[^1].Value : Area(samples, end, interpolation) / width;
+        return width == 0 ? samples[^1].Value : Area(samples, end, interpolation, width);
     }
+
+    /// <summary>Whether another sample of the same time came later.</summary>
+    internal static bool IsSuperseded<T>(ReadOnlySpan<Sample<T>> samples, int index) =>
+        index + 1 < samples.Length && samples[index + 1].Ticks == samples[index].Ticks;
 
     /// <summary>How long a signal with a state per sample was in each; a state holds until the next sample, the last until the end.</summary>
     internal static Dictionary<T, TimeSpan> Durations<T>(ReadOnlySpan<Sample<T>> samples, long end)
@@ -54,7 +58,15 @@ internal static class Signals
         return TimeSpan.FromTicks(ticks);
     }
 
-    private static double Area(ReadOnlySpan<Sample<double>> samples, long end, Interpolation interpolation)
+    /// <summary>The area in values times a unit of time.</summary>
+    private static double Area(ReadOnlySpan<Sample<double>> samples, long end, Interpolation interpolation, double unit)
+    {
+        // Ticks are whole numbers, so their sums are exact where the values are few digits; great values go beyond all numbers, and only then are weighed.
+        double area = Sum(samples, end, interpolation, 1) / unit;
+        return double.IsFinite(area) ? area : Sum(samples, end, interpolation, unit);
+    }
+
+    private static double Sum(ReadOnlySpan<Sample<double>> samples, long end, Interpolation interpolation, double unit)
     {
         double area = 0;
         for (int i = 0; i < samples.Length; i++)
@@ -64,11 +76,22 @@ internal static class Signals
             // An infinite value that held for no time must not make a NaN.
             if (width > 0)
             {
-                area += width * (interpolation == Interpolation.Step ? samples[i].Value : Middle(samples[i].Value, samples[i + 1].Value));
+                area += width / unit * (interpolation == Interpolation.Step ? samples[i].Value : Middle(samples[i].Value, NextOf(samples, i)));
             }
         }
 
         return area;
+    }
+
+    /// <summary>The value at the next time: of several samples then the last.</summary>
+    private static double NextOf(ReadOnlySpan<Sample<double>> samples, int index)
+    {
+        do
+        {
+            index++;
+        }
+        while (IsSuperseded(samples, index));
+        return samples[index].Value;
     }
 
     private static double Middle(double a, double b) => (a / 2) + (b / 2);

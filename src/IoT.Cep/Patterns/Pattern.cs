@@ -88,6 +88,7 @@ public sealed class Pattern<T>
     public Pattern<T> Within(TimeSpan span)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(span, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(span, nameof(span));
         return new Pattern<T>(Steps, span);
     }
 

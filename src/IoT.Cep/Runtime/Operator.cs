@@ -13,6 +13,11 @@ internal abstract class Operator : IDisposable
     /// <summary>Whether an event of one key more than allowed becomes a dead letter, whatever the query's error policy.</summary>
     internal virtual bool RefusesKeys { get; set; }
 
+    /// <summary>
+    /// What is wrong with an event whose error says little, or null: asked when the error is there, so that a null key costs nothing where there is none.
+    /// </summary>
+    internal Func<object?, string?>? Diagnose { get; set; }
+
     /// <summary>Whether it can let idle keys go in favour of new ones.</summary>
     internal virtual bool EvictsKeys => false;
 
@@ -25,6 +30,14 @@ internal abstract class Operator : IDisposable
 
     internal virtual void Load(StateReader reader)
     {
+    }
+
+    /// <summary>Takes another's name and its ways with errors: to who reads them both are one operator.</summary>
+    internal void StandFor(Operator other)
+    {
+        Info ??= other.Info;
+        RefusesKeys = other.RefusesKeys;
+        Diagnose = other.Diagnose;
     }
 
     public void Dispose() => Release();

@@ -89,7 +89,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
         }
 
         _stage = from.Name;
-        var router = new RouterOperator<TKey, T>(query, key.Select, routes);
+        var router = new RouterOperator<TKey, T>(query, key.Select, routes) { Diagnose = key.Diagnose };
         Register(router, "Router", $"Exchange by {key.Text} over {shards} shards", routes);
         input.Build(this, router);
     }
@@ -104,6 +104,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
                 $"'{node.Text}' can't let idle keys go: KeyBy(..., whenFull: WhenKeysFull.EvictIdle) is for windows that follow from time alone. Use WhenKeysFull.Refuse, or a higher maxKeys.");
         }
 
+        built.Diagnose = key.Diagnose;
         built.RefusesKeys = key.WhenFull == WhenKeysFull.Refuse;
         return built;
     }

@@ -74,6 +74,11 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
             return;
         }
 
+        if (error is NullReferenceException or ArgumentNullException && at.Diagnose?.Invoke(value) is { } reason)
+        {
+            error = new InvalidOperationException(reason, error);
+        }
+
         string text = at.Info?.Text ?? at.GetType().Name;
         string? eventText = value is null ? null : $"{SafeText.Escape(value.ToString())} ({Ticks.ToTime(ticks):O})";
         if (errorPolicy != ErrorPolicy.Skip || deadLetter is null)

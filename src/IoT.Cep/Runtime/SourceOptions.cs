@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace IoT.Cep;
 
 /// <summary>What a source does while the queries do not keep up.</summary>
@@ -81,6 +84,15 @@ public sealed record SourceStatistics(
 
     /// <summary>The open partitions; a source without partitions is one.</summary>
     public IReadOnlyList<PartitionStatistics> Partitions { get; init; } = [];
+
+    private bool PrintMembers(StringBuilder builder)
+    {
+        builder.Append(CultureInfo.InvariantCulture, $"Name = {Name}, IsConnected = {IsConnected}, Received = {Received}, Events = {Events}, Duplicates = {Duplicates}, ")
+            .Append(CultureInfo.InvariantCulture, $"DeadLetters = {DeadLetters}, Dropped = {Dropped}, Late = {Late}, Unacknowledged = {Unacknowledged}, ")
+            .Append(CultureInfo.InvariantCulture, $"LatestEventTime = {LatestEventTime:O}, Watermark = {Watermark:O}, Pauses = {Pauses}, ")
+            .Append("Partitions = [").AppendJoin(", ", Partitions).Append(']');
+        return true;
+    }
 }
 
 /// <summary>What one partition of a source counted, read at one moment.</summary>

@@ -131,6 +131,7 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
         var lane = timeline.Time.Open(next => new EventTimeOperator<T>(next, timeline.Context, time, engine.Clock, isLive, isSorted && time.Select is null)
         {
             Source = timeline.Time,
+            Info = new OperatorInfo(0, "EventTime", time.Describe(), "ingress", []),
             OnFarFuture = (value, ticks) => engine.AddDeadLetter(
                 DeadLetterReason.FarFuture, source, $"Its time {Ticks.ToTime(ticks):O} is more than {time.MaxFuture} ahead of the clock.", value),
         });

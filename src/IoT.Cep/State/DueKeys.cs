@@ -24,6 +24,9 @@ internal sealed class DueKeys<TKey, TState>(int maxKeys)
     /// <summary>The index of the key that is due first, or <see cref="None"/>.</summary>
     internal int First => _first;
 
+    /// <summary>The index of the key that is due last, or <see cref="None"/>.</summary>
+    internal int Last => _last;
+
     /// <summary>The index of a key, or <see cref="None"/>; the hash is for <see cref="Add"/>.</summary>
     internal int Find(TKey key, out uint hash) => new KeyedMap<TKey, Link>.View(_keys).IndexOf(key, out hash);
 
@@ -37,6 +40,9 @@ internal sealed class DueKeys<TKey, TState>(int maxKeys)
 
     /// <summary>The index of the key that is due next after another.</summary>
     internal int NextOf(int index) => _keys.Entries[index].State.Next;
+
+    /// <summary>The index of the key that is due before another.</summary>
+    internal int PreviousOf(int index) => _keys.Entries[index].State.Previous;
 
     /// <summary>Whether the first key is due by now.</summary>
     internal bool IsDue(long time) => _first != None && DueAt(_first) <= time;

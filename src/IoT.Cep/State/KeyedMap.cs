@@ -245,12 +245,20 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
 }
 
 /// <summary>An operator holds as many keys as <c>KeyBy(..., maxKeys)</c> allows, and met one more.</summary>
-/// <param name="maxKeys">The limit.</param>
 #pragma warning disable CA1032 // the limit is what it is for
-public sealed class KeyLimitException(int maxKeys) : InvalidOperationException(
-    $"An operator met more than {maxKeys:N0} keys at a time. Raise the limit with KeyBy(..., maxKeys: ...), or key by something with fewer values.")
+public sealed class KeyLimitException : InvalidOperationException
 #pragma warning restore CA1032
 {
+    /// <summary>An operator met one key too many.</summary>
+    /// <param name="maxKeys">The limit.</param>
+    public KeyLimitException(int maxKeys)
+        : this(maxKeys, $"An operator met more than {maxKeys:N0} keys at a time. Raise the limit with KeyBy(..., maxKeys: ...), or key by something with fewer values.")
+    {
+    }
+
+    internal KeyLimitException(int maxKeys, string message)
+        : base(message) => MaxKeys = maxKeys;
+
     /// <summary>The limit.</summary>
-    public int MaxKeys => maxKeys;
+    public int MaxKeys { get; }
 }

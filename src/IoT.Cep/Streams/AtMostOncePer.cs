@@ -30,6 +30,7 @@ public static partial class EventStreamExtensions
     {
         ArgumentNullException.ThrowIfNull(stream);
         Positive(interval);
+        TimeWindows.ThrowIfTooLong(interval, nameof(interval));
         stream.Node.RequireAppendOnly("AtMostOncePer");
         StreamNode<T> node = Defined(keep) == Keep.First
             ? new AtMostOncePerNode<TKey, T>(stream.Node, stream.Key, interval)
@@ -46,7 +47,7 @@ public static partial class EventStreamExtensions
 /// <summary>The first event of an interval is the one that has no duplicate before it, where any event of the key is a duplicate.</summary>
 internal sealed record AtMostOncePerNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Interval)
     : DeduplicateNode<TKey, Unit, T>(
-        Source, Key, null, new DeduplicateLimits(Interval, Key.MaxKeys, DeduplicateOverflow.Fail), $"AtMostOncePer {Interval} by {Key.Text}")
+        Source, Key, null, new DeduplicateLimits(Interval, Key.MaxKeys, DeduplicateOverflow.Fail) { IsOfIds = false }, $"AtMostOncePer {Interval} by {Key.Text}")
     where TKey : notnull;
 
 internal sealed record LastOncePerNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Interval)

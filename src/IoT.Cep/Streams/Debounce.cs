@@ -19,6 +19,7 @@ public static partial class EventStreamExtensions
     {
         ArgumentNullException.ThrowIfNull(stream);
         Positive(quiet);
+        TimeWindows.ThrowIfTooLong(quiet, nameof(quiet));
         stream.Node.RequireAppendOnly("Debounce");
         return new KeyedStream<TKey, T>(new DebounceNode<TKey, T>(stream.Node, stream.Key, quiet), stream.Key);
     }

@@ -16,10 +16,10 @@ public enum DeduplicateOverflow
 public static partial class EventStreamExtensions
 {
     /// <summary>
-    /// Keeps an event unless one of its key with the same id was kept less than <paramref name="within"/> before it; in order of event time, when
-    /// the watermark reaches it. A duplicate does not prolong the time: the first event of an id passes, and the first at or after its end. Remembers
-    /// each id for that long, at most <paramref name="maxIds"/>. Late events are left out and counted. The events lose their identity: a store
-    /// appends them.
+    /// Keeps an event unless one of its key with the same id was kept less than <paramref name="within"/> before it; in order of event time, when the
+    /// watermark reaches it. A duplicate does not prolong the time: the first event of an id passes, and the first at or after its end. Remembers
+    /// each id for that long, at most <paramref name="maxIds"/> of all keys together: they bound the keys as well, whatever <c>KeyBy</c> says. Late
+    /// events are left out and counted. The events lose their identity: a store appends them.
     /// </summary>
     /// <typeparam name="TKey">The key's type.</typeparam>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -77,6 +77,9 @@ public static partial class EventStreamExtensions
 
 internal sealed record DeduplicateLimits(TimeSpan Within, int MaxIds, DeduplicateOverflow WhenFull)
 {
+    /// <summary>Whether the limit is one of ids, and not of keys.</summary>
+    internal bool IsOfIds { get; init; } = true;
+
     public override string ToString() => FormattableString.Invariant($"at most {MaxIds:N0} ids{(WhenFull == DeduplicateOverflow.Fail ? ", then fails" : "")}");
 }
 
@@ -179,10 +182,21 @@ internal sealed class DeduplicateOperator<TKey, TId, T>(Operator<T> next, QueryC
 
     private void MakeRoom()
     {
-        if (_ids.Count >= node.Limits.MaxIds && node.Limits.WhenFull == DeduplicateOverflow.ForgetOldest)
+        var limits = node.Limits;
+        if (_ids.Count < limits.MaxIds)
+        {
+            return;
+        }
+
+        if (limits.WhenFull == DeduplicateOverflow.ForgetOldest)
         {
             _ids.Remove(_ids.First);
             Interlocked.Increment(ref Query.ForgottenIds);
+        }
+        else if (limits.IsOfIds)
+        {
+            throw new KeyLimitException(
+                limits.MaxIds, $"Deduplicate met more than {limits.MaxIds:N0} ids at a time. Raise the limit with maxIds, or remember them for less time (within).");
         }
     }
 

@@ -16,21 +16,24 @@ public static partial class EventStreamExtensions
     private const int MaxSteps = 1_000_000;
 
     /// <summary>
-    /// One value for each key and step of event time, at instants that are multiples of the step: an irregular series becomes a regular one. A gap longer than
-    /// <paramref name="maxGap"/> stays a gap. Remembers one value for each key for as long as <paramref name="maxGap"/>. Late events are left out and
-    /// counted; at the end of the input nothing is made up behind a key's last event. Of events at one time the last to arrive counts.
+    /// One value for each key and step of event time, at instants that are multiples of the step: an irregular series becomes a regular one. Of a gap
+    /// longer than <paramref name="maxGap"/> a line fills nothing, a step its first <paramref name="maxGap"/>. Remembers a value (of a line two) for each key for
+    /// so long. Late events are left out and counted; at the end of the input nothing is made up behind a key's last event. Of events at one time the last to arrive counts.
     /// </summary>
     /// <remarks>
     /// With <see cref="Interpolation.Step"/> the last value holds: an instant's value comes when the watermark has passed it, up to maxGap behind the last
-    /// event. With <see cref="Interpolation.Linear"/> it needs the next event: it comes with that one, and time goes on behind it <paramref name="maxGap"/> later,
-    /// so a window over the result fires that much later.
+    /// event. With <see cref="Interpolation.Linear"/> it needs the next event: it comes when the watermark has passed that one, since another one of its time may
+    /// follow, and time goes on behind it <paramref name="maxGap"/> later, so a window over the result fires that much later.
     /// </remarks>
     /// <typeparam name="TKey">The key's type.</typeparam>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="step">The distance of two instants.</param>
     /// <param name="value">The value of an event.</param>
-    /// <param name="maxGap">The longest time between two events that is filled; at most a million steps.</param>
+    /// <param name="maxGap">
+    /// With <see cref="Interpolation.Linear"/> the longest time between two events that is filled; with <see cref="Interpolation.Step"/> the longest that a
+    /// value holds, in a longer gap as well. At most a million steps.
+    /// </param>
     /// <param name="interpolation">What the value was between two events.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
     public static IEventStream<Filled<TKey>> FillGaps<TKey, T>(
@@ -41,6 +44,7 @@ public static partial class EventStreamExtensions
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(value);
         Positive(step);
+        TimeWindows.ThrowIfTooLong(maxGap, nameof(maxGap));
         if (maxGap < step || maxGap.Ticks / step.Ticks > MaxSteps)
         {
             throw new ArgumentOutOfRangeException(nameof(maxGap), maxGap, $"The longest gap to fill is from one step to {MaxSteps:N0} of them; the step is {step}.");
@@ -109,9 +113,13 @@ internal sealed class FillGapsOperator<TKey, T>(
 {
     private readonly OrderedOutput<Filled<TKey>> _output = new(next);
 
-    // State that checkpoints save: each key's last event and next instant, due to be forgotten when no gap to the next event can be filled.
+    // State that checkpoints save: each key's last event (of a line that is not drawn the one before as well) and next instant, due to be forgotten when no
+    // gap to the next event can be filled.
     private readonly DueKeys<TKey, Series> _series = new(node.Key.MaxKeys);
     private long _swept = long.MinValue;
+
+    // Follows from the time: up to where each key's line has been drawn.
+    private long _drawn = long.MinValue;
 
     /// <summary>How many keys are remembered.</summary>
     internal int Keys => _series.Count;
@@ -129,11 +137,12 @@ internal sealed class FillGapsOperator<TKey, T>(
             if (index < 0)
             {
                 index = _series.Add(key, hash, (byte)StableHash.GroupOf(key), due);
-                _series.StateAt(index).Next = Ceiling(ticks);
+                ref var added = ref _series.StateAt(index);
+                (added.Next, added.Before, added.Last) = (Ceiling(ticks), ticks, ticks);
             }
             else
             {
-                FillTo(index, ticks, value);
+                PassTo(index, ticks);
                 _series.Postpone(index, due);
             }
 
@@ -160,6 +169,7 @@ internal sealed class FillGapsOperator<TKey, T>(
         Sweep(Watermark);
         for (int i = _series.First; i >= 0; i = _series.NextOf(i))
         {
+            Draw(i);
             EmitHeld(i, _series.StateAt(i).Last);
         }
 
@@ -215,6 +225,16 @@ internal sealed class FillGapsOperator<TKey, T>(
     /// <summary>Emits what is known of all keys without their next events, up to a time. Costs nothing where no instant was passed.</summary>
     private void Sweep(long to)
     {
+        // Keys are in order of their last events, so those whose line is to be drawn are at the end.
+        for (int i = _series.Last; i >= 0 && _series.StateAt(i).Last > _drawn; i = _series.PreviousOf(i))
+        {
+            if (_series.StateAt(i).Last <= to)
+            {
+                Draw(i);
+            }
+        }
+
+        _drawn = Math.Max(_drawn, to);
         if (Ticks.Floor(to, node.Step.Ticks, 0) > _swept)
         {
             for (int i = _series.First; i >= 0; i = _series.NextOf(i))
@@ -230,28 +250,58 @@ internal sealed class FillGapsOperator<TKey, T>(
     private void EmitHeld(int index, long to)
     {
         ref var series = ref _series.StateAt(index);
-        long end = Math.Min(to, node.Interpolation == Interpolation.Step ? Ticks.Plus(series.Last, node.MaxGap.Ticks) : series.Last);
+        bool isStep = node.Interpolation == Interpolation.Step;
+        if (!isStep && series.Before != series.Last)
+        {
+            return;
+        }
+
+        long end = Math.Min(to, isStep ? Ticks.Plus(series.Last, node.MaxGap.Ticks) : series.Last);
         for (; series.Next <= end; series.Next += node.Step.Ticks)
         {
             Emit(index, series.Next, series.Value, isFilled: series.Next != series.Last);
         }
     }
 
-    /// <summary>The instants up to a key's next event, which follows; one at its time waits, for another event at that time may come.</summary>
-    private void FillTo(int index, long ticks, double value)
+    /// <summary>The instants before a key's next event, which follows. What is at its time waits, and a line to it as well: another event at that time may come.</summary>
+    private void PassTo(int index, long ticks)
     {
+        if (ticks == _series.StateAt(index).Last)
+        {
+            return;
+        }
+
+        Draw(index);
         EmitHeld(index, ticks - 1);
         ref var series = ref _series.StateAt(index);
-        if (ticks - series.Last <= node.MaxGap.Ticks)
+        (series.Before, series.BeforeValue) = (series.Last, series.Value);
+        if (node.Interpolation == Interpolation.Step)
         {
-            for (; series.Next < ticks; series.Next += node.Step.Ticks)
+            series.Next = Math.Max(series.Next, Ceiling(ticks));
+        }
+    }
+
+    /// <summary>The line to a key's last event, once no other event of its time can come.</summary>
+    private void Draw(int index)
+    {
+        ref var series = ref _series.StateAt(index);
+        if (node.Interpolation == Interpolation.Step || series.Before == series.Last)
+        {
+            return;
+        }
+
+        long width = series.Last - series.Before;
+        if (width <= node.MaxGap.Ticks)
+        {
+            for (; series.Next < series.Last; series.Next += node.Step.Ticks)
             {
-                double share = (double)(series.Next - series.Last) / (ticks - series.Last);
-                Emit(index, series.Next, (series.Value * (1 - share)) + (value * share), isFilled: true);
+                double share = (double)(series.Next - series.Before) / width;
+                Emit(index, series.Next, (series.BeforeValue * (1 - share)) + (series.Value * share), isFilled: true);
             }
         }
 
-        series.Next = Math.Max(series.Next, Ceiling(ticks));
+        series.Next = Math.Max(series.Next, Ceiling(series.Last));
+        series.Before = series.Last;
     }
 
     private void Emit(int index, long ticks, double value, bool isFilled)
@@ -272,6 +322,10 @@ internal sealed class FillGapsOperator<TKey, T>(
         internal long Last;
         internal long Next;
         internal double Value;
+
+        // Of a line that is not drawn yet the event that it begins at; otherwise its time is the last event's.
+        internal long Before;
+        internal double BeforeValue;
     }
 }
 

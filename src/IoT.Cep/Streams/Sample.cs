@@ -19,6 +19,7 @@ public static partial class EventStreamExtensions
     {
         ArgumentNullException.ThrowIfNull(stream);
         Positive(every);
+        TimeWindows.ThrowIfTooLong(every, nameof(every));
         stream.Node.RequireAppendOnly("Sample");
         return new KeyedStream<TKey, T>(new SampleNode<TKey, T>(stream.Node, stream.Key, every), stream.Key);
     }

@@ -88,4 +88,19 @@ internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text, i
 {
     /// <summary>How each key keeps a time of its own; null where all go by the source's watermark.</summary>
     internal KeyTimelineSpec? Timeline { get; init; }
+
+    /// <summary>Says of an event at which something was null whether it was the key.</summary>
+    internal string? Diagnose(object? value)
+    {
+        try
+        {
+            return value is T one && Select(one) is null
+                ? $"KeyBy gave null ({Text}). Give events without a key one of their own, or leave them out before with Where." : null;
+        }
+        catch (Exception error) when (error is NullReferenceException or ArgumentNullException)
+        {
+            // The selector itself met a null: its own error says so.
+            return null;
+        }
+    }
 }

@@ -72,7 +72,7 @@ public static partial class EventStreamExtensions
     }
 
     private static EventTimeSpec<T> Spec<T>(Func<T, DateTimeOffset> time, TimeSpan maxDisorder, TimeSpan? idleAfter, TimeSpan? maxFuture, string text) => new(
-        time, maxDisorder, Idle(idleAfter, EventTimeSpec<T>.DefaultIdleAfter), Positive(maxFuture ?? EventTimeSpec<T>.DefaultMaxFuture),
+        time, maxDisorder, Idle(idleAfter, EventTimeSpec<T>.DefaultIdleAfter), Positive(maxFuture ?? EventTimeSpec<T>.DefaultMaxFuture, nameof(maxFuture)),
         StreamExtensions.Shorten(text));
 
     private static TimeSpan Idle(TimeSpan? idleAfter, TimeSpan usual) =>

@@ -9,6 +9,12 @@ namespace IoT.Cep;
 internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query, EventTimeSpec<T> spec, TimeProvider clock, bool isLive, bool isSorted)
     : Operator<T, T>(next, query)
 {
+    /// <summary>
+    /// A strategy's "nothing comes any more": behind the end of every window, and far enough from the last tick, which is nobody's watermark, that times can
+    /// be added to it.
+    /// </summary>
+    private static readonly long _endOfTime = Ticks.Max + TimeWindows.Longest.Ticks + 1;
+
     private readonly BatchBuilder<T> _kept = new();
     private readonly WatermarkStrategy<T>? _strategy = spec.Strategy is { } create
         ? create() ?? throw new InvalidOperationException($"The watermark strategy is null: {spec.StrategyText}.")
@@ -217,7 +223,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         _strategy.Observe(in batch, watermarks);
         foreach (ref long watermark in watermarks)
         {
-            watermark = Math.Min(watermark, limit);
+            watermark = Math.Min(watermark, Math.Min(limit, _endOfTime));
         }
     }
 

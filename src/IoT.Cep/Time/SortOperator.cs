@@ -18,13 +18,13 @@ internal sealed class SortOperator<T>(Operator<T> sorted, QueryContext query, bo
 
     protected override void ProcessOrdered(in Batch<T> batch)
     {
-        Next.Info ??= Info;
+        Next.StandFor(this);
         Next.OnEvents(in batch);
     }
 
-    protected override void OnTime(long watermark) => Next.Info ??= Info;
+    protected override void OnTime(long watermark) => Next.StandFor(this);
 
-    protected override void OnEnd() => Next.Info ??= Info;
+    protected override void OnEnd() => Next.StandFor(this);
 
     protected override bool OwnsOnLoad(T value) => owns(value);
 
@@ -37,7 +37,7 @@ internal sealed class SortOperator<T>(Operator<T> sorted, QueryContext query, bo
     internal override void Load(StateReader reader)
     {
         base.Load(reader);
-        Next.Info ??= Info;
+        Next.StandFor(this);
         Next.Load(reader);
     }
 

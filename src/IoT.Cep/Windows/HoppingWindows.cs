@@ -19,6 +19,7 @@ internal sealed record HoppingWindows : TimeWindows
 
     internal HoppingWindows(TimeSpan size, TimeSpan hop, TimeSpan offset)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(size, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(hop, TimeSpan.Zero);
         ThrowIfTooLong(size, nameof(size));
         ThrowIfTooLong(offset, nameof(offset));

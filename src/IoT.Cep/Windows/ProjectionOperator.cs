@@ -183,7 +183,7 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
             <= 4 => Make<Four<Moments>, Four<double>, FourKernel<T>>(new FourKernel<T>(selectors), columns),
             _ => Make<Sixteen<Moments>, Sixteen<double>, SixteenKernel<T>>(new SixteenKernel<T>(selectors), columns),
         };
-        (window.Info, window.RefusesKeys) = (Info, RefusesKeys);
+        window.StandFor(this);
         return window;
     }
 

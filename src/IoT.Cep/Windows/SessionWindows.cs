@@ -8,6 +8,7 @@ internal sealed record SessionWindows : WindowSpec
     internal SessionWindows(TimeSpan gap)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(gap, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(gap, nameof(gap));
         Gap = gap.Ticks;
     }
 

@@ -8,8 +8,8 @@ namespace IoT.Cep;
 /// </summary>
 internal abstract record TimeWindows : WindowSpec
 {
-    /// <summary>The longest window, and the longest offset: sums of times and sizes then stay far from overflow.</summary>
-    private protected static readonly TimeSpan Longest = TimeSpan.FromDays(3_652_059);
+    /// <summary>The longest window, offset, or time to wait: sums of times and spans then stay far from overflow, and from the end of time.</summary>
+    internal static readonly TimeSpan Longest = TimeSpan.FromDays(3_652_059);
 
     /// <summary>How many series of windows there are.</summary>
     internal virtual int SeriesCount => 1;
@@ -67,11 +67,12 @@ internal abstract record TimeWindows : WindowSpec
 
     internal override (long Start, long End) Around(long ticks) => FirstWindow(0, ticks);
 
-    private protected static void ThrowIfTooLong(TimeSpan value, string name)
+    /// <summary>What is to happen so long after a time would never happen: its results would be lost without a word.</summary>
+    internal static void ThrowIfTooLong(TimeSpan value, string name)
     {
         if (value > Longest || value < -Longest)
         {
-            throw new ArgumentOutOfRangeException(name, value, $"Windows and their offsets are at most {Longest.TotalDays:N0} days long, as long as all times that there are.");
+            throw new ArgumentOutOfRangeException(name, value, FormattableString.Invariant($"Windows, their offsets and times to wait are at most {Longest.TotalDays:N0} days long, as long as all times that there are."));
         }
     }
 }

@@ -9,6 +9,8 @@ internal sealed record TumblingWindows : TimeWindows
     internal TumblingWindows(TimeSpan size, TimeSpan offset)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(size, TimeSpan.Zero);
+        ThrowIfTooLong(size, nameof(size));
+        ThrowIfTooLong(offset, nameof(offset));
         _size = size.Ticks;
         _offset = offset.Ticks - Extensibility.Ticks.Floor(offset.Ticks, _size, 0);
     }

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace IoT.Cep;
 
 /// <summary>A window's result together with the one that it takes the place of.</summary>
@@ -13,4 +15,15 @@ public readonly record struct Update<TResult>(TResult? Current, TResult? Previou
 
     /// <summary>Whether a result held until now.</summary>
     public bool HasPrevious { get; init; }
+
+    /// <summary>A default is no result: of a number it would read as one.</summary>
+    private bool PrintMembers(StringBuilder builder)
+    {
+        Print("Current = ", HasCurrent, Current);
+        Print(", Previous = ", HasPrevious, Previous);
+        builder.Append(", Firing = ").Append(Firing).Append(", Revision = ").Append(Revision);
+        return true;
+
+        void Print(string name, bool isThere, TResult? value) => builder.Append(name).Append(isThere ? value?.ToString() : "none");
+    }
 }

@@ -67,6 +67,7 @@ public static class Window
         TimeSpan size, int maxEventsPerKey = DefaultMaxEventsPerKey, WindowOverflow whenFull = WindowOverflow.Fail)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(size, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(size, nameof(size));
         return new PerEventWindows(size - TimeSpan.FromTicks(1), TimeSpan.Zero, maxEventsPerKey, whenFull, $"sliding {size}");
     }
 
@@ -87,6 +88,8 @@ public static class Window
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(before, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(after, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(before, nameof(before));
+        TimeWindows.ThrowIfTooLong(after, nameof(after));
         return new PerEventWindows(before, after, maxEventsPerKey, whenFull, $"around, {before} before and {after} after");
     }
 
@@ -115,6 +118,8 @@ public static class Window
             return new SessionWindows(gap);
         }
 
+        TimeWindows.ThrowIfTooLong(gap, nameof(gap));
+        TimeWindows.ThrowIfTooLong(longest, nameof(maxDuration));
         ArgumentOutOfRangeException.ThrowIfLessThan(longest, gap, nameof(maxDuration));
         return new LongestSessionWindows(gap.Ticks, longest.Ticks);
     }
@@ -164,6 +169,7 @@ public static class Window
     public static WindowSpec TimeOrCount(TimeSpan span, int count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(span, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(span, nameof(span));
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         return new TimeOrCountWindows(span.Ticks, count);
     }
@@ -189,6 +195,7 @@ public static class Window
         ArgumentNullException.ThrowIfNull(opens);
         ArgumentNullException.ThrowIfNull(closes);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(longest, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(longest, nameof(longest));
         ArgumentOutOfRangeException.ThrowIfLessThan(maxEvents ?? 1, 1, nameof(maxEvents));
         return new WindowSpec<T>(new BetweenWindows<T>(opens, closes, longest.Ticks, maxEvents ?? long.MaxValue, includeClosing));
     }

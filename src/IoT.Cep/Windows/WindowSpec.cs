@@ -55,6 +55,7 @@ public abstract record WindowSpec
     public WindowSpec Early(TimeSpan every)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(every, TimeSpan.Zero);
+        TimeWindows.ThrowIfTooLong(every, nameof(every));
         return With(new Emission(0, every.Ticks));
     }
 

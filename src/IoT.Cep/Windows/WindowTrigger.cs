@@ -22,6 +22,7 @@ namespace IoT.Cep
         public static WindowTrigger<T> Every<T>(TimeSpan interval, bool keep = false)
         {
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(interval, TimeSpan.Zero);
+            TimeWindows.ThrowIfTooLong(interval, nameof(interval));
             return new TimeTrigger<T>(interval, keep ? TriggerAction.Fire : TriggerAction.FireAndClear);
         }
 

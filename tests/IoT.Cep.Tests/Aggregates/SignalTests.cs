@@ -94,6 +94,47 @@ public class SignalTests
         Assert.Equal((2 * 10) + (4 * 5.0), Signals.Integral(samples.Samples, 25, Interpolation.Step) * TimeSpan.TicksPerSecond);
     }
 
+    [Property(MaxTest = 40)]
+    public void Samples_at_the_time_of_a_later_one_change_nothing(int seed)
+    {
+        // Each time has noise that came before its sample; of several orders of arrival, those that keep the sample last at its time are the same.
+        var random = new Random(seed);
+        var samples = Sampled(t => Math.Floor(100 * t) % 977, seed);
+        var arrival = samples.SelectMany(s => Enumerable.Range(0, random.Next(3)).Select(_ => s with { Value = random.Next(-5000, 5000) })).ToArray();
+        random.Shuffle(arrival);
+        Sample<double>[] last = [.. samples];
+        random.Shuffle(last);
+        var parts = new TimedSamples<double>[3];
+        Array.Fill(parts, new TimedSamples<double>(10_000, WhenFull.Fail));
+        foreach (var sample in arrival.Concat(last))
+        {
+            parts[(int)(sample.Ticks % 3)].Add(sample.Value, sample.Ticks);
+        }
+
+        parts[0].Merge(in parts[1]);
+        parts[0].Merge(in parts[2]);
+        var noisy = parts[0].Samples;
+        long end = Span.TicksAt(Duration);
+        Assert.Equal(Counters.Increase(samples), Counters.Increase(noisy));
+        Assert.Equal(Counters.Resets(samples), Counters.Resets(noisy));
+        Assert.Equal(Counters.Rate(samples), Counters.Rate(noisy));
+        Assert.Equal(Counters.ExtrapolatedIncrease(samples, 0, end), Counters.ExtrapolatedIncrease(noisy, 0, end));
+        Assert.Equal(Signals.Integral(samples, end, Interpolation.Linear), Signals.Integral(noisy, end, Interpolation.Linear));
+        Assert.Equal(Signals.Average(samples, end, Interpolation.Linear), Signals.Average(noisy, end, Interpolation.Linear));
+        Assert.Equal(Signals.Average(samples, end, Interpolation.Step), Signals.Average(noisy, end, Interpolation.Step));
+    }
+
+    [Theory]
+    [InlineData(Interpolation.Step)]
+    [InlineData(Interpolation.Linear)]
+    public void Great_values_have_an_average_and_an_area(Interpolation interpolation)
+    {
+        Sample<double>[] samples = [new(0, 1e302), new(Span.TicksAt(1), 3e302), new(Span.TicksAt(4), 3e302)];
+        double share = interpolation == Interpolation.Step ? 1 : 2;
+        Laws.Near((share + 9) / 4, Signals.Average(samples, Span.TicksAt(4), interpolation) / 1e302);
+        Laws.Near(share + 9, Signals.Integral(samples, Span.TicksAt(4), interpolation) / 1e302);
+    }
+
     [Fact]
     public void None_and_one_sample()
     {

@@ -26,6 +26,30 @@ public class StatisticsTests
     }
 
     [Fact]
+    public void Variance_beyond_all_numbers_is_infinite_and_of_infinity_none()
+    {
+        double[] great = [1e308, 1e308, -1e308, 1, -1e308, 5];
+        var (all, left, right, infinite) = (default(Deviation), default(Deviation), default(Deviation), default(Deviation));
+        for (int i = 0; i < great.Length; i++)
+        {
+            all.Add(great[i]);
+            (i < 2 ? ref left : ref right).Add(great[i]);
+            if (i > 0)
+            {
+                Assert.Equal((i < 2 ? 0 : double.PositiveInfinity, i < 2 ? 0 : double.PositiveInfinity), (all.Sample, Math.Sqrt(all.Population)));
+            }
+        }
+
+        left.Merge(in right);
+        left.Add(3);
+        Assert.Equal(double.PositiveInfinity, left.Sample);
+        infinite.Add(double.PositiveInfinity);
+        infinite.Add(1);
+        infinite.Merge(in all);
+        Assert.Equal(double.NaN, infinite.Sample);
+    }
+
+    [Fact]
     public void Spread_of_none_one_and_two_values()
     {
         var deviation = default(Deviation);

@@ -92,6 +92,31 @@ public class WindowAggregatesTests
             .Expect((10, "22 2.75 1 27.5 2.75"));
 
     [Fact]
+    public void Of_samples_at_one_time_a_counter_knows_the_last_to_arrive() =>
+        Timeline.Keyed().At(0, "a", 100).At(1, "a", 105).At(1, "a", 103).At(2, "a", 110).Watermark(10)
+            .Through(s => s.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10))).Select(w => (w.Increase(r => r.Value), w.Resets(r => r.Value), w.Rate(r => r.Value))))
+            .Expect((10, (10, 0, 5)));
+
+    [Fact]
+    public void Of_samples_at_one_time_a_line_goes_to_and_from_the_last_to_arrive() =>
+        Timeline.Keyed().At(4, "a", 100).At(0, "a", 0).At(2, "a", 10).At(2, "a", 100).Watermark(10)
+            .Through(s => s.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10))).Select(w => (
+                w.TimeWeightedAverage(r => r.Value, Interpolation.Linear), w.Integral(r => r.Value, Interpolation.Linear), w.TimeWeightedAverage(r => r.Value))))
+            .Expect((10, (75, 300, 80)));
+
+    [Fact]
+    public void Order_of_arrival_outlasts_panes_sessions_and_corrections()
+    {
+        var timeline = Timeline.Keyed().At(0, "a", 0).At(4, "a", 7).At(2, "a", 10).At(2, "a", 100).At(4, "a", 100).Watermark(8).At(2, "a", 0).Watermark(40).End();
+        Assert.Equal([75, 25], Averages(Window.Tumbling(Seconds(5)).AllowLate(Seconds(10))));
+        Assert.Equal([75, 25, 25], Averages(Window.Hopping(Seconds(10), Seconds(5)).AllowLate(Seconds(10))));
+        Assert.Equal([75, 25], Averages(Window.Session(Seconds(3)).AllowLate(Seconds(10))));
+
+        List<double> Averages(WindowSpec windows) => [.. timeline.Through(s => s.KeyBy(r => r.Key).Window(windows)
+            .Select(w => w.TimeWeightedAverage(r => r.Value, Interpolation.Linear))).Run().Results.Select(r => r.Value)];
+    }
+
+    [Fact]
     public void Trend_is_a_second_from_the_windows_start() =>
         Timeline.Keyed().At(14, "a", 9).At(10, "a", 1).At(12, "a", 5).Watermark(20)
             .Through(s => s.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10))).Select(w => w.Trend(r => r.Value)))

@@ -158,6 +158,18 @@ public sealed class LiveTimeTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Time_selector_that_throws_is_named_in_its_dead_letter_and_a_source_prints_its_partitions()
+    {
+        _engine.From(_transport.ToSource(), o => o.MaxBatchDelay = TimeSpan.Zero).WithEventTime(x => x < 0 ? throw new FormatException("no time") : Time(x)).To(_sink);
+        await _engine.StartAsync();
+        await await _transport.SendAsync("1001 -2 1002");
+        Assert.StartsWith("EventTime x => x < 0 ? throw", Assert.Single(_engine.DeadLetters.Latest).Detail, StringComparison.Ordinal);
+        string text = Assert.Single(_engine.Sources).ToString();
+        Assert.Contains("Events = 3, ", text, StringComparison.Ordinal);
+        Assert.Contains("Partitions = [PartitionStatistics { Name = ", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Observable_source_is_idle_as_well()
     {
         using var source = new System.Reactive.Subjects.Subject<double>();

@@ -46,6 +46,23 @@ public class DeduplicateTests
     }
 
     [Fact]
+    public void Failure_at_the_limit_names_the_limit_of_ids()
+    {
+        Assert.Contains("1 ids at a time. Raise the limit with maxIds", ErrorOf(s => s
+            .KeyBy(r => r.Key, maxKeys: 7).Deduplicate(r => r.Value, Seconds(10), maxIds: 1, DeduplicateOverflow.Fail)), StringComparison.Ordinal);
+        Assert.Contains("KeyBy(..., maxKeys", ErrorOf(s => s.KeyBy(r => r.Value, maxKeys: 1).AtMostOncePer(Seconds(10))), StringComparison.Ordinal);
+
+        static string ErrorOf(Func<IEventStream<Reading>, IEventStream<Reading>> query)
+        {
+            var input = new Input<Reading>();
+            using var run = new PlanRun<Reading, Reading>(input, query(input.ToStream()).Node, shards: 1);
+            run.Push([new("a", 1), new("a", 2)], [1, 2]);
+            run.Complete();
+            return run.Sink.Error!.InnerException!.Message;
+        }
+    }
+
+    [Fact]
     public void Ids_are_released_when_their_time_has_passed()
     {
         var input = new Input<double>();
