@@ -63,6 +63,32 @@ internal sealed class GeneratedEvents
         return results;
     }
 
+    /// <summary>
+    /// Runs a query over all sets at once in an engine, where keys are spread over shards; a key is said with its set. Sets are woven together by the
+    /// latest time that each has come to: so none of a set's events is later than it was in its set alone.
+    /// </summary>
+    internal async Task<List<TResult>> RunOnShardsAsync<TResult>(int shards, Func<IEventStream<Sample>, IEventStream<TResult>> query)
+    {
+        Sample[] events = [.. BySet.SelectMany(Reached).OrderBy(e => e.Reached).Select(e => e.Event with { Key = $"{e.Event.Set} {e.Event.Key}" })];
+        var results = new Collect<TResult>();
+        await using var engine = new CepEngine(
+            cep => query(cep.From(Source.FromMemory<Sample>(events, new long[events.Length])).WithEventTime(e => e.Time, MaxDisorder)).To(results),
+            new CepEngineOptions { Shards = shards });
+        await engine.RunAsync();
+        Assert.Equal((0, 0), (engine.DeadLetters.Count, engine.Queries[0].LateEvents));
+        return results.Rows;
+    }
+
+    private static IEnumerable<(long Reached, Sample Event)> Reached(Sample[] events)
+    {
+        long reached = long.MinValue;
+        foreach (var e in events)
+        {
+            reached = Math.Max(reached, e.Micros);
+            yield return (reached, e);
+        }
+    }
+
     private static Sample[] Make(int set)
     {
         var random = new Random(set);
@@ -146,6 +172,12 @@ internal sealed class Oracle : IDisposable
 /// <summary>A result of SQL or of a query: the set, the key, the window's start or the event's time, and numbers.</summary>
 internal sealed record OracleRow(int Set, string Key, long Start, double[] Numbers)
 {
+    /// <summary>A row whose key is said with its set.</summary>
+    internal static OracleRow OfSetAndKey(string setAndKey, long start, double[] numbers) =>
+        setAndKey.Split(' ') is [var set, var key]
+            ? new OracleRow(int.Parse(set, System.Globalization.CultureInfo.InvariantCulture), key, start, numbers)
+            : throw new FormatException(setAndKey);
+
     /// <summary>Equal rows in any order; numbers within 1e-9 of their size, or of 1 where they are smaller.</summary>
     internal static void AssertSame(List<OracleRow> expected, IEnumerable<OracleRow> actual)
     {

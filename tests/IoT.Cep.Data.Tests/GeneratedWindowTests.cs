@@ -2,7 +2,10 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep.Data.Tests;
 
-/// <summary>Windows and aggregates over two thousand generated sets of events beside DuckDB's SQL: explicit origin, floor division, 1e-9.</summary>
+/// <summary>
+/// Windows and aggregates over two thousand generated sets of events beside DuckDB's SQL: explicit origin, floor division, 1e-9. Each set in place, and
+/// all of them at once in an engine of three shards.
+/// </summary>
 public sealed class GeneratedWindowTests : IDisposable
 {
     private readonly Oracle _oracle = new();
@@ -19,7 +22,7 @@ public sealed class GeneratedWindowTests : IDisposable
     [InlineData(5_000_000, 0)]
     [InlineData(7_000_000, 1_500_000)]
     [InlineData(86_400_000_000, 21_600_000_000)]
-    public void Tumbling(long size, long offset) => AssertSame(
+    public Task Tumbling(long size, long offset) => AssertSameAsync(
         $"""
         select set, key, cast(floor((t - {offset}) / {size}::double) * {size} + {offset} as bigint) as start,
             count(*), sum(value), avg(value), min(value), max(value)
@@ -29,7 +32,7 @@ public sealed class GeneratedWindowTests : IDisposable
             .Select(w => Row(w.Key, w.Start, w.Count(), w.Sum(e => e.Value), w.Average(e => e.Value), w.Min(e => e.Value), w.Max(e => e.Value))));
 
     [Fact]
-    public void Spread_and_lines() => AssertSame(
+    public Task Spread_and_lines() => AssertSameAsync(
         """
         select set, key, cast(floor(t / 9000000.0) * 9000000 as bigint) as start, count(*), var_samp(value), stddev_samp(value), var_pop(value), stddev_pop(value),
             covar_samp(value, level), covar_pop(value, level), corr(value, level), regr_slope(value, level), regr_intercept(value, level)
@@ -45,7 +48,7 @@ public sealed class GeneratedWindowTests : IDisposable
         }));
 
     [Fact]
-    public void Quantiles_distinct_values_first_and_last() => AssertSame(
+    public Task Quantiles_distinct_values_first_and_last() => AssertSameAsync(
         """
         select set, key, cast(floor(t / 9000000.0) * 9000000 as bigint) as start, count(*), median(value), quantile_cont(value, 0.9), quantile_cont(value, 0.25),
             count(distinct level), arg_min(value, t * 1000 + arrival), arg_max(value, t * 1000 + arrival)
@@ -59,7 +62,7 @@ public sealed class GeneratedWindowTests : IDisposable
     [InlineData(10_000_000, 2_000_000, 0)]
     [InlineData(10_000_000, 7_000_000, 1_500_000)]
     [InlineData(3_000_000, 250_000, -100_000)]
-    public void Hopping(long size, long hop, long offset) => AssertSame(
+    public Task Hopping(long size, long hop, long offset) => AssertSameAsync(
         $"""
         with starts as (
             select set, key, value, t, cast(floor((t - {offset}) / {hop}::double) * {hop} + {offset} as bigint) - hops * {hop} as start
@@ -74,7 +77,7 @@ public sealed class GeneratedWindowTests : IDisposable
     [InlineData(1_000_000)]
     [InlineData(1_250_000)]
     [InlineData(20_000_000)]
-    public void Sessions(long gap) => AssertSame(
+    public Task Sessions(long gap) => AssertSameAsync(
         $"""
         with marked as (
             select *, case when t - lag(t) over w < {gap} then 0 else 1 end as begins from events window w as (partition by set, key order by t, arrival)),
@@ -89,7 +92,7 @@ public sealed class GeneratedWindowTests : IDisposable
     [InlineData(3, 3)]
     [InlineData(5, 2)]
     [InlineData(4, 1)]
-    public void Counts(int count, int every) => AssertSame(
+    public Task Counts(int count, int every) => AssertSameAsync(
         $"""
         with numbered as (
             select *, row_number() over (partition by set, key order by t, arrival) as number from events)
@@ -102,7 +105,7 @@ public sealed class GeneratedWindowTests : IDisposable
 
     /// <summary>Days in Berlin from two in the morning on, the hour that clocks skip in spring and show twice in autumn: the first of the two counts.</summary>
     [Fact]
-    public void Days_over_a_change_of_clocks() => AssertSame(
+    public Task Days_over_a_change_of_clocks() => AssertSameAsync(
         """
         select set, key, case
                 when t between 1743296400000000 and 1761440399999999 then greatest(1743296400000000, cast(floor(t / 86400000000.0) * 86400000000 as bigint))
@@ -123,10 +126,11 @@ public sealed class GeneratedWindowTests : IDisposable
 
     private static long Micros(DateTimeOffset time) => Ticks.From(time) / TimeSpan.TicksPerMicrosecond;
 
-    private void AssertSame(string sql, Func<IEventStream<Sample>, IEventStream<(string Key, long Start, double[] Numbers)>> query)
+    private async Task AssertSameAsync(string sql, Func<IEventStream<Sample>, IEventStream<(string Key, long Start, double[] Numbers)>> query)
     {
         var expected = _oracle.Query(sql);
         Assert.NotEmpty(expected);
         OracleRow.AssertSame(expected, GeneratedEvents.All.Run(query).Select(r => new OracleRow(r.Set, r.Result.Key, r.Result.Start, r.Result.Numbers)));
+        OracleRow.AssertSame(expected, (await GeneratedEvents.All.RunOnShardsAsync(3, query)).Select(r => OracleRow.OfSetAndKey(r.Key, r.Start, r.Numbers)));
     }
 }

@@ -65,7 +65,7 @@ internal static class CompareCommand
         string peer = figures.Peer is null ? "" : $"  {figures.PeerName} {Text(figures.Peer)}  of it {figures.RatioPeer:F2}";
         string peerBytes = figures.PeerBytesPerEvent is { } bytes ? $" ({figures.PeerName} {bytes:F1})" : "";
         Console.WriteLine(
-            $"{figures.Workload,-5}  IoT.Cep {Text(figures.Cep)}{peer}  {figures.FloorName} {Text(figures.Floor)}  of it {figures.RatioFloor:F2}  {figures.BytesPerEvent:F3} B/event{peerBytes}");
+            $"{figures.Workload,-11}  IoT.Cep {Text(figures.Cep)}{peer}  {figures.FloorName} {Text(figures.Floor)}  of it {figures.RatioFloor:F2}  {figures.BytesPerEvent:F3} B/event{peerBytes}");
         foreach (string error in figures.ResultErrors.Append(figures.AllocationError).OfType<string>())
         {
             Console.WriteLine($"       WRONG {error}");

@@ -16,6 +16,13 @@ internal sealed record CompareOptions
           --check           fails as well where the hot path allocates
           --help            prints this
 
+        In the places of "Rx" and "hand" (rx and hand in the JSON) stand Rx and a loop written by hand that sees each event once, but for:
+          keys              Rx: the same windows by the source's time, W2's query; hand: W2's loop
+          disorder          Rx: the same query over the same events in order; hand: a loop that takes them out of order
+          sliding-max       Rx: nothing
+          senml, json       Rx: nothing; hand: a bare reader of the payloads
+          mqtt              Rx: nothing; hand: MQTTnet alone
+
         Exit code: 0 all right, 1 a result is wrong or a check failed, 2 wrong usage.
         """;
 

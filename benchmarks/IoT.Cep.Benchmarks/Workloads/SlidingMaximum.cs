@@ -8,7 +8,7 @@ internal static class SlidingMaximum
     private const long Second = 1_000_000;
 
     internal static Workload Make(ReadingData data) => new(
-        "max", data.Events.Length,
+        "sliding-max", data.Events.Length,
         new Contender("IoT.Cep", count => QueryRun.Of(data, count, Query, new SlidingSink())),
         null,
         new Contender("hand", count => Prepared.Of(() => Hand(data.Events.AsSpan(0, count), data.Devices))));

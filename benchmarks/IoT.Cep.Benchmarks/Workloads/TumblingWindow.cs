@@ -1,4 +1,5 @@
 using System.Reactive.Linq;
+using System.Runtime.CompilerServices;
 using IoT.Cep.Benchmarks.Compare;
 using IoT.Cep.Extensibility;
 
@@ -68,26 +69,14 @@ internal static class TumblingWindow
                 end = ((r.Ts / Second) + 1) * Second;
             }
 
-            ref var cell = ref cells[r.DeviceId];
-            if (cell.Count++ == 0)
-            {
-                cell.Sum = cell.Max = r.Value;
-            }
-            else
-            {
-                cell.Sum += r.Value;
-                if (r.Value > cell.Max)
-                {
-                    cell.Max = r.Value;
-                }
-            }
+            cells[r.DeviceId].Add(r.Value);
         }
 
         Flush(cells, ref total);
         return total;
     }
 
-    private static void Flush(Span<Cell> cells, ref Outcome total)
+    internal static void Flush(Span<Cell> cells, ref Outcome total)
     {
         (long count, double sum) = total;
         foreach (ref var cell in cells)
@@ -103,11 +92,27 @@ internal static class TumblingWindow
         total = new Outcome(count, sum);
     }
 
-    private struct Cell
+    internal struct Cell
     {
         internal long Count;
         internal double Sum;
         internal double Max;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal void Add(double value)
+        {
+            if (Count++ == 0)
+            {
+                Sum = Max = value;
+                return;
+            }
+
+            Sum += value;
+            if (value > Max)
+            {
+                Max = value;
+            }
+        }
     }
 
     internal readonly record struct Summary(int DeviceId, DateTimeOffset Start, long Count, double Average, double Max);

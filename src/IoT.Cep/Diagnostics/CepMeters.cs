@@ -18,10 +18,15 @@ internal sealed class CepMeters : IDisposable
         Source(engine, "iot_cep.source.pauses", "{pause}", "How often a partition waited for others that it ran ahead of", s => s.Pauses);
         _meter.CreateObservableGauge(
             "iot_cep.source.watermark_lag", () => Lags(engine), "s", "How far a partition's watermark is behind the clock; none before its first event");
-        _meter.CreateObservableCounter(
-            "iot_cep.query.late",
-            () => engine.Queries.Select(q => new Measurement<long>(q.LateEvents, new KeyValuePair<string, object?>("query", q.Name))),
-            "{event}", "Events that windows, patterns and absence could not use any more");
+        Query(engine, "late", "{event}", "Events that windows, patterns and absence could not use any more", q => q.LateEvents);
+        Query(engine, "moved", "{event}", "Late events that were moved into a window that still took them", q => q.MovedEvents);
+        Query(engine, "refused", "{event}", "Events of keys for which there was no room", q => q.RefusedEvents);
+        Query(engine, "evicted", "{key}", "Keys that gave way to others", q => q.EvictedKeys);
+        Query(engine, "skipped", "{event}", "Events that became dead letters because the user's code threw", q => q.SkippedEvents);
+        Query(engine, "dropped_from_window", "{event}", "Events that left windows per event before their time, because a key had as many as allowed", q => q.DroppedWindowEvents);
+        Query(engine, "discarded_matches", "{match}", "Partial matches that gave way because a key had as many as allowed", q => q.DiscardedPartialMatches);
+        Query(engine, "forgotten", "{id}", "Ids that were forgotten before their time: duplicates of them would have passed", q => q.ForgottenIds);
+        Query(engine, "overflowed", "{event}", "Events that a reordering released early or dropped, because it held as many as allowed", q => q.OverflowedEvents);
         _meter.CreateObservableCounter(
             "iot_cep.dead_letters",
             () => Enum.GetValues<DeadLetterReason>().Select(r => new Measurement<long>(engine.DeadLetters.CountOf(r), new KeyValuePair<string, object?>("reason", r.ToString()))),
@@ -50,4 +55,8 @@ internal sealed class CepMeters : IDisposable
     private void Source(CepEngine engine, string name, string unit, string description, Func<SourceStatistics, long> value) =>
         _meter.CreateObservableCounter(
             name, () => engine.Sources.Select(s => new Measurement<long>(value(s), new KeyValuePair<string, object?>("source", s.Name))), unit, description);
+
+    private void Query(CepEngine engine, string name, string unit, string description, Func<Query, long> value) =>
+        _meter.CreateObservableCounter(
+            $"iot_cep.query.{name}", () => engine.Queries.Select(q => new Measurement<long>(value(q), new KeyValuePair<string, object?>("query", q.Name))), unit, description);
 }

@@ -8,19 +8,19 @@ public sealed class StreamMisuseTests
 
     [Fact]
     public async Task Throttle_names_what_keeps_to_event_time() => Assert.Equal(
-        ["(1,1): error CS0619: 'EventStreamGuards.Throttle<T>(IEventStream<T>, TimeSpan)' is obsolete: 'Rx's Throttle waits for silence on the wall "
+        ["(1,1): error CS0619: 'EventStreamGuards.Throttle<T>(IEventStream<T>, TimeSpan, IScheduler?)' is obsolete: 'Rx's Throttle waits for silence on the wall "
             + "clock. Use Debounce(quiet) or AtMostOncePer(interval) in event time, or .AsObservable().Throttle(...).'"],
         await CompileErrors.Of("s.Throttle(TimeSpan.FromSeconds(1));"));
 
     [Fact]
     public async Task Buffer_by_the_wall_clock_names_the_window() => Assert.Equal(
-        ["(1,1): error CS0619: 'EventStreamGuards.Buffer<T>(IEventStream<T>, TimeSpan)' is obsolete: 'Rx's Buffer(TimeSpan) cuts by the wall clock. "
+        ["(1,1): error CS0619: 'EventStreamGuards.Buffer<T>(IEventStream<T>, TimeSpan, IScheduler?)' is obsolete: 'Rx's Buffer(TimeSpan) cuts by the wall clock. "
             + "Use Window(Window.Tumbling(span)), or .AsObservable().Buffer(...).'"],
         await CompileErrors.Of("s.Buffer(TimeSpan.FromSeconds(1));"));
 
     [Fact]
     public async Task Window_by_the_wall_clock_names_the_window() => Assert.Equal(
-        ["(1,1): error CS0619: 'EventStreamGuards.Window<T>(IEventStream<T>, TimeSpan)' is obsolete: 'Rx's Window(TimeSpan) cuts by the wall clock. "
+        ["(1,1): error CS0619: 'EventStreamGuards.Window<T>(IEventStream<T>, TimeSpan, IScheduler?)' is obsolete: 'Rx's Window(TimeSpan) cuts by the wall clock. "
             + "Use Window(Window.Tumbling(span)), or .AsObservable().Window(...).'"],
         await CompileErrors.Of("s.Window(TimeSpan.FromSeconds(1));"));
 
@@ -38,6 +38,13 @@ public sealed class StreamMisuseTests
     [InlineData("s.TakeLast(TimeSpan.FromSeconds(1));", "Rx's TakeLast(TimeSpan) measures the wall clock")]
     [InlineData("s.SkipLast(TimeSpan.FromSeconds(1));", "Rx's SkipLast(TimeSpan) measures the wall clock")]
     [InlineData("s.Scan((a, b) => b);", "Give a seed: Scan(seed, (state, e) => ...)")]
+    [InlineData("s.Sample(TimeSpan.FromSeconds(1), System.Reactive.Concurrency.Scheduler.Default);", "Use Sample(every) in event time")]
+    [InlineData("s.Throttle(TimeSpan.FromSeconds(1), System.Reactive.Concurrency.Scheduler.Default);", "Use Debounce(quiet) or AtMostOncePer(interval)")]
+    [InlineData("s.Timeout(TimeSpan.FromSeconds(1), Observable.Empty<Reading>());", "Use KeyBy(...).Silent(span) in event time")]
+    [InlineData("s.DelaySubscription(TimeSpan.FromSeconds(1));", "Rx's DelaySubscription waits on the wall clock")]
+    [InlineData("s.TakeUntil(DateTimeOffset.MaxValue);", "Use Where on the event's time")]
+    [InlineData("s.Replay(TimeSpan.FromSeconds(1));", "Rx's Replay(TimeSpan) keeps events by the wall clock")]
+    [InlineData("s.GroupBy(r => r.Sensor, r => r.Celsius);", "Use KeyBy(...)")]
     public async Task Wall_clock_verbs_of_rx_name_their_like_in_event_time(string line, string remedy)
     {
         foreach (string call in new[] { line, line.Replace("s.", "k.", StringComparison.Ordinal) })
@@ -55,6 +62,12 @@ public sealed class StreamMisuseTests
     [InlineData("s.Distinct().WithPrevious((a, b) => b);")]
     [InlineData("s.Distinct().Reorder();")]
     [InlineData("s.Distinct().Split(r => r.Celsius > 5, out var rest);")]
+    [InlineData("s.Distinct().DeadBand(r => r.Celsius, 0.5, atLeastEvery: TimeSpan.FromHours(1));")]
+    [InlineData("s.Distinct().FillGaps(TimeSpan.FromSeconds(1), r => r.Celsius, TimeSpan.FromSeconds(9));")]
+    [InlineData("s.Distinct().WithEventTime(r => r.Time, maxDisorder: TimeSpan.FromSeconds(2));")]
+    [InlineData("s.Distinct().TimelinePerKey(forgetAfter: TimeSpan.FromHours(1));")]
+    [InlineData("s.Distinct().Window(Window.Between<Reading>(r => r.Celsius > 5, r => r.Celsius < 5, TimeSpan.FromHours(1)));")]
+    [InlineData("s.Distinct().Union(s);")]
     public async Task Verbs_of_event_time_after_rx_say_that_it_was_lost(string line)
     {
         string error = Assert.Single(await CompileErrors.Of(line));
@@ -81,7 +94,7 @@ public sealed class StreamMisuseTests
 
     [Fact]
     public async Task Group_by_names_key_by() => Assert.Equal(
-        ["(1,21): error CS0619: 'EventStreamGuards.GroupBy<T, TKey>(IEventStream<T>, Func<T, TKey>)' is obsolete: 'Rx's groups know no event time. "
+        ["(1,21): error CS0619: 'EventStreamGuards.GroupBy<T, TKey>(IEventStream<T>, Func<T, TKey>, IEqualityComparer<TKey>?)' is obsolete: 'Rx's groups know no event time. "
             + "Use KeyBy(...), or .AsObservable().GroupBy(...).'"],
         await CompileErrors.Of("var q = from r in s group r by r.Sensor;"));
 
@@ -89,7 +102,7 @@ public sealed class StreamMisuseTests
     [InlineData("s.Distinct().KeyBy(r => r.Sensor);")]
     [InlineData("s.Merge(Observable.Empty<Reading>()).KeyBy(r => r.Sensor);")]
     public async Task Key_by_after_rx_says_that_event_time_was_lost(string line) => Assert.Equal(
-        [$"(1,1): error CS0619: 'EventStreamGuards.KeyBy<T, TKey>(IObservable<T>, Func<T, TKey>)' is obsolete: {LostTime}"],
+        [$"(1,1): error CS0619: 'EventStreamGuards.KeyBy<T, TKey>(IObservable<T>, Func<T, TKey>, int, WhenKeysFull)' is obsolete: {LostTime}"],
         await CompileErrors.Of(line));
 
     [Fact]
@@ -99,7 +112,7 @@ public sealed class StreamMisuseTests
 
     [Fact]
     public async Task Match_after_rx_says_that_event_time_was_lost() => Assert.Equal(
-        [$"(1,1): error CS0619: 'EventStreamGuards.Match<T>(IObservable<T>, Pattern<T>)' is obsolete: {LostTime}"],
+        [$"(1,1): error CS0619: 'EventStreamGuards.Match<T>(IObservable<T>, Pattern<T>, int)' is obsolete: {LostTime}"],
         await CompileErrors.Of("s.Distinct().Match((Pattern<Reading>)null!);"));
 
     [Fact]
@@ -110,18 +123,18 @@ public sealed class StreamMisuseTests
 
     [Fact]
     public async Task Silent_after_rx_says_that_event_time_was_lost() => Assert.Equal(
-        [$"(1,1): error CS0619: 'EventStreamGuards.Silent<T>(IObservable<T>, TimeSpan)' is obsolete: {LostTime}"],
+        [$"(1,1): error CS0619: 'EventStreamGuards.Silent<T>(IObservable<T>, TimeSpan, TimeSpan?)' is obsolete: {LostTime}"],
         await CompileErrors.Of("s.Distinct().Silent(TimeSpan.FromSeconds(1));"));
 
     [Fact]
     public async Task Silent_without_a_key_names_key_by() => Assert.Equal(
-        ["(1,1): error CS0619: 'EventStreamGuards.Silent<T>(IEventStream<T>, TimeSpan)' is obsolete: 'Silent watches each key apart: say which with "
+        ["(1,1): error CS0619: 'EventStreamGuards.Silent<T>(IEventStream<T>, TimeSpan, TimeSpan?)' is obsolete: 'Silent watches each key apart: say which with "
             + "KeyBy(e => e.Device) before it.'"],
         await CompileErrors.Of("s.Silent(TimeSpan.FromSeconds(1));"));
 
     [Fact]
     public async Task A_sink_after_rx_is_told_where_it_belongs() => Assert.Equal(
-        ["(1,1): error CS0619: 'EventStreamGuards.To<T>(IObservable<T>, ISink<T>)' is obsolete: 'An Rx operator before this one left the event stream. "
+        ["(1,1): error CS0619: 'EventStreamGuards.To<T>(IObservable<T>, ISink<T>, string?, ErrorPolicy?)' is obsolete: 'An Rx operator before this one left the event stream. "
             + "Put To(...) before the Rx part, or Subscribe to the observable.'"],
         await CompileErrors.Of("s.Distinct().To((IoT.Cep.Extensibility.ISink<Reading>)null!);"));
 
@@ -143,6 +156,8 @@ public sealed class StreamMisuseTests
     [InlineData("k.Where(r => r.Celsius > 5).Silent(TimeSpan.FromSeconds(1));")]
     [InlineData("s.Enrich(new Table<string, Summary>(), r => r.Sensor, (r, row) => row?.Max);")]
     [InlineData("s.AsObservable().Throttle(TimeSpan.FromSeconds(1));")]
+    [InlineData("s.AsObservable().Sample(TimeSpan.FromSeconds(1), System.Reactive.Concurrency.Scheduler.Default);")]
+    [InlineData("s.KeyBy(r => r.Sensor).FillGaps(TimeSpan.FromSeconds(1), r => r.Celsius, TimeSpan.FromSeconds(9));")]
     [InlineData("s.Buffer(2).Subscribe(pair => { });")]
     [InlineData("s.Distinct().ToEventStream(r => r.Time).KeyBy(r => r.Sensor);")]
     public async Task The_remedies_compile(string line) => Assert.Empty(await CompileErrors.Of(line));
