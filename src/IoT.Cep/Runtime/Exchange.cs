@@ -31,6 +31,8 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
         stage.Post(message);
     }
 
+    internal override void OnReleased(bool isReleased) => stage.Post(Rent(isReleased ? Message.What.Released : Message.What.Resumed));
+
     internal override void OnCompleted() => stage.Post(Rent(Message.What.Completed));
 
     internal override void OnError(Exception error)
@@ -92,6 +94,9 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
             case Message.What.RunningTime:
                 target.OnRunningTime(message.Watermark);
                 break;
+            case Message.What.Released or Message.What.Resumed:
+                target.OnReleased(message.Kind == Message.What.Released);
+                break;
             case Message.What.Completed:
                 target.OnCompleted();
                 break;
@@ -108,6 +113,8 @@ internal sealed class Hop<T>(Stage stage, Operator<T> target) : Operator<T>
             Events,
             Watermark,
             RunningTime,
+            Released,
+            Resumed,
             Completed,
             Error,
         }
@@ -189,6 +196,14 @@ internal sealed class RouterOperator<TKey, T>(QueryContext query, Func<T, TKey> 
         foreach (var shard in shards)
         {
             shard.OnRunningTime(running);
+        }
+    }
+
+    internal override void OnReleased(bool isReleased)
+    {
+        foreach (var shard in shards)
+        {
+            shard.OnReleased(isReleased);
         }
     }
 
@@ -278,7 +293,7 @@ internal sealed class GatherOperator<T> : Operator<T>
         return epoch;
     }
 
-    private void Close(int input, long? watermark)
+    private void Close(int input, long? watermark, bool? isReleased = null)
     {
         if (_failed)
         {
@@ -288,6 +303,7 @@ internal sealed class GatherOperator<T> : Operator<T>
         var epoch = Open(input);
         epoch.IsClosed = true;
         epoch.Watermark = watermark;
+        epoch.IsReleased = isReleased;
         while (!_failed && Array.TrueForAll(_inputs, queue => queue.Count > 0 && queue.Peek().IsClosed))
         {
             Emit();
@@ -297,12 +313,13 @@ internal sealed class GatherOperator<T> : Operator<T>
     private void Emit()
     {
         long? watermark = null;
+        bool? isReleased = null;
         foreach (var queue in _inputs)
         {
             var epoch = queue.Dequeue();
             _output.Append(epoch.Events.Batch);
             epoch.Events.Clear();
-            watermark = epoch.Watermark;
+            (watermark, isReleased) = (epoch.Watermark, epoch.IsReleased);
             _free.Push(epoch);
         }
 
@@ -310,6 +327,10 @@ internal sealed class GatherOperator<T> : Operator<T>
         if (watermark is { } time)
         {
             _next.OnWatermark(time);
+        }
+        else if (isReleased is { } released)
+        {
+            _next.OnReleased(released);
         }
         else
         {
@@ -323,8 +344,10 @@ internal sealed class GatherOperator<T> : Operator<T>
 
         internal bool IsClosed { get; set; }
 
-        /// <summary>The watermark that ends the epoch; null where the input's end does.</summary>
+        /// <summary>The watermark that ends the epoch; null where the input's end does, or that its source has a say about time no longer, or again.</summary>
         internal long? Watermark { get; set; }
+
+        internal bool? IsReleased { get; set; }
     }
 
     private sealed class Input(GatherOperator<T> gather, int index) : Operator<T>
@@ -332,6 +355,8 @@ internal sealed class GatherOperator<T> : Operator<T>
         internal override void OnEvents(in Batch<T> batch) => gather.Add(index, in batch);
 
         internal override void OnWatermark(long watermark) => gather.Close(index, watermark);
+
+        internal override void OnReleased(bool isReleased) => gather.Close(index, null, isReleased);
 
         internal override void OnCompleted() => gather.Close(index, null);
 

@@ -9,6 +9,7 @@ internal sealed class Ingress<T> : IIngress, IDisposable
     private readonly List<Intake<T>> _intakes = [];
     private readonly RunningClock _running;
     private readonly Intake<T> _main;
+    private RunningClock _presence;
     private bool _completed;
     private Closed _closed;
 
@@ -22,6 +23,7 @@ internal sealed class Ingress<T> : IIngress, IDisposable
         Acknowledgements = new AckTracker(error => Log.AcknowledgerFailed(engine.Logger, error, source.Name));
         Timelines = new Timelines<T>(source.Name, engine, isLive: !source.IsBounded, isSorted: source is ISortedSource { IsSorted: true });
         _running = new RunningClock(engine.Clock, isConnected: true);
+        _presence = new RunningClock(engine.Clock, isConnected: false);
         _main = new Intake<T>(this, source.Name, Acknowledgements, null);
         if (!source.IsPartitioned)
         {
@@ -166,6 +168,12 @@ internal sealed class Ingress<T> : IIngress, IDisposable
             intake.Start();
         }
 
+        lock (Stage.Gate)
+        {
+            // The time from the declaration to the start is nobody's absence.
+            _presence = new RunningClock(_engine.Clock, isConnected: false);
+        }
+
         _main.Stop = stop;
         try
         {
@@ -214,6 +222,8 @@ internal sealed class Ingress<T> : IIngress, IDisposable
                     intake.AdvanceIdle(isConnected);
                 }
 
+                _presence.SetConnected(isConnected);
+                Timelines.Look(_presence.AwayFor);
                 if (Timelines.WantsRunningTime && Stage.OutputsHaveRoom)
                 {
                     TellRunningTime(isHeld);

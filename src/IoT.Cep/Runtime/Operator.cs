@@ -67,6 +67,14 @@ internal abstract class Operator<T> : Operator
     internal virtual void OnRunningTime(long running)
     {
     }
+
+    /// <summary>
+    /// The source has no say about time: it has said nothing since it began, or has had no connection, for its idle bound. Told when that begins and when it
+    /// ends, in order with events and watermarks. Time stands on this stream; a union waits for it no longer.
+    /// </summary>
+    internal virtual void OnReleased(bool isReleased)
+    {
+    }
 }
 
 /// <summary>An operator that runs user code: errors are caught here and nowhere else, and end in the query's policy.</summary>
@@ -138,6 +146,8 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
     internal sealed override void OnError(Exception error) => next.OnError(error);
 
     internal override void OnRunningTime(long running) => next.OnRunningTime(running);
+
+    internal override void OnReleased(bool isReleased) => next.OnReleased(isReleased);
 
     /// <summary>Processes a batch. User selectors run before state is touched.</summary>
     protected abstract void Process(in Batch<TIn> batch);

@@ -64,6 +64,9 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
         }
 
         timeline.Queries.Add(query);
+
+        // It may read sources that said so before it came.
+        query.OnReleased(timeline.Time.IsReleased);
         WantsRunningTime |= query.WantsRunningTime;
         return () =>
         {
@@ -78,6 +81,15 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
                 _retired.Add(timeline);
             }
         };
+    }
+
+    /// <summary>How long no partition has had a connection.</summary>
+    internal void Look(TimeSpan awayFor)
+    {
+        foreach (var timeline in _all)
+        {
+            timeline.Time.Look(awayFor);
+        }
     }
 
     /// <summary>A partition begins: it has its own watermark in every timing.</summary>
@@ -174,7 +186,7 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
         {
             foreach (var lane in Lanes)
             {
-                (lane.IsSilent, lane.IsAway) = (false, false);
+                lane.Source.Hear(lane);
                 lane.Time.OnEvents(in batch);
             }
         }
@@ -233,6 +245,14 @@ internal sealed class FanOut<T> : Operator<T>
         foreach (var query in _queries)
         {
             query.OnRunningTime(running);
+        }
+    }
+
+    internal override void OnReleased(bool isReleased)
+    {
+        foreach (var query in _queries)
+        {
+            query.OnReleased(isReleased);
         }
     }
 

@@ -336,6 +336,8 @@ internal sealed class HeldBack<T>(Operator<T> next, long lag) : Operator<T>
 
     internal override void OnWatermark(long watermark) => next.OnWatermark(Ticks.Minus(watermark, lag));
 
+    internal override void OnReleased(bool isReleased) => next.OnReleased(isReleased);
+
     internal override void OnCompleted() => next.OnCompleted();
 
     internal override void OnError(Exception error) => next.OnError(error);

@@ -47,6 +47,17 @@ internal abstract class ForkOperator<T>(int outputs, Operator<T> first, QueryCon
         }
     }
 
+    internal override void OnReleased(bool isReleased)
+    {
+        foreach (var output in _outputs)
+        {
+            foreach (var next in output)
+            {
+                next.OnReleased(isReleased);
+            }
+        }
+    }
+
     protected override void Complete()
     {
         foreach (var output in _outputs)

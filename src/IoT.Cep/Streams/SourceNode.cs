@@ -83,6 +83,23 @@ internal sealed class QueryEntry<T>(Operator<T> next) : Operator<T>
         }
     }
 
+    internal override void OnReleased(bool isReleased)
+    {
+        if (_stopped)
+        {
+            return;
+        }
+
+        try
+        {
+            next.OnReleased(isReleased);
+        }
+        catch (QueryException error)
+        {
+            OnError(error);
+        }
+    }
+
     internal override void OnCompleted()
     {
         if (_stopped)

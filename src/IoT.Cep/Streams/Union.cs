@@ -5,8 +5,8 @@ namespace IoT.Cep;
 public static partial class EventStreamExtensions
 {
     /// <summary>
-    /// Puts streams of one type together. Time is that of the slowest input; an input that has ended no longer holds it back, nor does one that is connected and idle, once it had an event. Events lose their identity: a
-    /// store appends them.
+    /// Puts streams of one type together. Time is that of the slowest input; an input that has ended no longer holds it back, nor does one of whose source nothing was heard for the idle bound since it began, or that had no
+    /// connection for so long: when it speaks again its events may be late. Events lose their identity: a store appends them.
     /// </summary>
     /// <remarks>
     /// Where inputs are branches of one source and one of them has been through a window, a pattern or the like, events come out in order of time (equal
@@ -89,7 +89,11 @@ internal sealed record UnionNode<T>(StreamNode<T>[] Inputs) : StreamNode<T>
     }
 }
 
-/// <summary>Passes events through, those of one source's branches in order of time, and keeps the least watermark of its inputs.</summary>
+/// <summary>Passes events through, those of one source's branches in order of time, and keeps the least watermark of the inputs that have a say.</summary>
+/// <remarks>
+/// That an input has no say any more counts from the next sign of life of another one, and by it alone: where the network fails them all, the order in which
+/// they are missed moves no time, and what is sent afterwards is not late.
+/// </remarks>
 internal sealed class UnionOperator<T> : Operator<T>
 {
     private readonly Operator<T> _next;
@@ -98,8 +102,11 @@ internal sealed class UnionOperator<T> : Operator<T>
     // State that checkpoints save.
     private readonly long[] _watermarks;
     private readonly bool[] _completed;
+    private readonly bool[] _released;
     private readonly UnionOrder<T>?[] _orders;
     private long _watermark = long.MinValue;
+    private bool _isReleased;
+    private bool _isDue;
 
     /// <summary>A union.</summary>
     /// <param name="next">Where events go.</param>
@@ -111,6 +118,7 @@ internal sealed class UnionOperator<T> : Operator<T>
         _watermarks = new long[branches.Length];
         Array.Fill(_watermarks, long.MinValue);
         _completed = new bool[branches.Length];
+        _released = new bool[branches.Length];
         Inputs = [.. Enumerable.Range(0, branches.Length).Select(i => new Input(this, i))];
         _orders = new UnionOrder<T>?[branches.Length];
         foreach (int branch in branches.Where(b => b >= 0))
@@ -134,10 +142,13 @@ internal sealed class UnionOperator<T> : Operator<T>
     internal override void Save(StateWriter writer)
     {
         writer.Int64(_watermark);
+        writer.Boolean(_isReleased);
+        writer.Boolean(_isDue);
         for (int i = 0; i < _watermarks.Length; i++)
         {
             writer.Int64(_watermarks[i]);
             writer.Boolean(_completed[i]);
+            writer.Boolean(_released[i]);
             _orders[i]?.Save(writer);
         }
     }
@@ -145,10 +156,13 @@ internal sealed class UnionOperator<T> : Operator<T>
     internal override void Load(StateReader reader)
     {
         _watermark = reader.Int64();
+        _isReleased = reader.Boolean();
+        _isDue = reader.Boolean();
         for (int i = 0; i < _watermarks.Length; i++)
         {
             _watermarks[i] = reader.Int64();
             _completed[i] = reader.Boolean();
+            _released[i] = reader.Boolean();
             _orders[i]?.Load(reader);
         }
     }
@@ -163,6 +177,11 @@ internal sealed class UnionOperator<T> : Operator<T>
 
     private void Add(int input, in Batch<T> batch)
     {
+        if (_isDue && HasSay(input))
+        {
+            Raise(Least());
+        }
+
         if (_branches[input] is >= 0 and var branch)
         {
             _orders[branch]!.Add(input, in batch, _watermarks[input]);
@@ -176,30 +195,99 @@ internal sealed class UnionOperator<T> : Operator<T>
     private void Advance(int input, long watermark)
     {
         _watermarks[input] = Math.Max(_watermarks[input], watermark);
-        if (_branches[input] is >= 0 and var branch)
+        ReleaseOrder(input);
+        long least = Least();
+
+        // One that is back and silent has no say beside others; where there is no other, its time goes on and the union's with it.
+        Raise(least == long.MaxValue ? LeastWith(input) : least);
+    }
+
+    private void Raise(long watermark)
+    {
+        if (watermark == long.MaxValue)
         {
-            _orders[branch]!.Release(Least(branch));
+            return;
         }
 
-        long least = Least(branch: null);
-        if (least > _watermark && least != long.MaxValue)
+        _isDue = false;
+        if (watermark > _watermark)
         {
-            _watermark = least;
-            _next.OnWatermark(least);
+            _watermark = watermark;
+            _next.OnWatermark(watermark);
         }
     }
 
-    /// <summary>The time that all inputs, or all branches of a source, have reached; <see cref="long.MaxValue"/> where all have ended.</summary>
-    private long Least(int? branch)
+    private void SetReleased(int input, bool isReleased)
+    {
+        _released[input] = isReleased;
+        _isDue |= isReleased;
+        if (_branches[input] is >= 0 and var branch && !HasSay(input))
+        {
+            // All branches of the source were told: what waits for its time to go on would only become late.
+            _orders[branch]!.Release(long.MaxValue);
+        }
+
+        TellReleased();
+    }
+
+    private void TellReleased()
+    {
+        bool isReleased = _completed.AsSpan().Contains(false) && Least() == long.MaxValue;
+        if (isReleased != _isReleased)
+        {
+            _isReleased = isReleased;
+            _next.OnReleased(isReleased);
+        }
+    }
+
+    /// <summary>Gives out what all branches of a source have reached.</summary>
+    private void ReleaseOrder(int input)
+    {
+        if (_branches[input] is >= 0 and var branch)
+        {
+            _orders[branch]!.Release(LeastWith(input));
+        }
+    }
+
+    /// <summary>The time that all inputs with a say have reached; <see cref="long.MaxValue"/> where there is none.</summary>
+    private long Least()
     {
         long least = long.MaxValue;
         for (int i = 0; i < _watermarks.Length; i++)
         {
-            least = _completed[i] || (branch is { } one && _branches[i] != one) ? least : Math.Min(least, _watermarks[i]);
+            least = !_completed[i] && HasSay(i) ? Math.Min(least, _watermarks[i]) : least;
         }
 
         return least;
     }
+
+    /// <summary>The time that an input and the other branches of its source have reached; <see cref="long.MaxValue"/> where all of them have ended.</summary>
+    private long LeastWith(int input)
+    {
+        long least = long.MaxValue;
+        for (int i = 0; i < _watermarks.Length; i++)
+        {
+            least = !_completed[i] && AreOne(i, input) ? Math.Min(least, _watermarks[i]) : least;
+        }
+
+        return least;
+    }
+
+    /// <summary>Branches of one source are told one after the other, by several threads: they lose their say with the last and have it again with the first.</summary>
+    private bool HasSay(int input)
+    {
+        for (int i = 0; i < _released.Length; i++)
+        {
+            if (!_released[i] && !_completed[i] && AreOne(i, input))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private bool AreOne(int input, int other) => input == other || (_branches[input] >= 0 && _branches[input] == _branches[other]);
 
     private void Complete(int input)
     {
@@ -209,14 +297,11 @@ internal sealed class UnionOperator<T> : Operator<T>
         }
 
         _completed[input] = true;
-        if (_branches[input] is >= 0 and var branch)
-        {
-            _orders[branch]!.Release(Least(branch));
-        }
-
+        ReleaseOrder(input);
         if (_completed.AsSpan().Contains(false))
         {
-            Advance(input, long.MinValue);
+            Raise(Least());
+            TellReleased();
             return;
         }
 
@@ -234,6 +319,8 @@ internal sealed class UnionOperator<T> : Operator<T>
         internal override void OnEvents(in Batch<T> batch) => union.Add(index, in batch);
 
         internal override void OnWatermark(long watermark) => union.Advance(index, watermark);
+
+        internal override void OnReleased(bool isReleased) => union.SetReleased(index, isReleased);
 
         internal override void OnCompleted() => union.Complete(index);
 

@@ -10,8 +10,12 @@ internal sealed class SourceTime<T>(Operator<T> next, TimeSpan idleAfter)
     private long _watermark = long.MinValue;
     private long _latest = long.MinValue;
     private long _began = long.MinValue;
+    private bool _isGone;
 
     internal long Watermark => _watermark;
+
+    /// <summary>Whether it has no say beside other sources: nothing was heard of it since it began, or none of its partitions has had a connection, for the idle bound.</summary>
+    internal bool IsReleased { get; private set; }
 
     /// <summary>The latest event time of all partitions, those that have ended included.</summary>
     internal long Latest
@@ -50,6 +54,24 @@ internal sealed class SourceTime<T>(Operator<T> next, TimeSpan idleAfter)
         (lane.IsSilent, lane.IsAway) = (silentFor >= idleAfter, awayFor >= idleAfter);
         lane.Time.AdvanceIdle(silentFor);
         Update();
+    }
+
+    /// <summary>How long no partition has had a connection. Whoever was away for so long has a say again when something was heard of it, not before.</summary>
+    internal void Look(TimeSpan awayFor)
+    {
+        _isGone |= awayFor >= idleAfter;
+        Tell();
+    }
+
+    /// <summary>Events of a partition are about to come.</summary>
+    internal void Hear(Lane lane)
+    {
+        (lane.IsSilent, lane.IsAway) = (false, false);
+        _isGone = false;
+        if (IsReleased)
+        {
+            Tell();
+        }
     }
 
     /// <summary>
@@ -99,6 +121,21 @@ internal sealed class SourceTime<T>(Operator<T> next, TimeSpan idleAfter)
         {
             _watermark = least;
             next.OnWatermark(least);
+        }
+    }
+
+    private void Tell()
+    {
+        bool isReleased = _isGone || _lanes.Count > 0;
+        foreach (var lane in _lanes)
+        {
+            isReleased &= _isGone || lane.IsAway || (lane.Watermark == long.MinValue && lane.IsSilent);
+        }
+
+        if (isReleased != IsReleased)
+        {
+            IsReleased = isReleased;
+            next.OnReleased(isReleased);
         }
     }
 

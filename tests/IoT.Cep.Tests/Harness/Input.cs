@@ -44,5 +44,7 @@ internal sealed record Input<T>(bool IsInOrder = false) : StreamNode<T>
         }
     }
 
+    internal void Release(bool isReleased) => _entries.ForEach(entry => entry.OnReleased(isReleased));
+
     internal void Complete() => _entries.ForEach(entry => entry.OnCompleted());
 }

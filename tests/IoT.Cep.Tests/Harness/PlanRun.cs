@@ -46,6 +46,12 @@ internal sealed class PlanRun<T, TResult> : IDisposable
         Settle();
     }
 
+    internal void Release(bool isReleased)
+    {
+        _input.Release(isReleased);
+        Settle();
+    }
+
     internal void Complete()
     {
         _input.Complete();

@@ -147,6 +147,9 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
             case RowKind.Running:
                 run.Run(some[0].Ticks);
                 break;
+            case RowKind.Released or RowKind.Resumed:
+                run.Release(some[0].Kind == RowKind.Released);
+                break;
             case RowKind.End:
                 run.Complete();
                 break;

@@ -42,6 +42,13 @@ internal sealed class Timeline<T>
         return this;
     }
 
+    /// <summary>The source has no say about time any more, or has it again.</summary>
+    internal Timeline<T> Released(bool isReleased = true)
+    {
+        _rows.Add(new Row<T>(isReleased ? RowKind.Released : RowKind.Resumed, 0, default!));
+        return this;
+    }
+
     /// <summary>The input ends.</summary>
     internal Timeline<T> End()
     {
@@ -68,6 +75,8 @@ internal enum RowKind
     Event,
     Watermark,
     Running,
+    Released,
+    Resumed,
     End,
 }
 
