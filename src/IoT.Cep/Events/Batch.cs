@@ -54,7 +54,11 @@ public enum EventKind : byte
     /// <summary>Replaces the earlier result of the same identity.</summary>
     Update,
 
-    /// <summary>Takes the earlier result of the same identity back.</summary>
+    /// <summary>
+    /// Takes the earlier result of the same identity back. Only its identity counts: the value may be any, and the type's default behind a projection,
+    /// which is not run for it. There may be no earlier result (a condition that a correction fails does not know whether what it corrects had passed):
+    /// then there is nothing to do.
+    /// </summary>
     Retract,
 }
 

@@ -11,6 +11,10 @@ public interface ISink<T>
     /// Whether it takes results back: it is then given identities and kinds, and must remove the result of an identity whose kind is
     /// <see cref="EventKind.Retract"/>. A query that may take results back refuses any other sink when it is built.
     /// </summary>
+    /// <remarks>
+    /// There may be no result of that identity: a condition behind a window does not know whether the result that a correction replaces had passed, and after
+    /// a restart it may have been lost. The sink does nothing then. The value beside a <see cref="EventKind.Retract"/> may be the type's default.
+    /// </remarks>
     bool TakesRetractions => false;
 }
 
