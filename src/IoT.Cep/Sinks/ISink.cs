@@ -23,6 +23,13 @@ public interface ISink<T>
 public interface IInlineSink<T> : ISink<T>
 {
     /// <summary>
+    /// Whether results should carry their identity and kind (<see cref="Batch{T}.Ids"/>, <see cref="Batch{T}.Kinds"/>), and an
+    /// <see cref="EventKind.Update"/> replaces the result of its identity. By default not: then a stream that may correct its results refuses the sink when
+    /// the query is built, since it would take each correction for a result of its own. <see cref="ISink{T}.TakesRetractions"/> asks for them as well.
+    /// </summary>
+    bool UsesIdentity => false;
+
+    /// <summary>
     /// Takes a batch of results; copy what must be kept. Throwing means that none of it was taken: each result is then given again by itself, and the
     /// one that fails alone is the query's error.
     /// </summary>
