@@ -46,6 +46,15 @@ public sealed class CorrectionTests : IDisposable
         Assert.Equal([("a", 4.0), ("a", 19.0), ("b", 8.0)], Rows());
     }
 
+    [Fact]
+    public async Task A_key_that_gave_way_and_came_back_loses_nothing_of_its_window()
+    {
+        await RunAsync(
+            [(1, "a", 1), (2, "b", 2), (3, "a", 4), (4, "b", 8), (5, "a", 16)],
+            (sensors, table) => sensors.Window(Window.Tumbling(Seconds(10))).Select(w => new Sum(w.Key, w.Sum(s => s.Value))).To(table), maxKeys: 1);
+        Assert.Equal([("a", 1.0), ("a", 4.0), ("a", 16.0), ("b", 2.0), ("b", 8.0)], Rows());
+    }
+
     private async Task RunAsync(
         (int Seconds, string Key, double Value)[] events, Action<IKeyedStream<string, Sample>, Extensibility.ISink<Sum>> query, int maxKeys = 100)
     {
