@@ -5,7 +5,10 @@ namespace IoT.Cep;
 
 public static partial class EventStreamExtensions
 {
-    /// <summary>Projects each event; its time and its identity stay. Remembers nothing; late events pass like any other. A result that is taken back is not projected.</summary>
+    /// <summary>
+    /// Projects each event; its time and its identity stay. Remembers nothing; late events pass like any other. A result that is taken back
+    /// (<see cref="EventKind.Retract"/>) is not projected.
+    /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <typeparam name="TResult">The result's type.</typeparam>
     /// <param name="stream">The stream.</param>
