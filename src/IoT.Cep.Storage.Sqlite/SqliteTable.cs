@@ -46,6 +46,8 @@ internal sealed class SqliteTable<T> : IAsyncSink<T>
 
     public bool UsesIdentity => true;
 
+    public bool TakesRetractions => true;
+
     public async ValueTask CheckAsync(SinkContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);

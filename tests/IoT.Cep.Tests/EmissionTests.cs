@@ -64,6 +64,56 @@ public class EmissionTests
     }
 
     [Fact]
+    public void A_correction_that_fails_a_filter_takes_back_whatever_was_given()
+    {
+        var outcome = Timeline.Of<double>()
+            .At(1, 5).At(2, -4).At(3, 8).At(4, -7).Watermark(10)
+            .Through(s => s.Window(Window.Tumbling(Seconds(10)).OnChange()).Select(w => w.Sum(x => x)).Where(sum => sum > 4))
+            .WithIdentity().Expect((10, 5), (10, 1), (10, 9), (10, 2), (10, 2));
+        Assert.Equal(
+            [EventKind.Insert, EventKind.Retract, EventKind.Update, EventKind.Retract, EventKind.Retract], outcome.Rows.Select(row => row.Kind));
+        Assert.Single(outcome.Rows.Select(row => row.Id).Distinct());
+    }
+
+    [Fact]
+    public void A_first_result_that_fails_a_filter_is_nothing_to_take_back() =>
+        Timeline.Of<double>()
+            .At(1, 1).Watermark(10).At(11, 9).Watermark(20)
+            .Through(s => s.Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(9))).Select(w => w.Sum(x => x)).Where(sum => sum > 4))
+            .WithIdentity().Expect((20, 9));
+
+    [Fact]
+    public void Behind_a_filter_neither_another_one_nor_a_projection_sees_what_it_takes_back()
+    {
+        var names = new Table<int, string>([new(2, "two")]);
+        var outcome = Timeline.Of<double>()
+            .At(1, 2).At(2, -2).At(3, 2).Watermark(10)
+            .Through(s => s.Window(Window.Tumbling(Seconds(10)).OnChange()).Select(w => w.Sum(x => x)).Where(sum => sum != 0)
+                .Where(sum => 4 / (int)sum > 0).Select(sum => 4 / (int)sum)
+                .Enrich(names, half => 4 / half, (half, row) => row ?? $"{4 / half}"))
+            .WithIdentity().Expect((10, "two"), (10, null!), (10, "two"), (10, "two"));
+        Assert.Equal([EventKind.Insert, EventKind.Retract, EventKind.Update, EventKind.Update], outcome.Rows.Select(row => row.Kind));
+    }
+
+    [Fact]
+    public void An_observer_can_not_take_back_what_a_filter_no_longer_passes_or_a_session_that_was_joined()
+    {
+        var stream = new Input<double>().ToStream();
+        IEventStream<double>[] retracting =
+        [
+            stream.Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(1))).Select(w => w.Sum(x => x)).Where(sum => sum > 5).Select(sum => sum),
+            stream.Window(Window.Session(Seconds(10)).AllowLate(Seconds(1))).Select(w => w.Sum(x => x)).Named("sums"),
+        ];
+        foreach (var corrected in retracting)
+        {
+            string message = Assert.Throws<ArgumentException>(() => corrected.Subscribe(new Nobody())).Message;
+            Assert.Contains("leave AllowLate", message, StringComparison.Ordinal);
+        }
+
+        Assert.False(stream.Window(Window.Session(Seconds(10))).Select(w => w.Sum(x => x)).Where(sum => sum > 5).Node.CanRetract);
+    }
+
+    [Fact]
     public void Late_events_are_moved_into_the_earliest_open_window()
     {
         var outcome = Timeline.Of<double>()

@@ -1,3 +1,4 @@
+using IoT.Cep.Extensibility;
 using static IoT.Cep.Tests.Span;
 
 namespace IoT.Cep.Tests;
@@ -30,6 +31,54 @@ public class KeyLimitTests
             .Select(w => $"{w.Key}{w.Sum(r => r.Value)} to {w.End.ToUnixTimeSeconds()} {w.Firing}")),
         ["a1 to 5 Early", "a1 to 10 Early", "a8 to 5 OnTime", "a8 to 10 OnTime", "b2 to 5 Early", "b2 to 10 Early", "c4 to 5 Early", "c4 to 10 Early", "d3 to 5 OnTime", "d3 to 10 OnTime"],
         letters: 0, evicted: 3);
+
+    [Theory]
+    [InlineData("plain")]
+    [InlineData("user merge")]
+    [InlineData("late")]
+    [InlineData("early")]
+    public void Each_life_of_a_key_has_an_identity_of_its_own_in_a_window(string way)
+    {
+        var rows = Timeline.Keyed();
+        for (int i = 0; i < 60; i++)
+        {
+            rows.At(Math.Max(0, (i / 4.0) - (way == "late" && i % 5 == 0 ? 2 : 0)), $"{"abcabdacbd"[i * 7 % 10]}", 1).Watermark(i / 8 * 2);
+        }
+
+        var window = Window.Hopping(Seconds(10), Seconds(5));
+        var outcome = rows.End().Through(s =>
+        {
+            var windows = s.KeyBy(r => r.Key, maxKeys: 2, WhenKeysFull.EvictIdle)
+                .Window(way switch { "late" => window.AllowLate(Seconds(3)), "early" => window.Early(3), _ => window });
+            return way == "user merge" ? windows.Aggregate(default(Tally), (_, tally) => tally.Count) : windows.Select(w => w.Count());
+        }).OnOneShard().WithIdentity().Run();
+
+        var held = new Dictionary<ResultId, long>();
+        foreach (var (_, value, id, kind) in outcome.Rows)
+        {
+            Assert.Equal(kind == EventKind.Update, held.ContainsKey(id!.Value));
+            held[id.Value] = value;
+        }
+
+        Assert.True(outcome.EvictedKeys > 10);
+        Assert.Contains(held.Keys.GroupBy(id => (id.Key, id.Start)), lives => lives.Count() > 2);
+        Assert.Equal(60 * 2, held.Values.Sum());
+    }
+
+    [Fact]
+    public void A_key_that_gave_way_is_told_apart_although_no_key_was_left_in_between()
+    {
+        var outcome = Timeline.Keyed().At(15, "a", 1).At(2, "b", 2).Watermark(10).At(16, "a", 4).End()
+            .Through(s => s.KeyBy(r => r.Key, maxKeys: 1, WhenKeysFull.EvictIdle).Window(Window.Tumbling(Seconds(10))).Select(w => w.Sum(r => r.Value)))
+            .OnOneShard().WithIdentity().ExpectSet((10, 2), (20, 1), (20, 4));
+        Assert.Equal(3, outcome.Rows.Select(row => row.Id).Distinct().Count());
+    }
+
+    [Fact]
+    public void Without_eviction_ordinals_are_what_they_were() => Assert.All(
+        Rows().End().Through(s => s.KeyBy(r => r.Key, maxKeys: 20, WhenKeysFull.EvictIdle).Window(Window.Hopping(Seconds(10), Seconds(5))).Select(w => w.Count()))
+            .WithIdentity().Run().Rows,
+        row => Assert.Equal(0, row.Id!.Value.Ordinal));
 
     [Fact]
     public void Eviction_is_refused_where_nothing_can_be_evicted()
@@ -73,6 +122,15 @@ public class KeyLimitTests
     }
 
     private static Timeline<Reading> Rows() => Timeline.Keyed().At(1, "a", 1).At(2, "b", 2).At(3, "c", 4).At(4, "d", 3).At(4, "a", 8);
+
+    private struct Tally : IAccumulator<Reading, Tally>
+    {
+        public long Count;
+
+        public void Add(in Reading value) => Count++;
+
+        public void Merge(in Tally other) => Count += other.Count;
+    }
 
     /// <summary>The bound is that of a shard, so these run on one.</summary>
     private static void Run(Scenario<Reading, string> scenario, string[] expected, int letters, int evicted = 0)

@@ -88,7 +88,18 @@ internal sealed class EnrichOperator<T, TResult>(Operator<TResult> next, QueryCo
         Pooled.Ensure(ref _results, count);
         Pooled.Ensure(ref _places, count);
         var results = _results.AsSpan(0, count);
-        join(batch.Events, _places.AsSpan(0, count), results);
+        if (batch.Kinds.IsEmpty)
+        {
+            join(batch.Events, _places.AsSpan(0, count), results);
+        }
+        else
+        {
+            for (int i = 0; Retractions.TryNextRun(batch.Kinds, ref i, out var run, results);)
+            {
+                join(batch.Events[run], _places.AsSpan(run), results[run]);
+            }
+        }
+
         Next.OnEvents(new Batch<TResult>(results, batch.Ticks)
         {
             Ids = batch.Ids,

@@ -54,7 +54,11 @@ public enum EventKind : byte
     /// <summary>Replaces the earlier result of the same identity.</summary>
     Update,
 
-    /// <summary>Takes the earlier result of the same identity back.</summary>
+    /// <summary>
+    /// Takes the earlier result of the same identity back. Only its identity counts: the value may be any, and the type's default behind a projection,
+    /// which is not run for it. There may be no earlier result (a condition that a correction fails does not know whether what it corrects had passed):
+    /// then there is nothing to do.
+    /// </summary>
     Retract,
 }
 
@@ -65,5 +69,7 @@ public enum EventKind : byte
 /// <param name="Key">The key; null where the stream has no key.</param>
 /// <param name="Start">The window's start or the first event's time: 100 ns ticks since 1970-01-01 UTC.</param>
 /// <param name="End">The window's end or the last event's time: 100 ns ticks since 1970-01-01 UTC.</param>
-/// <param name="Ordinal">Tells results of the same key and bounds apart, counting from 0.</param>
+/// <param name="Ordinal">
+/// Tells results of the same key and bounds apart, counting from 0; with gaps where keys give way (<see cref="WhenKeysFull.EvictIdle"/>).
+/// </param>
 public readonly record struct ResultId(object? Key, long Start, long End, int Ordinal);

@@ -212,10 +212,11 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
     {
         var context = new QueryContext(UniqueName(name ?? sink.Name), errorPolicy ?? _options.ErrorPolicy, AddDeadLetter);
         var async = sink as IAsyncSink<T>;
-        if (node.IsUpdating && async is { UsesIdentity: false })
+        bool identity = sink.TakesRetractions || sink is IAsyncSink<T> { UsesIdentity: true } or IInlineSink<T> { UsesIdentity: true };
+        if (node.IsUpdating && !identity && sink is not ObserverSink<T>)
         {
             throw new ArgumentException(
-                $"'{node.Text}' may correct its results, and the sink '{sink.Name}' appends them: it can't tell which result a correction replaces. Leave AllowLate, Early and OnChange out, or use a sink that stores by identity.");
+                $"'{node.Text}' may correct its results, and the sink '{sink.Name}' appends them: it can't tell which result a correction replaces. Leave AllowLate, Early and OnChange out, or use a sink that stores by identity (UsesIdentity).");
         }
 
         if (!sink.TakesRetractions)
@@ -223,7 +224,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
             node.RequireNoRetractions($"The sink '{sink.Name}'");
         }
 
-        var plan = new Plan(context, Stages, Clock, async is { UsesIdentity: true } || sink.TakesRetractions);
+        var plan = new Plan(context, Stages, Clock, identity);
         Query? query = null;
         void OnFailed(Exception error) => query!.OnFailed(error);
         void OnCompleted() => query!.OnCompleted();

@@ -11,6 +11,10 @@ public interface ISink<T>
     /// Whether it takes results back: it is then given identities and kinds, and must remove the result of an identity whose kind is
     /// <see cref="EventKind.Retract"/>. A query that may take results back refuses any other sink when it is built.
     /// </summary>
+    /// <remarks>
+    /// There may be no result of that identity: a condition behind a window does not know whether the result that a correction replaces had passed, and after
+    /// a restart it may have been lost. The sink does nothing then. The value beside a <see cref="EventKind.Retract"/> may be the type's default.
+    /// </remarks>
     bool TakesRetractions => false;
 }
 
@@ -18,6 +22,13 @@ public interface ISink<T>
 /// <typeparam name="T">The result's type.</typeparam>
 public interface IInlineSink<T> : ISink<T>
 {
+    /// <summary>
+    /// Whether results should carry their identity and kind (<see cref="Batch{T}.Ids"/>, <see cref="Batch{T}.Kinds"/>), and an
+    /// <see cref="EventKind.Update"/> replaces the result of its identity. By default not: then a stream that may correct its results refuses the sink when
+    /// the query is built, since it would take each correction for a result of its own. <see cref="ISink{T}.TakesRetractions"/> asks for them as well.
+    /// </summary>
+    bool UsesIdentity => false;
+
     /// <summary>
     /// Takes a batch of results; copy what must be kept. Throwing means that none of it was taken: each result is then given again by itself, and the
     /// one that fails alone is the query's error.

@@ -11,7 +11,8 @@ public enum WhenKeysFull
 
     /// <summary>
     /// The keys whose last event came longest ago give way, a 64th of them at a time: their open windows give what they have, marked
-    /// <see cref="Firing.Early"/>, and are forgotten. A key that comes back within the same window begins anew, so that window has two results then.
+    /// <see cref="Firing.Early"/>, and are forgotten. A key that comes back within the same window begins anew, so that window has two results then,
+    /// which the <see cref="Extensibility.ResultId.Ordinal"/> of their identities tells apart.
     /// <see cref="Query.EvictedKeys"/> counts them. For windows that follow from time alone (tumbling, hopping, calendar).
     /// </summary>
     EvictIdle,

@@ -5,7 +5,10 @@ namespace IoT.Cep;
 
 public static partial class EventStreamExtensions
 {
-    /// <summary>Projects each event; its time and its identity stay. Remembers nothing; late events pass like any other.</summary>
+    /// <summary>
+    /// Projects each event; its time and its identity stay. Remembers nothing; late events pass like any other. A result that is taken back
+    /// (<see cref="EventKind.Retract"/>) is not projected.
+    /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <typeparam name="TResult">The result's type.</typeparam>
     /// <param name="stream">The stream.</param>
@@ -44,10 +47,16 @@ internal sealed class SelectOperator<T, TResult>(Operator<TResult> next, QueryCo
         }
 
         var results = _results.AsSpan(0, events.Length);
-        var select = selector;
-        for (int i = 0; i < events.Length; i++)
+        if (batch.Kinds.IsEmpty)
         {
-            results[i] = select(events[i]);
+            Project(events, results);
+        }
+        else
+        {
+            for (int i = 0; Retractions.TryNextRun(batch.Kinds, ref i, out var run, results);)
+            {
+                Project(events[run], results[run]);
+            }
         }
 
         Next.OnEvents(new Batch<TResult>(results, batch.Ticks)
@@ -57,6 +66,15 @@ internal sealed class SelectOperator<T, TResult>(Operator<TResult> next, QueryCo
             Groups = batch.Groups,
             IsSorted = batch.IsSorted,
         });
+    }
+
+    private void Project(ReadOnlySpan<T> events, Span<TResult> results)
+    {
+        var select = selector;
+        for (int i = 0; i < events.Length; i++)
+        {
+            results[i] = select(events[i]);
+        }
     }
 
     protected override void Release() => Pooled.Return(ref _results, _results.Length);

@@ -52,7 +52,9 @@ internal abstract record StreamNode<T>
         if (CanRetract)
         {
             throw new ArgumentException(
-                $"{taker} can't take a result back, and '{Text}' may do so (Having with AllowLate, Early or OnChange). Use SelectUpdates, or a sink that takes retractions.");
+                $"{taker} can't take a result back, and '{Text}' may do so (Having or Where behind AllowLate, Early or OnChange; sessions that a late event joins). "
+                + "Store the results by identity with To(...), leave AllowLate, Early and OnChange out, or, for tumbling, hopping and calendar windows, "
+                + "take each change as an event of its own with Having(...).SelectUpdates(...).");
         }
     }
 

@@ -6,7 +6,10 @@ namespace IoT.Cep;
 /// <summary>The verbs of event streams.</summary>
 public static partial class EventStreamExtensions
 {
-    /// <summary>Keeps the events for which the predicate is true. Remembers nothing; late events pass like any other.</summary>
+    /// <summary>
+    /// Keeps the events for which the predicate is true. Remembers nothing; late events pass like any other. A correction that no longer passes takes its
+    /// result back (<see cref="EventKind.Retract"/>), so what ends such a stream must take retractions.
+    /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="predicate">Asked once for each event, on the thread that runs the query.</param>
@@ -60,6 +63,9 @@ internal sealed record WhereNode<T, TTest>(StreamNode<T> Source, TTest Test, str
 {
     internal override string Text => $"Where {StreamExtensions.Shorten(Predicate)}";
 
+    // A correction may fail where what it corrects has passed.
+    internal override bool CanRetract => Input.IsUpdating;
+
     internal override void Build(Plan plan, Operator<T> next) =>
         Input.Build(plan, plan.Add(this, new WhereOperator<T, TTest>(next, plan.Query, Test), next));
 }
@@ -107,12 +113,23 @@ internal sealed class WhereOperator<T, TTest>(Operator<T> next, QueryContext que
         int count = 0;
         for (int i = 0; i < batch.Length; i++)
         {
-            if (test.Test(in batch.Events[i]))
+            var kind = batch.Kinds.IsEmpty ? EventKind.Insert : batch.Kinds[i];
+            bool passes = kind == EventKind.Retract || test.Test(in batch.Events[i]);
+            if (!passes && kind != EventKind.Update)
             {
-                _output.Events[count] = batch.Events[i];
-                _output.Ticks[count] = batch.Ticks[i];
-                _output.CopyOptional(in batch, i, count++);
+                continue;
             }
+
+            _output.Events[count] = batch.Events[i];
+            _output.Ticks[count] = batch.Ticks[i];
+            _output.CopyOptional(in batch, i, count);
+            if (!passes)
+            {
+                // Nobody here remembers whether the result that it corrects had passed; to take back what was never given harms nobody.
+                _output.Kinds[count] = EventKind.Retract;
+            }
+
+            count++;
         }
 
         return count;

@@ -7,7 +7,7 @@ namespace IoT.Cep;
 /// those that are open. Each holds its own state of each key, and what it has given.
 /// </summary>
 internal sealed class HeldWindows<TKey, T, TState, TValue, TKernel, TResult>(
-    TimeWindows windows, TKernel kernel, WindowOutput<TKey, TState, TResult> output, ColumnPool<T, TState, TValue, TKernel> pool)
+    TimeWindows windows, TKernel kernel, WindowOutput<TKey, TState, TResult> output, ColumnPool<T, TState, TValue, TKernel> pool, KeyLives lives)
     where TKey : notnull
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
@@ -267,7 +267,7 @@ internal sealed class HeldWindows<TKey, T, TState, TValue, TKernel, TResult>(
         {
             if (given.Stands)
             {
-                output.Put(in info, group, output.Result.Withdrawing(held.Previous[number], in info), EventKind.Retract);
+                output.Put(in info, group, output.Result.Withdrawing(held.Previous[number], in info), EventKind.Retract, lives.OrdinalOf(number));
                 given.Stands = false;
                 given.Revision++;
                 held.Previous[number] = default!;
@@ -282,7 +282,7 @@ internal sealed class HeldWindows<TKey, T, TState, TValue, TKernel, TResult>(
             held.Previous[number] = made;
         }
 
-        output.Put(in info, group, made, given.Stands ? EventKind.Update : EventKind.Insert);
+        output.Put(in info, group, made, given.Stands ? EventKind.Update : EventKind.Insert, lives.OrdinalOf(number));
         given.Stands = true;
         given.Revision++;
     }

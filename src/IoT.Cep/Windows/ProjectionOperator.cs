@@ -149,7 +149,9 @@ internal sealed class ProjectionOperator<TKey, T, TResult>(
             _window!.OnRunningTime(_running);
             if (_watermark != long.MinValue && key.Timeline is null)
             {
+                // What each kind of window saves that has seen no event: no keys, no results that wait, and no keys that gave way.
                 state.Int64(_watermark);
+                state.Int32(0);
                 state.Int32(0);
                 state.Int32(0);
                 _window!.Load(new StateReader(state.Written));

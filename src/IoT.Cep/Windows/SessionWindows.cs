@@ -14,6 +14,9 @@ internal sealed record SessionWindows : WindowSpec
 
     internal long Gap { get; }
 
+    // A late event may join two sessions whose results were given: one of them holds no longer.
+    internal override bool CanRetract => IsUpdating;
+
     private protected override string Describe() => $"session {TimeSpan.FromTicks(Gap)}";
 
     /// <summary>The end of a session whose last event has this time; time does not go past its last tick.</summary>

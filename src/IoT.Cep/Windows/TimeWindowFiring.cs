@@ -75,8 +75,9 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         {
             // It goes on behind this key where its projection throws.
             _held.FireAt = places[i];
-            ref var entry = ref _keys.At(order[places[i]]);
-            _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref merged[i]);
+            int number = order[places[i]];
+            ref var entry = ref _keys.At(number);
+            _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref merged[i], end - 1, _lives.OrdinalOf(number));
         }
     }
 
@@ -99,7 +100,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
             ref var entry = ref _keys.At(number);
             if (isAlone)
             {
-                _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref (front ?? back!)[number]);
+                _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref (front ?? back!)[number], end - 1, _lives.OrdinalOf(number));
                 continue;
             }
 
@@ -121,7 +122,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
             }
             else
             {
-                _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref state);
+                _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref state, end - 1, _lives.OrdinalOf(number));
                 _kernel.Release(ref state);
             }
         }

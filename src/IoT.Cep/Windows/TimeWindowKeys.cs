@@ -27,6 +27,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
                 keyCodec.Write(writer, _keys.At(number).Key);
                 writer.Int64(_lastEvents[number]);
                 writer.Int64(Evicts ? _touched[number] : 0);
+                _lives.Save(writer, number);
             }
 
             _panes.Save(writer, numbers);
@@ -35,6 +36,9 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
 
         // Corrections and early results wait for the next watermark.
         _output.Save(writer);
+
+        // Keys may have given way in a window that is open although none is left.
+        _lives.Save(writer);
     }
 
     internal override void Load(StateReader reader)
@@ -50,12 +54,14 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
             {
                 var key = StateCodec.Require<TKey>().Read(reader);
                 long last = reader.Int64(), touched = reader.Int64();
+                int ordinal = reader.Int32();
                 numbers[i] = _owned.Contains(StableHash.GroupOf(key)) ? _keys.Add(key, (uint)key.GetHashCode()) : -1;
                 Fit();
                 if (numbers[i] >= 0)
                 {
                     _lastEvents[numbers[i]] = last;
                     _touched[Evicts ? numbers[i] : 0] = touched;
+                    _lives.Load(numbers[i], ordinal);
                 }
             }
 
@@ -65,6 +71,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         }
 
         _output.Load(reader, _owned);
+        _lives.Load(reader);
     }
 
     /// <summary>Takes a new key in; false where it is refused. Views of the index are stale then, and the pane's column may be another.</summary>
@@ -90,6 +97,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         number = _keys.Add(id, hash);
         Fit();
         _lastEvents[number] = pane;
+        _lives.Begin(number);
         return true;
     }
 
@@ -104,6 +112,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         _pool.Resize(_keys.Capacity);
         Array.Resize(ref _lastEvents, _keys.Capacity);
         Array.Resize(ref _touched, Evicts ? _keys.Capacity : 1);
+        _lives.Resize(_keys.Capacity);
         _panes.Grow();
         _held.Grow();
     }
@@ -148,6 +157,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         if (Evicts)
         {
             Sort(ref _touched, order);
+            _lives.Sort(order, _keys.Capacity);
         }
 
         _pool.Used = _keys.Count;
@@ -167,6 +177,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
 
     private void EvictIdle()
     {
+        _lives.Evict();
         int live = 0;
         Array.Resize(ref _idle, Math.Max(_idle.Length, _keys.Live));
         for (int number = 0; number < _keys.Count; number++)
@@ -205,7 +216,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
                 _panes.Gather(series, start, end, number, ref state);
                 if (_kernel.HasEvents(in state))
                 {
-                    _output.Emit(new WindowInfo<TKey>(key, start, end, Firing.Early), group, ref state);
+                    _output.Emit(new WindowInfo<TKey>(key, start, end, Firing.Early), group, ref state, end - 1, _lives.OrdinalOf(number));
                     _kernel.Release(ref state);
                 }
             }

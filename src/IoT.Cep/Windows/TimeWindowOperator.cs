@@ -29,6 +29,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     private readonly KeyIndex<TKey> _keys;
     private readonly SharedPanes<T, TState, TValue, TKernel> _panes;
     private readonly HeldWindows<TKey, T, TState, TValue, TKernel, TResult> _held;
+    private readonly KeyLives _lives;
     private long[] _lastEvents = [];
     private long[] _touched = [];
     private long _touches;
@@ -54,7 +55,8 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         _keys = new KeyIndex<TKey>(_key.MaxKeys);
         _pool = new ColumnPool<T, TState, TValue, TKernel>(_kernel);
         _panes = new SharedPanes<T, TState, TValue, TKernel>(_windows, _kernel, _pool);
-        _held = new HeldWindows<TKey, T, TState, TValue, TKernel, TResult>(_windows, _kernel, _output, _pool);
+        _lives = new KeyLives(Evicts);
+        _held = new HeldWindows<TKey, T, TState, TValue, TKernel, TResult>(_windows, _kernel, _output, _pool, _lives);
         Fit();
     }
 

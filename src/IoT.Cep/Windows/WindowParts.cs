@@ -118,8 +118,8 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
     }
 
     /// <summary>A result that was made before.</summary>
-    internal void Put(in WindowInfo<TKey> window, byte group, TResult made, EventKind kind) =>
-        Put(in window, group, made, kind, window.EndTicks - 1, 0);
+    internal void Put(in WindowInfo<TKey> window, byte group, TResult made, EventKind kind, int ordinal) =>
+        Put(in window, group, made, kind, window.EndTicks - 1, ordinal);
 
     private void Put(in WindowInfo<TKey> window, byte group, TResult made, EventKind kind, long ticks, int ordinal)
     {

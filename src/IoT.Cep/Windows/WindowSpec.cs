@@ -81,6 +81,9 @@ public abstract record WindowSpec
     /// <summary>Whether results can be corrected.</summary>
     internal bool IsUpdating => AllowedLateness > TimeSpan.Zero || IsEarly;
 
+    /// <summary>Whether a correction may take a result back, whatever the projection says.</summary>
+    internal virtual bool CanRetract => false;
+
     /// <summary>Whether there are results before a window's end.</summary>
     internal bool IsEarly => Emission != default;
 

@@ -216,7 +216,7 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     internal override bool IsUpdating => Spec.IsUpdating && !GivesUpdates;
 
-    internal override bool CanRetract => IsUpdating && HasCondition;
+    internal override bool CanRetract => IsUpdating && (HasCondition || Spec.CanRetract);
 
     internal override void Build(Plan plan, Operator<TResult> next) =>
         plan.BuildKeyed(

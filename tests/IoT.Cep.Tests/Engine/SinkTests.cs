@@ -201,4 +201,66 @@ public class SinkTests
         Assert.Contains("appends", Assert.Throws<ArgumentException>(() => windows.To(new ManualSink<double>())).Message, StringComparison.Ordinal);
         windows.To(new ManualSink<double>(usesIdentity: true));
     }
+
+    [Fact]
+    public async Task A_sink_on_the_shards_thread_holds_the_last_result_of_each_identity()
+    {
+        var latest = new Latest(takesRetractions: false);
+        await using var engine = new CepEngine();
+        Corrected(engine).Select(w => w.Sum(x => x)).To(latest);
+        await engine.RunAsync().WaitAsync(Limit.Time);
+        Assert.Equal([2, 5], latest.Results.Values.Order());
+    }
+
+    [Fact]
+    public async Task A_sink_on_the_shards_thread_lets_go_of_what_is_taken_back()
+    {
+        var latest = new Latest(takesRetractions: true);
+        await using var engine = new CepEngine();
+        Corrected(engine).Select(w => w.Sum(x => x)).Where(sum => sum < 5).To(latest);
+        await engine.RunAsync().WaitAsync(Limit.Time);
+        Assert.Equal([2], latest.Results.Values);
+    }
+
+    [Fact]
+    public async Task A_sink_that_asks_for_no_identities_takes_no_corrections_on_the_shards_thread_either()
+    {
+        await using var engine = new CepEngine();
+        var sums = Corrected(engine).Select(w => w.Sum(x => x));
+        Assert.Contains("UsesIdentity", Assert.Throws<ArgumentException>(() => sums.To(new Collecting<double>())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "can't take a result back",
+            Assert.Throws<ArgumentException>(() => sums.Where(sum => sum < 5).To(new Latest(takesRetractions: false))).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The event at 2 comes behind the one at 11: the first window's sum is 1, and 5 in the end.</summary>
+    private static IWindowedStream<Unit, double> Corrected(CepEngine engine) =>
+        engine.From(Source.FromMemory<double>(new double[] { 1, 2, 4 }, new[] { TicksAt(1), TicksAt(11), TicksAt(2) }))
+            .WithEventTime(x => Time(x switch { 1 => 1, 2 => 11, _ => 2 })).Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(20)));
+
+    private sealed class Latest(bool takesRetractions) : IInlineSink<double>
+    {
+        public string Name => "latest";
+
+        public bool UsesIdentity => true;
+
+        public bool TakesRetractions => takesRetractions;
+
+        internal Dictionary<ResultId, double> Results { get; } = [];
+
+        public void Write(in Batch<double> batch)
+        {
+            for (int i = 0; i < batch.Length; i++)
+            {
+                if (batch.Kinds[i] == EventKind.Retract)
+                {
+                    Results.Remove(batch.Ids[i]);
+                }
+                else
+                {
+                    Results[batch.Ids[i]] = batch.Events[i];
+                }
+            }
+        }
+    }
 }
