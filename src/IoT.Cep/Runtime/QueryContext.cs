@@ -38,6 +38,18 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
 
     internal ErrorPolicy ErrorPolicy => errorPolicy;
 
+    /// <summary>
+    /// After so many events with no new watermark the last one is told again, behind a batch: what waits for a watermark then goes out, so that it stays
+    /// bounded while time stands. One where results are given early, which are worth nothing once they are old.
+    /// </summary>
+    internal int EventsPerWatermark { get; set; } = 65_536;
+
+    /// <summary>
+    /// Whether late events may correct results: behind each the watermark is told again. Not behind a batch, so that the order of corrections does not
+    /// depend on where one was cut.
+    /// </summary>
+    internal bool HasCorrections { get; set; }
+
     /// <summary>Events that a window, pattern or absence could not use any more, because time had passed them.</summary>
     internal long LateEvents;
 

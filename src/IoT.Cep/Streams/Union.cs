@@ -101,6 +101,9 @@ internal sealed class UnionOperator<T> : Operator<T>
     private readonly UnionOrder<T>?[] _orders;
     private long _watermark = long.MinValue;
 
+    // Whether events have gone out behind the last watermark.
+    private bool _hasPassed;
+
     /// <summary>A union.</summary>
     /// <param name="next">Where events go.</param>
     /// <param name="branches">For each input a number that those inputs share whose events are put in order, or -1.</param>
@@ -169,12 +172,15 @@ internal sealed class UnionOperator<T> : Operator<T>
         }
         else
         {
+            _hasPassed = true;
             _next.OnEvents(new Batch<T>(batch.Events, batch.Ticks));
         }
     }
 
     private void Advance(int input, long watermark)
     {
+        // What an input tells again is told again behind the union, where its events went through.
+        bool isRepeated = watermark == _watermarks[input] && _hasPassed;
         _watermarks[input] = Math.Max(_watermarks[input], watermark);
         if (_branches[input] is >= 0 and var branch)
         {
@@ -182,9 +188,9 @@ internal sealed class UnionOperator<T> : Operator<T>
         }
 
         long least = Least(branch: null);
-        if (least > _watermark && least != long.MaxValue)
+        if ((least > _watermark || (isRepeated && least == _watermark)) && least is not (long.MinValue or long.MaxValue))
         {
-            _watermark = least;
+            (_watermark, _hasPassed) = (least, false);
             _next.OnWatermark(least);
         }
     }
