@@ -248,7 +248,7 @@ internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
 /// <param name="maxKeys">The limit.</param>
 #pragma warning disable CA1032 // the limit is what it is for
 public sealed class KeyLimitException(int maxKeys) : InvalidOperationException(
-    $"An operator met more than {maxKeys:N0} keys at a time. Raise the limit with KeyBy(..., maxKeys: ...), or key by something with fewer values.")
+    $"An operator met more than {maxKeys:N0} keys at a time, or has too many states of them in windows that are open together. Raise the limit with KeyBy(..., maxKeys: ...), or key by something with fewer values.")
 #pragma warning restore CA1032
 {
     /// <summary>The limit.</summary>

@@ -12,7 +12,10 @@ public static partial class EventStreamExtensions
     /// <typeparam name="TKey">The key's type: a value with equality (text, a number, a tuple or record of such). SQLite does not store results keyed by a record.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="key">Called once for each event and operator.</param>
-    /// <param name="maxKeys">How many keys an operator may hold at a time, on each shard.</param>
+    /// <param name="maxKeys">
+    /// How many keys an operator may hold at a time, on each shard. Tumbling windows whose results are given once count the keys of one window; in all their open windows
+    /// together there may be four times as many states, or 1,000,000 where that is more.
+    /// </param>
     /// <param name="whenFull">What happens to one more: by default a <see cref="KeyLimitException"/> in the query.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
     public static IKeyedStream<TKey, T> KeyBy<T, TKey>(
