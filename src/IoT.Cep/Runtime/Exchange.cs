@@ -302,14 +302,16 @@ internal sealed class GatherOperator<T> : Operator<T>
             var epoch = queue.Dequeue();
             _output.Append(epoch.Events.Batch);
             epoch.Events.Clear();
-            watermark = epoch.Watermark;
+
+            // Time is the furthest shard's: one that had to release events early is ahead of the others, and what they still give is late then.
+            watermark = epoch.Watermark is { } time ? Math.Max(time, watermark ?? time) : watermark;
             _free.Push(epoch);
         }
 
         _output.Flush();
-        if (watermark is { } time)
+        if (watermark is { } reached)
         {
-            _next.OnWatermark(time);
+            _next.OnWatermark(reached);
         }
         else
         {
