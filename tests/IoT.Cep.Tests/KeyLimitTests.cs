@@ -140,4 +140,27 @@ public class KeyLimitTests
         Assert.Equal(letters, outcome.DeadLetters.Count);
         Assert.Equal(evicted, outcome.EvictedKeys);
     }
+
+    [Fact]
+    public void Windows_open_together_hold_a_bounded_number_of_states()
+    {
+        var input = new Input<int>();
+        var query = input.ToStream().KeyBy(x => x, maxKeys: 1000).Window(Window.Tumbling(Span.Seconds(1))).Select(w => w.Count()).Node;
+        using var run = new PlanRun<int, long>(input, query, 1, ErrorPolicy.Skip);
+        int[] events = [.. Enumerable.Range(0, 1000)];
+        for (int window = 0; window < 1000; window++)
+        {
+            Push(window);
+        }
+
+        Push(5);
+        Assert.Empty(run.DeadLetters);
+        Push(1000);
+        Assert.Equal(1000, run.DeadLetters.Count);
+        run.Advance(Span.TicksAt(1));
+        Push(1000);
+        Assert.Equal((1000, 1000), (run.DeadLetters.Count, run.Sink.Results.Count));
+
+        void Push(int window) => run.Push(events, Enumerable.Repeat(Span.TicksAt(window), events.Length).ToArray());
+    }
 }

@@ -210,7 +210,7 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
 
     internal Query Register<T>(StreamNode<T> node, ISink<T> sink, string? name, ErrorPolicy? errorPolicy)
     {
-        var context = new QueryContext(UniqueName(name ?? sink.Name), errorPolicy ?? _options.ErrorPolicy, AddDeadLetter);
+        var context = new QueryContext(UniqueName(name ?? sink.Name), errorPolicy ?? _options.ErrorPolicy, AddDeadLetter) { MaxHeldEvents = _options.MaxHeldEvents };
         var async = sink as IAsyncSink<T>;
         bool identity = sink.TakesRetractions || sink is IAsyncSink<T> { UsesIdentity: true } or IInlineSink<T> { UsesIdentity: true };
         if (node.IsUpdating && !identity && sink is not ObserverSink<T>)

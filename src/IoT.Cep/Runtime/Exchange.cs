@@ -319,14 +319,17 @@ internal sealed class GatherOperator<T> : Operator<T>
             var epoch = queue.Dequeue();
             _output.Append(epoch.Events.Batch);
             epoch.Events.Clear();
-            (watermark, isReleased) = (epoch.Watermark, epoch.IsReleased);
+            isReleased = epoch.IsReleased;
+
+            // Time is the furthest shard's: one that had to release events early is ahead of the others, and what they still give is late then.
+            watermark = epoch.Watermark is { } time ? Math.Max(time, watermark ?? time) : watermark;
             _free.Push(epoch);
         }
 
         _output.Flush();
-        if (watermark is { } time)
+        if (watermark is { } reached)
         {
-            _next.OnWatermark(time);
+            _next.OnWatermark(reached);
         }
         else if (isReleased is { } released)
         {

@@ -123,16 +123,9 @@ internal sealed partial class Intake<T>
 
         SeePauses();
         _running.OnEvent();
-        if (!_source.Timelines.WantsRunningTime)
-        {
-            Partition!.OnEvents(new Batch<T>(events, ticks));
-        }
-        else
-        {
-            _source.TellRunningTime(isHeld: false);
-            Partition!.OnEvents(new Batch<T>(events, ticks));
-            _source.Timelines.RepeatWatermark();
-        }
+        _source.TellRunningTime(isHeld: false);
+        Partition!.OnEvents(new Batch<T>(events, ticks));
+        _source.Timelines.RepeatWatermark();
 
         if (_source.KeepsTogether)
         {

@@ -64,7 +64,10 @@ public sealed class Query : IDisposable
     /// <summary>Ids that <c>Deduplicate</c> forgot before their time, because it held as many as allowed: duplicates of them would have passed.</summary>
     public long ForgottenIds => Volatile.Read(ref _plan.Query.ForgottenIds);
 
-    /// <summary>Events that <c>Reorder</c> released early or dropped, because it held as many as allowed.</summary>
+    /// <summary>
+    /// Events that <c>Reorder</c> released early or dropped, because it held as many as allowed; and those that patterns, absence, windows and verbs that need
+    /// order took before their time, because they held <see cref="CepEngineOptions.MaxHeldEvents"/>.
+    /// </summary>
     public long OverflowedEvents => Volatile.Read(ref _plan.Query.OverflowedEvents);
 
     /// <summary>The sink's counters; null where the sink is called on the shard's thread.</summary>

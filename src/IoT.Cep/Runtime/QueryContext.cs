@@ -38,6 +38,21 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
 
     internal ErrorPolicy ErrorPolicy => errorPolicy;
 
+    /// <summary>
+    /// After so many events with no new watermark the last one is told again, behind a batch: what waits for a watermark then goes out, so that it stays
+    /// bounded while time stands. One where results are given early, which are worth nothing once they are old.
+    /// </summary>
+    internal int EventsPerWatermark { get; set; } = 65_536;
+
+    /// <summary>How many events an operator that needs them in order of time holds, on each shard.</summary>
+    internal int MaxHeldEvents { get; init; } = CepEngineOptions.DefaultMaxHeldEvents;
+
+    /// <summary>
+    /// Whether late events may correct results: behind each the watermark is told again. Not behind a batch, so that the order of corrections does not
+    /// depend on where one was cut.
+    /// </summary>
+    internal bool HasCorrections { get; set; }
+
     /// <summary>Events that a window, pattern or absence could not use any more, because time had passed them.</summary>
     internal long LateEvents;
 
@@ -56,7 +71,7 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
     /// <summary>Ids that were forgotten before their time, because as many were held as allowed.</summary>
     internal long ForgottenIds;
 
-    /// <summary>Events that a reordering released early or dropped, because it held as many as allowed.</summary>
+    /// <summary>Events that an operator which puts them in order released early or dropped, because it held as many as allowed.</summary>
     internal long OverflowedEvents;
 
     /// <summary>Events that became dead letters because user code threw.</summary>

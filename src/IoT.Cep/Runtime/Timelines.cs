@@ -36,14 +36,17 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
         }
     }
 
-    /// <summary>Keys of their own time have results although the source's watermark stands: it is told once more, and they go out.</summary>
+    /// <summary>
+    /// Keys of their own time, corrections and early results have something to give although the source's watermark stands: those queries are told it once
+    /// more, and it goes out.
+    /// </summary>
     internal void RepeatWatermark()
     {
         foreach (var timeline in _all)
         {
-            if (timeline.Queries.WantsRunningTime && timeline.Time.Watermark > long.MinValue)
+            if (timeline.Time.Watermark > long.MinValue)
             {
-                timeline.Queries.OnWatermark(timeline.Time.Watermark);
+                timeline.Queries.RepeatWatermark(timeline.Time.Watermark);
             }
         }
     }
@@ -144,6 +147,7 @@ internal sealed class Timelines<T>(string source, CepEngine engine, bool isLive,
         {
             Source = timeline.Time,
             Info = new OperatorInfo(0, "EventTime", time.Describe(), "ingress", []),
+            Queries = timeline.Queries,
             OnFarFuture = (value, ticks) => engine.AddDeadLetter(
                 DeadLetterReason.FarFuture, source, $"Its time {Ticks.ToTime(ticks):O} is more than {time.MaxFuture} ahead of the clock.", value),
         });
@@ -234,6 +238,29 @@ internal sealed class FanOut<T> : Operator<T>
         foreach (var query in _queries)
         {
             query.OnWatermark(watermark);
+        }
+    }
+
+    internal void RepeatWatermark(long watermark)
+    {
+        foreach (var query in _queries)
+        {
+            query.RepeatWatermark(watermark);
+        }
+    }
+
+    /// <summary>Whether late events may correct the results of a query.</summary>
+    internal bool HasCorrections => Array.Exists(_queries, query => query.HasCorrections);
+
+    /// <summary>A late event was given out: what it corrects goes out.</summary>
+    internal void RepeatBehindLate(long watermark)
+    {
+        foreach (var query in _queries)
+        {
+            if (query.HasCorrections)
+            {
+                query.OnWatermark(watermark);
+            }
         }
     }
 

@@ -252,7 +252,7 @@ public sealed class KeyLimitException : InvalidOperationException
     /// <summary>An operator met one key too many.</summary>
     /// <param name="maxKeys">The limit.</param>
     public KeyLimitException(int maxKeys)
-        : this(maxKeys, $"An operator met more than {maxKeys:N0} keys at a time. Raise the limit with KeyBy(..., maxKeys: ...), or key by something with fewer values.")
+        : this(maxKeys, $"An operator met more than {maxKeys:N0} keys at a time, or has too many states of them in windows that are open together. Raise the limit with KeyBy(..., maxKeys: ...), or key by something with fewer values.")
     {
     }
 

@@ -15,7 +15,10 @@ public static partial class EventStreamExtensions
     /// Called once for each event and operator. On several shards equal keys must also print alike, where they are records: a tuple's parts are looked
     /// at one by one, but a record with <c>1.0m</c> and one with <c>1.00m</c>, or one instant in two offsets, may go to two shards.
     /// </param>
-    /// <param name="maxKeys">How many keys an operator may hold at a time, on each shard.</param>
+    /// <param name="maxKeys">
+    /// How many keys an operator may hold at a time, on each shard. Tumbling windows whose results are given once count the keys of one window; in all their open windows
+    /// together there may be four times as many states, or 1,000,000 where that is more.
+    /// </param>
     /// <param name="whenFull">What happens to one more: by default a <see cref="KeyLimitException"/> in the query.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
     public static IKeyedStream<TKey, T> KeyBy<T, TKey>(

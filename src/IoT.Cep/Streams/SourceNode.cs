@@ -18,16 +18,17 @@ internal sealed record SourceNode<T>(CepEngine Owner, Ingress<T> Ingress, EventT
 
     internal override void Build(Plan plan, Operator<T> next)
     {
-        var entry = plan.Add(this, new QueryEntry<T>(next) { WantsRunningTime = plan.WantsRunningTime }, next);
+        var entry = plan.Add(this, new QueryEntry<T>(next, plan.Query) { WantsRunningTime = plan.WantsRunningTime }, next);
         plan.AddStart(() => Ingress.Attach(Time, entry));
         plan.AddInput(Ingress);
     }
 }
 
 /// <summary>Where a query hangs on its source: an error in the query ends the query here, and nothing else.</summary>
-internal sealed class QueryEntry<T>(Operator<T> next) : Operator<T>
+internal sealed class QueryEntry<T>(Operator<T> next, QueryContext query) : Operator<T>
 {
     private bool _stopped;
+    private int _sinceWatermark;
 
     /// <summary>Whether a key of it keeps a time of its own.</summary>
     internal bool WantsRunningTime { get; init; }
@@ -56,6 +57,7 @@ internal sealed class QueryEntry<T>(Operator<T> next) : Operator<T>
             return;
         }
 
+        _sinceWatermark += batch.Length;
         try
         {
             next.OnEvents(in batch);
@@ -66,6 +68,18 @@ internal sealed class QueryEntry<T>(Operator<T> next) : Operator<T>
         }
     }
 
+    /// <summary>Whether late events may correct its results.</summary>
+    internal bool HasCorrections => query.HasCorrections;
+
+    /// <summary>The source's time stands at this watermark behind a batch: it is told once more where results wait for it.</summary>
+    internal void RepeatWatermark(long watermark)
+    {
+        if (WantsRunningTime || _sinceWatermark >= query.EventsPerWatermark)
+        {
+            OnWatermark(watermark);
+        }
+    }
+
     internal override void OnWatermark(long watermark)
     {
         if (_stopped)
@@ -73,6 +87,7 @@ internal sealed class QueryEntry<T>(Operator<T> next) : Operator<T>
             return;
         }
 
+        _sinceWatermark = 0;
         try
         {
             next.OnWatermark(watermark);

@@ -108,6 +108,9 @@ internal sealed class UnionOperator<T> : Operator<T>
     private bool _isReleased;
     private bool _isDue;
 
+    // Whether events have gone out behind the last watermark.
+    private bool _hasPassed;
+
     /// <summary>A union.</summary>
     /// <param name="next">Where events go.</param>
     /// <param name="branches">For each input a number that those inputs share whose events are put in order, or -1.</param>
@@ -188,21 +191,24 @@ internal sealed class UnionOperator<T> : Operator<T>
         }
         else
         {
+            _hasPassed = true;
             _next.OnEvents(new Batch<T>(batch.Events, batch.Ticks));
         }
     }
 
     private void Advance(int input, long watermark)
     {
+        // What an input tells again is told again behind the union, where its events went through.
+        bool isRepeated = watermark == _watermarks[input] && _hasPassed;
         _watermarks[input] = Math.Max(_watermarks[input], watermark);
         ReleaseOrder(input);
         long least = Least();
 
         // One that is back and silent has no say beside others; where there is no other, its time goes on and the union's with it.
-        Raise(least == long.MaxValue ? LeastWith(input) : least);
+        Raise(least == long.MaxValue ? LeastWith(input) : least, isRepeated);
     }
 
-    private void Raise(long watermark)
+    private void Raise(long watermark, bool isRepeated = false)
     {
         if (watermark == long.MaxValue)
         {
@@ -210,9 +216,9 @@ internal sealed class UnionOperator<T> : Operator<T>
         }
 
         _isDue = false;
-        if (watermark > _watermark)
+        if ((watermark > _watermark || (isRepeated && watermark == _watermark)) && watermark != long.MinValue)
         {
-            _watermark = watermark;
+            (_watermark, _hasPassed) = (watermark, false);
             _next.OnWatermark(watermark);
         }
     }

@@ -23,6 +23,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
     private long[] _ticks = [];
     private long[] _marks = [];
     private long[] _keptMarks = [];
+    private int _sinceWatermark;
 
     // State that checkpoints save: the latest time, the watermark that the events gave, and what silence made of it.
     private long _latest = long.MinValue;
@@ -40,6 +41,9 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
     /// <summary>The source's watermark, where this partition is one of several.</summary>
     internal SourceTime<T>? Source { get; init; }
 
+    /// <summary>The queries on that source.</summary>
+    internal FanOut<T>? Queries { get; init; }
+
     internal long Watermark => _watermark;
 
     internal long Latest => _latest;
@@ -48,6 +52,8 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
 
     /// <summary>Selectors and the strategy run over the whole batch before time moves.</summary>
     protected override bool IsAtomic => true;
+
+    private bool HasCorrections => Queries?.HasCorrections ?? Query.HasCorrections;
 
     private bool HasMarks => spec.Marker is not null || _strategy is not null;
 
@@ -243,7 +249,15 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             PushBounded(in batch);
         }
 
+        _sinceWatermark += batch.Length;
         RaiseWatermark(_given);
+
+        // A source says it itself, to each query apart, once all its partitions are looked at.
+        if (Source is null && _sinceWatermark >= Query.EventsPerWatermark && _watermark > long.MinValue)
+        {
+            _sinceWatermark = 0;
+            Next.OnWatermark(_watermark);
+        }
     }
 
     private void PushBounded(in Batch<T> batch)
@@ -256,7 +270,8 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             RaiseWatermark(Ticks.Minus(_latest, disorder));
         }
 
-        if (isSorted)
+        bool repeats = HasCorrections;
+        if (isSorted && !(repeats && batch.Ticks[0] < Floor))
         {
             _latest = Math.Max(_latest, batch.Ticks[^1]);
             _given = Ticks.Minus(_latest, disorder);
@@ -279,18 +294,23 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             if (ticks[i] < late)
             {
                 pushed = PushBefore(in batch, pushed, i, watermark);
+                pushed = repeats ? PushLate(in batch, pushed, i) : pushed;
                 late = Math.Max(watermark, Floor);
             }
         }
 
         _latest = latest;
         _given = watermark;
-        Next.OnEvents(pushed == 0 ? batch : batch.Slice(pushed, batch.Length - pushed));
+        if (pushed < batch.Length)
+        {
+            Next.OnEvents(pushed == 0 ? batch : batch.Slice(pushed, batch.Length - pushed));
+        }
     }
 
     private void PushMarked(in Batch<T> batch, ReadOnlySpan<long> marks)
     {
         int pushed = 0;
+        bool repeats = HasCorrections;
         long latest = _latest, watermark = _given, floor = Floor;
         var ticks = batch.Ticks;
         for (int i = 0; i < ticks.Length; i++)
@@ -299,6 +319,7 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             if (ticks[i] < watermark || ticks[i] < floor)
             {
                 pushed = PushBefore(in batch, pushed, i, watermark);
+                pushed = repeats ? PushLate(in batch, pushed, i) : pushed;
                 floor = Floor;
             }
 
@@ -306,8 +327,12 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
             if (_watermark == long.MinValue && watermark > long.MinValue)
             {
                 // The first watermark stands behind the event that gave it, wherever the batch ends.
-                Next.OnEvents(batch.Slice(pushed, i + 1 - pushed));
-                pushed = i + 1;
+                if (i >= pushed)
+                {
+                    Next.OnEvents(batch.Slice(pushed, i + 1 - pushed));
+                    pushed = i + 1;
+                }
+
                 RaiseWatermark(watermark);
             }
         }
@@ -334,11 +359,33 @@ internal sealed class EventTimeOperator<T>(Operator<T> next, QueryContext query,
         return pushed;
     }
 
+    /// <summary>A late event is followed by the watermark below which it is, so that what it corrects goes out, and before what the next one corrects.</summary>
+    private int PushLate(in Batch<T> batch, int pushed, int i)
+    {
+        if (batch.Ticks[i] >= Floor)
+        {
+            return pushed;
+        }
+
+        Next.OnEvents(batch.Slice(pushed, i + 1 - pushed));
+        if (Queries is not null)
+        {
+            Queries.RepeatBehindLate(Floor);
+        }
+        else
+        {
+            Next.OnWatermark(Floor);
+        }
+
+        return i + 1;
+    }
+
     private void RaiseWatermark(long watermark)
     {
         if (watermark > _watermark)
         {
             _watermark = watermark;
+            _sinceWatermark = 0;
             Next.OnWatermark(watermark);
         }
     }

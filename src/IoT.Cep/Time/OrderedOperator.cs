@@ -4,14 +4,17 @@ namespace IoT.Cep;
 
 /// <summary>
 /// An operator that sees events in order of time, ties in order of arrival: an event is held until the watermark reaches it. Where the stream is
-/// in order already, events pass without being held.
+/// in order already, events pass without being held. Of more than are allowed the earliest is taken before its time, as <c>Reorder</c> releases it.
 /// </summary>
 internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, QueryContext query, bool isOrdered)
     : Operator<T, TResult>(next, query), IHoldsEvents<T>
 {
-    // State that checkpoints save: what is held, and the time.
-    private readonly OrderBuffer<T> _held = new();
+    private readonly BatchBuilder<T> _released = new();
     private long _watermark = long.MinValue;
+
+    // State that checkpoints save: what is held, and the time before which nothing is taken any more: the watermark's, or that of what was released early.
+    private readonly OrderBuffer<T> _held = new();
+    private long _time = long.MinValue;
 
     protected long Watermark => _watermark;
 
@@ -23,7 +26,13 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
 
     protected override void Process(in Batch<T> batch)
     {
-        if (batch.IsSorted ? batch.Ticks[0] >= _watermark : !batch.Ticks.ContainsAnyExceptInRange(_watermark, long.MaxValue))
+        if (_held.Count + batch.Length > Query.MaxHeldEvents && !(isOrdered && _held.Count == 0))
+        {
+            TakeMany(in batch);
+            return;
+        }
+
+        if (batch.IsSorted ? batch.Ticks[0] >= _time : !batch.Ticks.ContainsAnyExceptInRange(_time, long.MaxValue))
         {
             Take(in batch);
             return;
@@ -31,7 +40,7 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
 
         for (int i = 0; i < batch.Length; i++)
         {
-            if (batch.Ticks[i] < _watermark)
+            if (batch.Ticks[i] < _time)
             {
                 Interlocked.Increment(ref Query.LateEvents);
             }
@@ -44,14 +53,11 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
 
     protected override void Advance(long watermark)
     {
-        if (watermark > _watermark)
-        {
-            Release(watermark);
-            _watermark = watermark;
-        }
-
-        OnTime(watermark);
-        Next.OnWatermark(watermark);
+        _time = Math.Max(_time, watermark);
+        Release(_time);
+        _watermark = Math.Max(_watermark, watermark);
+        OnTime(_time);
+        Next.OnWatermark(_time);
     }
 
     protected override void Complete()
@@ -72,20 +78,24 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
 
     internal override void Save(StateWriter writer)
     {
-        writer.Int64(_watermark);
+        writer.Int64(_time);
         _held.Save(writer);
     }
 
     internal override void Load(StateReader reader)
     {
-        _watermark = Math.Max(_watermark, reader.Int64());
+        _time = _watermark = Math.Max(_time, reader.Int64());
         _held.Load(reader, OwnsOnLoad);
     }
 
     /// <summary>Whether a held event of saved state belongs to this shard.</summary>
     protected abstract bool OwnsOnLoad(T value);
 
-    protected override void Release() => _held.Dispose();
+    protected override void Release()
+    {
+        _held.Dispose();
+        _released.Dispose();
+    }
 
     private void Take(in Batch<T> batch)
     {
@@ -98,6 +108,37 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
             // Identity and kind end here: what comes out is about several events.
             _held.Add(in batch);
         }
+    }
+
+    /// <summary>One event after the other, so that what is released early, and what is late for it, does not depend on batch borders.</summary>
+    private void TakeMany(in Batch<T> batch)
+    {
+        _released.Begin(0);
+        for (int i = 0; i < batch.Length; i++)
+        {
+            if (batch.Ticks[i] < _time)
+            {
+                Interlocked.Increment(ref Query.LateEvents);
+                continue;
+            }
+
+            _held.Add(in batch.Events[i], batch.Ticks[i]);
+            while (_held.Count > Query.MaxHeldEvents)
+            {
+                Interlocked.Increment(ref Query.OverflowedEvents);
+                _released.Ensure(_released.Count + 1);
+                _released.Events[_released.Count] = _held.RemoveFirst(out long ticks);
+                _released.Ticks[_released.Count++] = ticks;
+                _time = Math.Max(_time, ticks);
+            }
+        }
+
+        if (_released.Count > 0)
+        {
+            ProcessRecovering(_released.Batch);
+        }
+
+        _released.Clear();
     }
 
     private void Release(long watermark)

@@ -15,15 +15,22 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 {
     private const int MaxFreePanes = 4;
 
+    // The open window, the one before it while late events are due, and as much again; and at least as many as keys are allowed by default, so that a tight
+    // bound on keys leaves room for many small windows.
+    private const int MaxFullWindows = 4;
+    private const long LeastMaxStates = 1_000_000;
+
     private readonly TumblingWindows _windows = (TumblingWindows)parts.Spec;
     private readonly KeySelector<TKey, T> _key = parts.Key;
     private readonly TKernel _kernel = parts.Kernel;
     private readonly WindowOutput<TKey, TState, TResult> _output = new(parts.Next, parts.Result, parts.Identity);
+    private readonly long _maxStates = Math.Max(LeastMaxStates, (long)MaxFullWindows * parts.Key.MaxKeys);
     private readonly Stack<Pane> _free = new();
     private int[] _fireOrder = [];
     private TKey[] _ids = [];
     private TValue[] _selected = [];
     private StateTable<TKey, TState>? _filling;
+    private long _stateCount;
 
     // State that checkpoints save: the open windows by start, and the time.
     private readonly List<Pane> _panes = [];
@@ -135,7 +142,19 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void AddFirst(TKey id, in T value, TValue selected, long ticks) => _kernel.Add(ref _filling!.GetOrAdd(id), in value, in selected, ticks);
+    private void AddFirst(TKey id, in T value, TValue selected, long ticks)
+    {
+        var states = _filling!;
+        if (_stateCount >= _maxStates && Unsafe.IsNullRef(ref states.Find(id)))
+        {
+            throw new KeyLimitException(_key.MaxKeys);
+        }
+
+        int before = states.Count;
+        ref var state = ref states.GetOrAdd(id);
+        _stateCount += states.Count - before;
+        _kernel.Add(ref state, in value, in selected, ticks);
+    }
 
     /// <summary>An event's time where the kernel asks for it: a loop that does without needs no register for it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -251,6 +270,8 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
                 }
             }
         }
+
+        _stateCount = _panes.Sum(pane => (long)pane.States.Count);
     }
 
     protected override void Release()
@@ -319,6 +340,7 @@ internal sealed class TumblingOperator<TKey, T, TState, TValue, TKernel, TResult
 
     private void Release(Pane pane)
     {
+        _stateCount -= pane.States.Count;
         for (int i = 0; _kernel.NeedsRelease && i < pane.States.Count; i++)
         {
             _kernel.Release(ref pane.States.At(i).State);

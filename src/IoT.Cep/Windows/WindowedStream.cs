@@ -218,9 +218,17 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     internal override bool CanRetract => IsUpdating && (HasCondition || Spec.CanRetract);
 
-    internal override void Build(Plan plan, Operator<TResult> next) =>
+    internal override void Build(Plan plan, Operator<TResult> next)
+    {
+        plan.Query.HasCorrections |= Spec.IsUpdating;
+        if (Spec.IsEarly || Key.WhenFull == WhenKeysFull.EvictIdle)
+        {
+            plan.Query.EventsPerWatermark = 1;
+        }
+
         plan.BuildKeyed(
             this, Input, Key, next, (output, keys) => InOrder(Make(output, plan.Query, keys, plan.WantsIdentity && !GivesUpdates), plan.Query, keys), Spec.CanKeepKeyTime);
+    }
 
     private Operator<T> InOrder(Operator<T> windows, QueryContext query, KeyRange keys) =>
         Spec.NeedsOrder ? new SortOperator<T>(windows, query, Input.IsOrdered, value => keys.Owns(Key.Select, value)) : windows;

@@ -15,7 +15,7 @@ internal sealed record Input<T>(bool IsInOrder = false) : StreamNode<T>
 
     internal override bool BeginsAtOneSource => true;
 
-    internal override void Build(Plan plan, Operator<T> next) => _entries.Add(plan.Add(this, new QueryEntry<T>(next) { WantsRunningTime = plan.WantsRunningTime }, next));
+    internal override void Build(Plan plan, Operator<T> next) => _entries.Add(plan.Add(this, new QueryEntry<T>(next, plan.Query) { WantsRunningTime = plan.WantsRunningTime }, next));
 
     /// <summary>Forgets the plan that was built on it.</summary>
     internal void Reset() => _entries.Clear();

@@ -10,13 +10,14 @@ internal sealed class PlanRun<T, TResult> : IDisposable
     private readonly Random _order;
 
     internal PlanRun(
-        Input<T> input, StreamNode<TResult> query, int shards, ErrorPolicy policy = ErrorPolicy.Stop, bool identity = false, int seed = 1)
+        Input<T> input, StreamNode<TResult> query, int shards, ErrorPolicy policy = ErrorPolicy.Stop, bool identity = false, int seed = 1,
+        int maxHeld = CepEngineOptions.DefaultMaxHeldEvents)
     {
         _input = input;
         input.Reset();
         _stages = new StageSet(shards);
         _order = new Random(seed);
-        var context = new QueryContext("test", policy, (_, _, detail, value) => DeadLetters.Add($"{value}"));
+        var context = new QueryContext("test", policy, (_, _, detail, value) => DeadLetters.Add($"{value}")) { MaxHeldEvents = maxHeld };
         Plan = new Plan(context, _stages, TimeProvider.System, identity);
         Sink = new Collector<TResult>(context);
         Plan.Compile(query, Sink, "Collect");

@@ -12,6 +12,7 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
     private bool _canSave = true;
     private bool _isSharded = true;
     private bool _identity;
+    private int _maxHeld = CepEngineOptions.DefaultMaxHeldEvents;
 
     internal Scenario<T, TResult> Skipping()
     {
@@ -30,6 +31,13 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
     internal Scenario<T, TResult> OnOneShard()
     {
         _isSharded = false;
+        return this;
+    }
+
+    /// <summary>An operator that puts events in order holds no more than so many.</summary>
+    internal Scenario<T, TResult> Holding(int maxEvents)
+    {
+        _maxHeld = maxEvents;
         return this;
     }
 
@@ -88,7 +96,7 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
 
     private Outcome<TResult> Straight(int shards) => Accounted(() =>
     {
-        using var run = new PlanRun<T, TResult>(input, query, shards, _policy, _identity, seed: shards);
+        using var run = new PlanRun<T, TResult>(input, query, shards, _policy, _identity, seed: shards, maxHeld: _maxHeld);
         for (int i = 0; i < rows.Length;)
         {
             int end = i;
@@ -106,7 +114,7 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
 
     private Outcome<TResult> OneByOne() => Accounted(() =>
     {
-        using var run = new PlanRun<T, TResult>(input, query, 1, _policy, _identity);
+        using var run = new PlanRun<T, TResult>(input, query, 1, _policy, _identity, maxHeld: _maxHeld);
         for (int i = 0; i < rows.Length; i++)
         {
             Give(run, rows.AsSpan(i, 1));
@@ -122,7 +130,7 @@ internal sealed class Scenario<T, TResult>(Row<T>[] rows, Input<T> input, Stream
         ReadOnlyMemory<byte>? saved = null;
         for (int i = 0; i < rows.Length; i++)
         {
-            using var run = new PlanRun<T, TResult>(input, query, shardCounts[i % shardCounts.Length], _policy, _identity, seed: i);
+            using var run = new PlanRun<T, TResult>(input, query, shardCounts[i % shardCounts.Length], _policy, _identity, seed: i, maxHeld: _maxHeld);
             if (saved is { } state)
             {
                 run.Plan.Load(new Extensibility.StateReader(state));
@@ -184,11 +192,14 @@ internal sealed record Outcome<TResult>(
 
     internal long DroppedWindowEvents { get; private init; }
 
+    internal long OverflowedEvents { get; private init; }
+
     internal static Outcome<TResult> Of(IReadOnlyList<Collector<TResult>> sinks, IReadOnlyList<string> deadLetters) => new(
         [.. sinks.SelectMany(sink => sink.Results)], sinks.Any(sink => sink.Completed), sinks.FirstOrDefault(sink => sink.Error is not null)?.Error,
         [.. deadLetters], sinks.Sum(sink => sink.LateEvents), sinks.Sum(sink => sink.Query.DiscardedPartialMatches), sinks.Sum(sink => sink.Query.EvictedKeys))
     {
         DroppedWindowEvents = sinks.Sum(sink => sink.Query.DroppedWindowEvents),
+        OverflowedEvents = sinks.Sum(sink => sink.Query.OverflowedEvents),
     };
 
     public override string ToString() =>
