@@ -134,7 +134,7 @@ public sealed class ClockTheoremTests
 
         internal Query Query { get; }
 
-        internal Collecting<(double End, int Key, long Count)> Sink { get; } = new();
+        internal Collecting<(double End, int Key, long Count)> Sink { get; } = new(takesUpdates: true);
 
         internal HashSet<string> Happened { get; } = [];
 

@@ -8,7 +8,7 @@ namespace IoT.Cep.Tests;
 public sealed class PromptResultsTests : IAsyncDisposable
 {
     private readonly ManualTransport _transport = new();
-    private readonly Collecting<string> _sink = new();
+    private readonly Collecting<string> _sink = new(takesUpdates: true);
     private CepEngine? _engine;
 
     public ValueTask DisposeAsync() => _engine?.DisposeAsync() ?? default;

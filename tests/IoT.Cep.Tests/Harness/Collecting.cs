@@ -3,12 +3,16 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep.Tests;
 
-/// <summary>A sink that keeps what it is given, on the shard's thread.</summary>
-internal sealed class Collecting<T> : IInlineSink<T>
+/// <summary>A sink that keeps what it is given, on the shard's thread; what is taken back it keeps too.</summary>
+internal sealed class Collecting<T>(bool takesUpdates = false) : IInlineSink<T>
 {
     private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public string Name => "collecting";
+
+    public bool UsesIdentity => takesUpdates;
+
+    public bool TakesRetractions => takesUpdates;
 
     internal ConcurrentQueue<T> Results { get; } = new();
 
@@ -16,9 +20,12 @@ internal sealed class Collecting<T> : IInlineSink<T>
 
     public void Write(in Batch<T> batch)
     {
-        foreach (var value in batch.Events)
+        for (int i = 0; i < batch.Length; i++)
         {
-            Results.Enqueue(value);
+            if (batch.Kinds.IsEmpty || batch.Kinds[i] != EventKind.Retract)
+            {
+                Results.Enqueue(batch.Events[i]);
+            }
         }
     }
 
