@@ -6,7 +6,8 @@ internal static class Faults
     internal static IReadOnlyList<Fault> All { get; } =
     [
         new("watermark one tick ahead behind events in disorder", "src/IoT.Cep/Time/EventTimeOperator.cs",
-            "_given = watermark;\n        Next.OnEvents(pushed == 0", "_given = watermark + 1;\n        Next.OnEvents(pushed == 0"),
+            "_given = watermark;\n        if (pushed < batch.Length)\n        {\n            Next.OnEvents(pushed == 0",
+            "_given = watermark + 1;\n        if (pushed < batch.Length)\n        {\n            Next.OnEvents(pushed == 0"),
         new("watermark one tick ahead", "src/IoT.Cep/Time/EventTimeOperator.cs",
             "_given = Ticks.Minus(_latest, disorder);", "_given = Ticks.Minus(_latest, disorder) + 1;"),
         new("late event does not raise the watermark before it", "src/IoT.Cep/Time/EventTimeOperator.cs",
