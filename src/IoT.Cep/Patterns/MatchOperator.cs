@@ -248,8 +248,7 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
             throw error;
         }
 
-        var chains = matcher.Chains;
-        var result = _giving.Make(chains, found.Last, found.Ticks);
+        var result = _giving.Make(matcher);
         byte group = (byte)StableHash.GroupOf(found.Key);
         if (!_identity)
         {
@@ -257,8 +256,8 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
             return;
         }
 
-        long start = chains.At(chains.FirstOf(found.Last)).Ticks, end = chains.At(found.Last).Ticks;
-        _output.Add(result, found.Ticks, group, new ResultId(found.Key, start, end, OrdinalOf(found.Key, start, end, found.Ticks)), EventKind.Insert);
+        int ordinal = OrdinalOf(found.Key, found.Start, found.End, found.Ticks);
+        _output.Add(result, found.Ticks, group, new ResultId(found.Key, found.Start, found.End, ordinal), EventKind.Insert);
     }
 
     /// <summary>Matches of one key with the same first and last time are numbered in the order in which they are found.</summary>
@@ -319,7 +318,8 @@ internal interface IGiving<T, TResult>
 {
     bool TakesTimeouts { get; }
 
-    TResult Make(Chains<T> chains, int last, long ticks);
+    TResult Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull;
 
     void Save(StateWriter writer, TResult result);
 
@@ -330,7 +330,8 @@ internal readonly struct MatchGiving<T> : IGiving<T, Match<T>>
 {
     public bool TakesTimeouts => false;
 
-    public Match<T> Make(Chains<T> chains, int last, long ticks) => chains.ToMatch(last);
+    public Match<T> Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull => matcher.NextMatch;
 
     public void Save(StateWriter writer, Match<T> result)
     {
@@ -345,7 +346,8 @@ internal readonly struct TimeoutGiving<T> : IGiving<T, Timeout<T>>
 {
     public bool TakesTimeouts => true;
 
-    public Timeout<T> Make(Chains<T> chains, int last, long ticks) => new(chains.ToMatch(last), Ticks.ToTime(ticks));
+    public Timeout<T> Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull => new(matcher.NextMatch, Ticks.ToTime(matcher.Next.Ticks));
 
     public void Save(StateWriter writer, Timeout<T> result)
     {
@@ -364,7 +366,8 @@ internal readonly struct CallbackGiving<T, TResult>(Func<PartialMatch<T>, TResul
 {
     public bool TakesTimeouts => false;
 
-    public TResult Make(Chains<T> chains, int last, long ticks) => select(new PartialMatch<T>(chains, last, null, chains.At(last).Ticks));
+    public TResult Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull => select(matcher.NextPartial);
 
     public void Save(StateWriter writer, TResult result) => StateCodec.Require<TResult>().Write(writer, result);
 

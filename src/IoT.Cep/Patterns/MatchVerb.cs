@@ -174,14 +174,22 @@ internal sealed class MatchParts<TKey, T>
 
     internal bool IsOrdered { get; }
 
+    /// <summary>For tests: each pattern by runs, whatever would be picked.</summary>
+    internal bool ForcesRuns { get; init; }
+
     internal ConditionTable<T> Conditions { get; } = new();
 
     internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} by {Key.Text}" : $"Match {_shapes.Length} patterns by {Key.Text}";
 
+    /// <summary>The cheapest machine that is right for a pattern.</summary>
+    private Matcher<TKey, T> Make(PatternShape<T> shape, MatchLimits limits) => !limits.WantsTimeouts && !ForcesRuns && Configurations<T>.WhyNot(shape) is null
+        ? new SetMatcher<TKey, T>(shape, Key.MaxKeys, limits)
+        : new RunMatcher<TKey, T>(shape, Key.MaxKeys, limits);
+
     internal Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts)
     {
         var limits = new MatchLimits(query, _maxPerKey, _whenFull, wantsTimeouts);
-        return [.. _shapes.Select(shape => new RunMatcher<TKey, T>(shape, Key.MaxKeys, limits))];
+        return [.. _shapes.Select(shape => Make(shape, limits))];
     }
 }
 

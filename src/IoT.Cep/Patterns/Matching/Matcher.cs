@@ -7,8 +7,6 @@ namespace IoT.Cep;
 internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
     where TKey : notnull
 {
-    private readonly Queue<Found<TKey>> _found = new();
-
     internal PatternShape<T> Shape => shape;
 
     /// <summary>Why the plan compiler picked it, as <c>Explain</c> prints it.</summary>
@@ -29,12 +27,20 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
     /// <summary>How many bytes it holds, of which some may be free.</summary>
     internal abstract long Bytes { get; }
 
-    /// <summary>The arena of the chains that <see cref="Next"/> names.</summary>
-    internal abstract Chains<T> Chains { get; }
+    /// <summary>Whether there is a result to be given out.</summary>
+    internal abstract bool HasFound { get; }
 
-    internal bool HasFound => _found.Count > 0;
+    /// <summary>The next result.</summary>
+    internal abstract Found<TKey> Next { get; }
 
-    internal Found<TKey> Next => _found.Peek();
+    /// <summary>The next result's match.</summary>
+    internal abstract Match<T> NextMatch { get; }
+
+    /// <summary>The next result's match where nothing may be allocated: it can't be kept.</summary>
+    internal abstract PartialMatch<T> NextPartial { get; }
+
+    /// <summary>Takes the next result away, and lets its events go.</summary>
+    internal abstract void RemoveFound();
 
     /// <summary>Asks what an event does to the key's partial matches. Nothing is changed yet.</summary>
     /// <param name="key">The key.</param>
@@ -53,18 +59,6 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
 
     internal abstract void Load(StateReader reader, KeyRange keys);
 
-    /// <summary>Takes the next result away, and lets its events go.</summary>
-    internal void RemoveFound()
-    {
-        var found = _found.Dequeue();
-        if (found.Last >= 0)
-        {
-            Chains.Free(found.Last);
-        }
-    }
-
-    protected void Find(in Found<TKey> found) => _found.Enqueue(found);
-
     protected static bool IsTrue(ReadOnlySpan<ulong> truths, int number)
     {
         Debug.Assert(number >= 0, "A condition on an event alone has a number.");
@@ -74,8 +68,9 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
 
 /// <summary>A result that is to be given out: a match, a partial match whose time was over, or what is wrong with a match.</summary>
 /// <param name="Key">The key.</param>
-/// <param name="Last">The last event of its chain.</param>
-/// <param name="Ticks">The result's time.</param>
+/// <param name="Start">The time of its first event.</param>
+/// <param name="End">The time of its last event.</param>
+/// <param name="Ticks">The result's own time.</param>
 /// <param name="IsTimeout">Whether it is a partial match.</param>
 /// <param name="Error">What is wrong, or null.</param>
-internal readonly record struct Found<TKey>(TKey Key, int Last, long Ticks, bool IsTimeout, Exception? Error = null);
+internal readonly record struct Found<TKey>(TKey Key, long Start, long End, long Ticks, bool IsTimeout, Exception? Error = null);

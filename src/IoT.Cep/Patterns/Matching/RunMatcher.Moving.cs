@@ -73,7 +73,7 @@ internal sealed partial class RunMatcher<TKey, T>
             // Runs that go on by different transitions with the same events are one partial match to who reads it.
             _timedOut.Add((run.Last, due));
             _chains.Hold(run.Last);
-            Find(new Found<TKey>(run.Key, run.Last, due, IsTimeout: true));
+            Find(run.Key, run.Last, due, isTimeout: true);
         }
     }
 
@@ -180,7 +180,7 @@ internal sealed partial class RunMatcher<TKey, T>
         _chains.Hold(last);
         if (_after.Kind == AfterKind.NoSkip)
         {
-            Find(new Found<TKey>(key, last, ticks, IsTimeout: false));
+            Find(key, last, ticks);
         }
         else
         {
@@ -221,9 +221,12 @@ internal sealed partial class RunMatcher<TKey, T>
             }
 
             waiting.RemoveAt(first);
-            Find(new Found<TKey>(key, last, ticks, IsTimeout: false, Skip(key, last, waiting)));
+            Find(key, last, ticks, error: Skip(key, last, waiting));
         }
     }
+
+    private void Find(TKey key, int last, long ticks, bool isTimeout = false, Exception? error = null) => _found.Enqueue(
+        (new Found<TKey>(key, _chains.At(_chains.FirstOf(last)).Ticks, _chains.At(last).Ticks, ticks, isTimeout, error), last));
 
     private AfterMatchException? Skip(TKey key, int last, List<int> waiting)
     {

@@ -17,6 +17,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
     private readonly long _span;
     private readonly List<Outcome> _outcomes = [];
     private readonly List<Decision> _decisions = [];
+    private readonly Queue<(Found<TKey> Found, int Last)> _found = new();
 
     internal RunMatcher(PatternShape<T> shape, int maxKeys, MatchLimits limits)
         : base(shape)
@@ -41,7 +42,15 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override long Bytes => _chains.Bytes + _runs.Bytes;
 
-    internal override Chains<T> Chains => _chains;
+    internal override bool HasFound => _found.Count > 0;
+
+    internal override Found<TKey> Next => _found.Peek().Found;
+
+    internal override Match<T> NextMatch => _chains.ToMatch(_found.Peek().Last);
+
+    internal override PartialMatch<T> NextPartial => new(_chains, _found.Peek().Last, null, _found.Peek().Found.End);
+
+    internal override void RemoveFound() => _chains.Free(_found.Dequeue().Last);
 
     internal override void Decide(TKey key, in T value, long ticks, ReadOnlySpan<ulong> truths)
     {
