@@ -139,6 +139,14 @@ public readonly struct Match<T> : IEquatable<Match<T>>
     /// <param name="right">The other.</param>
     public static bool operator !=(Match<T> left, Match<T> right) => !left.Equals(right);
 
+    /// <summary>Each event with its time, its step and the condition that it met; one line each.</summary>
+    internal string Explain()
+    {
+        var shape = _shape;
+        return $"match of '{shape.Pattern}'\n" + string.Concat(Events.ToArray().Select(one =>
+            $"  {Extensibility.Ticks.ToTime(one.Ticks):O}  {shape.HandleOf(one.Label)} ({shape.ConditionOf(one.Label).Text}): {one.Event}\n"));
+    }
+
     /// <summary>The steps and their events, in order.</summary>
     public override string ToString()
     {

@@ -7,7 +7,7 @@ namespace IoT.Cep;
 /// Finds the matches of one pattern, or of several at once. Conditions on the event alone are asked first, each once for each event, over the whole batch: an
 /// event that concerns no pattern costs no look-up.
 /// </summary>
-internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator<T, TResult>, IHoldsMatches
+internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator<T, TResult>, IHoldsMatches, ITellsWhyNot
     where TKey : notnull
     where TGiving : struct, IGiving<T, TResult>
 {
@@ -19,6 +19,7 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
     private readonly Func<T, TKey> _keyOf;
     private readonly KeyRange _keys;
     private readonly bool _identity;
+    private readonly bool _remembers;
     private readonly TGiving _giving;
     private readonly OrderedOutput<TResult> _output;
     private ulong[] _truths = [];
@@ -52,6 +53,7 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
             _always[i >> 6] |= _matchers[i].SeesEveryEvent ? 1UL << i : 0;
         }
 
+        _remembers = parts.Remembered > 0;
         _keyOf = parts.Key.Select;
         _keys = keys;
         _identity = identity;
@@ -61,6 +63,14 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
 
     MatchesHeld IHoldsMatches.Held => new(
         _matchers.Sum(matcher => matcher.Keys), _matchers.Sum(matcher => matcher.Events), _matchers.Sum(matcher => matcher.Open), _matchers.Sum(matcher => matcher.Bytes));
+
+    bool ITellsWhyNot.Remembers => _remembers;
+
+    bool ITellsWhyNot.Runs(object? shape) => Array.Exists(_matchers, matcher => ReferenceEquals(matcher.Shape, shape));
+
+    (int Length, WhyNot Why)? ITellsWhyNot.WhyNot(object key, long from, long to) => key is TKey own && _keys.Contains(StableHash.GroupOf(own))
+        ? _matchers.Select(matcher => matcher.WhyNot(own, from, to)).MaxBy(one => one?.Length)
+        : null;
 
     /// <summary>While conditions on the event alone are asked, nothing of the batch has been applied.</summary>
     protected override bool IsAtomic => _isAsking;

@@ -20,14 +20,15 @@ public static class MatchExtensions
     /// <param name="pattern">The pattern.</param>
     /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open.</param>
     /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <param name="remember">How many partial matches are remembered, open and ended, so that <see cref="Query.WhyNot"/> can say what became of them; 0: none.</param>
     /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
     public static IEventStream<Match<T>> Match<TKey, T>(
         this IKeyedStream<TKey, T> stream, Pattern<T> pattern, int maxPartialMatchesPerKey = DefaultMaxPartialMatchesPerKey,
-        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest)
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest, int remember = 0)
         where TKey : notnull =>
-        new MatchNode<TKey, T>(Input(stream), Parts(stream, [pattern], maxPartialMatchesPerKey, whenFull)).ToStream();
+        new MatchNode<TKey, T>(Input(stream), Parts(stream, [pattern], maxPartialMatchesPerKey, whenFull, remember)).ToStream();
 
-    /// <inheritdoc cref="Match{TKey, T}(IKeyedStream{TKey, T}, Pattern{T}, int, WhenMatchesFull)"/>
+    /// <inheritdoc cref="Match{TKey, T}(IKeyedStream{TKey, T}, Pattern{T}, int, WhenMatchesFull, int)"/>
     /// <param name="stream">The stream.</param>
     /// <param name="pattern">The pattern.</param>
     /// <param name="timeouts">
@@ -93,13 +94,14 @@ public static class MatchExtensions
     /// <param name="pattern">The pattern.</param>
     /// <param name="maxPartialMatches">How many partial matches may be open.</param>
     /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <param name="remember">How many partial matches are remembered, open and ended, so that <see cref="Query.WhyNot"/> can say what became of them; 0: none.</param>
     /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
     public static IEventStream<Match<T>> Match<T>(
         this IEventStream<T> stream, Pattern<T> pattern, int maxPartialMatches = DefaultMaxPartialMatchesPerKey,
-        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest) =>
-        stream.Unkeyed().Match(pattern, maxPartialMatches, whenFull);
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest, int remember = 0) =>
+        stream.Unkeyed().Match(pattern, maxPartialMatches, whenFull, remember);
 
-    /// <inheritdoc cref="Match{T}(IEventStream{T}, Pattern{T}, int, WhenMatchesFull)"/>
+    /// <inheritdoc cref="Match{T}(IEventStream{T}, Pattern{T}, int, WhenMatchesFull, int)"/>
     /// <param name="stream">The stream.</param>
     /// <param name="pattern">The pattern.</param>
     /// <param name="timeouts">Partial matches whose time was over before they were complete, with what they had.</param>
@@ -128,12 +130,13 @@ public static class MatchExtensions
         return stream.Node;
     }
 
-    private static MatchParts<TKey, T> Parts<TKey, T>(IKeyedStream<TKey, T> stream, IReadOnlyList<Pattern<T>> patterns, int maxPerKey, WhenMatchesFull whenFull)
+    private static MatchParts<TKey, T> Parts<TKey, T>(IKeyedStream<TKey, T> stream, IReadOnlyList<Pattern<T>> patterns, int maxPerKey, WhenMatchesFull whenFull, int remember = 0)
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(patterns);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxPerKey, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(remember);
         if (patterns.Count == 0)
         {
             throw new ArgumentException("There is no pattern.", nameof(patterns));
@@ -145,7 +148,7 @@ public static class MatchExtensions
             PatternBounds.Require(pattern);
         }
 
-        return new MatchParts<TKey, T>([.. patterns], stream.Key, stream.Node.IsOrdered, maxPerKey, whenFull);
+        return new MatchParts<TKey, T>([.. patterns], stream.Key, stream.Node.IsOrdered, maxPerKey, whenFull) { Remembered = remember };
     }
 }
 
@@ -174,21 +177,38 @@ internal sealed class MatchParts<TKey, T>
 
     internal bool IsOrdered { get; }
 
+    /// <summary>How many partial matches are remembered.</summary>
+    internal int Remembered { get; init; }
+
     /// <summary>For tests: each pattern by runs, whatever would be picked.</summary>
     internal bool ForcesRuns { get; init; }
 
     internal ConditionTable<T> Conditions { get; } = new();
 
-    internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} by {Key.Text}" : $"Match {_shapes.Length} patterns by {Key.Text}";
+    internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} by {Key.Text}, {Machine}" : $"Match {_shapes.Length} patterns by {Key.Text}, {Machine}";
+
+    /// <summary>Which machine runs the pattern, and why.</summary>
+    private string Machine
+    {
+        get
+        {
+            int sets = _shapes.Count(shape => WhyRuns(shape) is null);
+            return _shapes.Length > 1 ? $"{sets} as sets and {_shapes.Length - sets} as runs"
+                : WhyRuns(_shapes[0]) is { } why ? $"as runs: {why}" : "as sets";
+        }
+    }
 
     /// <summary>The cheapest machine that is right for a pattern.</summary>
-    private Matcher<TKey, T> Make(PatternShape<T> shape, MatchLimits limits) => !limits.WantsTimeouts && !ForcesRuns && Configurations<T>.WhyNot(shape) is null
+    private Matcher<TKey, T> Make(PatternShape<T> shape, MatchLimits limits) => !limits.WantsTimeouts && WhyRuns(shape) is null
         ? new SetMatcher<TKey, T>(shape, Key.MaxKeys, limits)
         : new RunMatcher<TKey, T>(shape, Key.MaxKeys, limits);
 
+    private string? WhyRuns(PatternShape<T> shape) =>
+        ForcesRuns ? "so that results can be compared" : Remembered > 0 ? "it is remembered why there is no match" : Configurations<T>.WhyNot(shape);
+
     internal Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts)
     {
-        var limits = new MatchLimits(query, _maxPerKey, _whenFull, wantsTimeouts);
+        var limits = new MatchLimits(query, _maxPerKey, _whenFull, wantsTimeouts, Remembered);
         return [.. _shapes.Select(shape => Make(shape, limits))];
     }
 }

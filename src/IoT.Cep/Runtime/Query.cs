@@ -88,6 +88,37 @@ public sealed class Query : IDisposable
     /// <summary>The plan that runs, as a Mermaid flow chart.</summary>
     public string ExplainMermaid() => _plan.ExplainMermaid();
 
+    /// <summary>
+    /// Why a pattern of this query did not match: of a key's partial matches that began in a time, the one that came furthest, the step that it waited for, and what ended it.
+    /// </summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <param name="key">The key.</param>
+    /// <param name="from">The first time at which the partial match may have begun.</param>
+    /// <param name="to">The last one.</param>
+    /// <returns>Null where no pattern of the query is matched by such a key.</returns>
+    /// <exception cref="InvalidOperationException">No pattern of the query remembers: <c>Match(pattern, remember: 1_000)</c>.</exception>
+    /// <remarks>May be called on any thread. Reads a bounded ring of the last partial matches; what it no longer holds is not found.</remarks>
+    public WhyNot? WhyNot<TKey>(TKey key, DateTimeOffset from, DateTimeOffset to)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        var operators = _plan.Operators.OfType<ITellsWhyNot>().ToList();
+        if (!operators.Exists(one => one.Remembers))
+        {
+            throw new InvalidOperationException($"No pattern of the query '{Name}' remembers what became of its partial matches: say so with Match(pattern, remember: 1_000).");
+        }
+
+        return operators.Select(one => one.WhyNot(key, Ticks.From(from), Ticks.From(to))).MaxBy(one => one?.Length ?? -1)?.Why;
+    }
+
+    /// <summary>A match of this query's pattern, as text: each event with its time, its step and the condition that it met.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="match">The match.</param>
+    /// <exception cref="ArgumentException">It is another query's match.</exception>
+    public string Explain<T>(Match<T> match) => _plan.Operators.OfType<ITellsWhyNot>().Any(one => one.Runs(match.Shape))
+        ? match.Explain()
+        : throw new ArgumentException($"The match is not of the query '{Name}'.", nameof(match));
+
     /// <summary>Takes the query out of the engine: it gets no more events, and its open windows are dropped.</summary>
     public void Dispose() => _engine.Remove(this);
 

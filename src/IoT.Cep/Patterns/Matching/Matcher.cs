@@ -55,6 +55,9 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
     /// <summary>Time has come so far, and no event before it will be seen: what was to happen until then has not.</summary>
     internal abstract void Expire(long time);
 
+    /// <summary>The partial match of a key that came furthest without becoming a match; null where no history is kept.</summary>
+    internal virtual (int Length, WhyNot Why)? WhyNot(TKey key, long from, long to) => null;
+
     internal abstract void Save(StateWriter writer);
 
     internal abstract void Load(StateReader reader, KeyRange keys);

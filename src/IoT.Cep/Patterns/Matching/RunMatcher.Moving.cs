@@ -26,7 +26,7 @@ internal sealed partial class RunMatcher<TKey, T>
 
         if (isChanged)
         {
-            Limit(key);
+            Limit(key, ticks);
             Release(key, ticks);
             _runs.Tidy(key);
         }
@@ -67,8 +67,12 @@ internal sealed partial class RunMatcher<TKey, T>
         if (isPending)
         {
             Complete(run.Key, run.Last, due);
+            _history?.End(run.Story, "matched", due, isMatch: true);
+            return;
         }
-        else if (_limits.WantsTimeouts && !_timedOut.Contains((run.Last, due)))
+
+        _history?.End(run.Story, run.Start + _span == due ? $"not in time: Within {TimeSpan.FromTicks(_span)} was over" : "not in time: MaxGap was over", due);
+        if (_limits.WantsTimeouts && !_timedOut.Contains((run.Last, due)))
         {
             // Runs that go on by different transitions with the same events are one partial match to who reads it.
             _timedOut.Add((run.Last, due));
@@ -100,7 +104,9 @@ internal sealed partial class RunMatcher<TKey, T>
 
             if (outcome.Kind == OutcomeKind.Take && target.Transitions.Count > 0)
             {
-                Add(key, new Run<TKey, T> { State = target, Last = last, Start = ticks, First = position }, None);
+                long story = _history?.Begin(key, ticks) ?? 0;
+                _history?.Advance(story, _chains, last, target);
+                Add(key, new Run<TKey, T> { State = target, Last = last, Start = ticks, First = position, Story = story }, None);
             }
             else
             {
@@ -117,6 +123,11 @@ internal sealed partial class RunMatcher<TKey, T>
         if (decision.IsComplete)
         {
             Complete(key, _runs.At(index).Last, ticks);
+        }
+
+        if (_history is not null)
+        {
+            Tell(_history, key, in decision, ticks);
         }
 
         int kept = None;
@@ -148,12 +159,34 @@ internal sealed partial class RunMatcher<TKey, T>
                 }
             }
 
+            if (_history is not null && i > decision.From)
+            {
+                // One that goes two ways is two from here on.
+                run.Story = _history.Begin(key, run.Start);
+            }
+
+            _history?.Advance(run.Story, _chains, run.Last, run.State);
             kept = Add(key, in run, index);
         }
 
         // What goes on stands in its place now.
         Debug.Assert(kept == None || _runs.At(kept).Start == _runs.At(index).Start, "What goes on has the same first event.");
         _runs.Remove(index);
+    }
+
+    /// <summary>What becomes of a run that does not go on.</summary>
+    private void Tell(MatchHistory<TKey, T> history, TKey key, in Decision decision, long ticks)
+    {
+        bool isMatch = decision.IsComplete;
+        for (int i = decision.From; i < decision.From + decision.Count; i++)
+        {
+            isMatch |= _outcomes[i] is { Kind: not OutcomeKind.Pass, Transition.Target.IsFinal: true };
+        }
+
+        if (isMatch || decision.Ending is not null)
+        {
+            history.End(_runs.At(decision.Run).Story, isMatch ? "matched" : decision.Ending!, ticks, isMatch);
+        }
     }
 
     private int Add(TKey key, in Run<TKey, T> run, int before)
@@ -165,13 +198,19 @@ internal sealed partial class RunMatcher<TKey, T>
     }
 
     /// <summary>A key that has more partial matches than it may loses the oldest or the newest ones.</summary>
-    private void Limit(TKey key)
+    private void Limit(TKey key, long ticks)
     {
         while (_runs.Of(key) is var runs && runs.Count > _limits.MaxPerKey)
         {
             Interlocked.Increment(ref _limits.Query.DiscardedPartialMatches);
-            _runs.Remove(_limits.WhenFull == WhenMatchesFull.DropNewest ? runs.Newest : runs.Oldest);
+            Drop(_limits.WhenFull == WhenMatchesFull.DropNewest ? runs.Newest : runs.Oldest, $"dropped: the key had more than {_limits.MaxPerKey:N0} partial matches", ticks);
         }
+    }
+
+    private void Drop(int index, string why, long ticks)
+    {
+        _history?.End(_runs.At(index).Story, why, ticks);
+        _runs.Remove(index);
     }
 
     /// <summary>A match is complete: it is given out, or waits until none that began earlier is open.</summary>
@@ -216,7 +255,7 @@ internal sealed partial class RunMatcher<TKey, T>
 
                 // Too many wait for one that is slow: it gives way.
                 Interlocked.Increment(ref _limits.Query.DiscardedPartialMatches);
-                _runs.Remove(oldest);
+                Drop(oldest, $"dropped: more than {_limits.MaxPerKey:N0} matches waited for it", ticks);
                 continue;
             }
 
@@ -241,7 +280,7 @@ internal sealed partial class RunMatcher<TKey, T>
 
         while (_runs.OldestOf(key) is var oldest and not None && _runs.At(oldest).First < to)
         {
-            _runs.Remove(oldest);
+            Drop(oldest, $"dropped by a match, after which {_after} goes on", _chains.At(last).Ticks);
         }
 
         for (int i = waiting.Count - 1; i >= 0; i--)
@@ -316,4 +355,4 @@ public enum WhenMatchesFull
 }
 
 /// <summary>How many partial matches a key may have, and what else a matcher must know of its operator.</summary>
-internal sealed record MatchLimits(QueryContext Query, int MaxPerKey, WhenMatchesFull WhenFull, bool WantsTimeouts);
+internal sealed record MatchLimits(QueryContext Query, int MaxPerKey, WhenMatchesFull WhenFull, bool WantsTimeouts, int Remembered = 0);

@@ -15,6 +15,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
     private readonly MatchLimits _limits;
     private readonly After _after;
     private readonly long _span;
+    private readonly MatchHistory<TKey, T>? _history;
     private readonly List<Outcome> _outcomes = [];
     private readonly List<Decision> _decisions = [];
     private readonly Queue<(Found<TKey> Found, int Last)> _found = new();
@@ -28,6 +29,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         _limits = limits;
         _after = shape.Pattern.After;
         _span = shape.Span;
+        _history = limits.Remembered == 0 ? null : new MatchHistory<TKey, T>(shape, limits.Remembered);
     }
 
     internal override string Kind => "runs";
@@ -51,6 +53,8 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
     internal override PartialMatch<T> NextPartial => new(_chains, _found.Peek().Last, null, _found.Peek().Found.End);
 
     internal override void RemoveFound() => _chains.Free(_found.Dequeue().Last);
+
+    internal override (int Length, WhyNot Why)? WhyNot(TKey key, long from, long to) => _history?.WhyNot(key, from, to, _program.Start);
 
     internal override void Decide(TKey key, in T value, long ticks, ReadOnlySpan<ulong> truths)
     {
@@ -107,7 +111,8 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         }
         else if (index != None || _outcomes.Count > from)
         {
-            _decisions.Add(new Decision(index, from, _outcomes.Count - from, isComplete));
+            string? ending = _history is not null && index != None && _outcomes.Count == from ? Ending(state, committed, last, in asked) : null;
+            _decisions.Add(new Decision(index, from, _outcomes.Count - from, isComplete, ending));
         }
     }
 
@@ -239,6 +244,48 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         ? IsTrue(asked.Truths, test.Number)
         : test.Condition.Dependent!(asked.Value, new PartialMatch<T>(_chains, last, handle, asked.Ticks));
 
+    /// <summary>What it was about an event that ended a run. The conditions are asked once more: only where a history is kept.</summary>
+    private string Ending(State<T> state, Transition<T>? committed, int last, in Asked asked)
+    {
+        var transitions = committed is null ? state.Transitions : [committed];
+        foreach (var transition in transitions)
+        {
+            foreach (var not in committed is null ? [.. transition.Nots, .. transition.NotNexts] : transition.Nots)
+            {
+                if (IsTrue(not.Choices[0], last, null, in asked))
+                {
+                    return $"ended by an event that must not come: ({not.Choices[0].Condition.Text})";
+                }
+            }
+        }
+
+        foreach (var transition in transitions)
+        {
+            foreach (var guard in transition.Guards)
+            {
+                if (guard.Choices.Length > 0 && IsTrue(guard.Choices[0], last, guard.Choices[0].Handle, in asked))
+                {
+                    return $"ended by an event that the greedy '{guard.Choices[0].Handle}' takes: ({guard.Choices[0].Condition.Text})";
+                }
+            }
+
+            if (transition.Until is { } until && IsTrue(until, last, null, in asked))
+            {
+                return $"ended by until: ({until.Condition.Text})";
+            }
+
+            foreach (var until2 in transition.Untils)
+            {
+                if (IsTrue(until2, last, null, in asked))
+                {
+                    return $"ended by until: ({until2.Condition.Text})";
+                }
+            }
+        }
+
+        return "ended by the next event, which was not the one that had to come next";
+    }
+
     private bool IsNear(Transition<T> transition, int last, long ticks) =>
         transition.MaxGap == long.MaxValue || last == None || ticks - _chains.At(last).Ticks < transition.MaxGap;
 
@@ -254,7 +301,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
     private readonly record struct Outcome(OutcomeKind Kind, Transition<T> Transition, int Label, ulong Guards);
 
     /// <summary>What becomes of one run, or of none yet: its outcomes, and whether it is complete as it stands.</summary>
-    private readonly record struct Decision(int Run, int From, int Count, bool IsComplete);
+    private readonly record struct Decision(int Run, int From, int Count, bool IsComplete, string? Ending);
 
     private readonly ref struct Asked(ref readonly T value, long ticks, ReadOnlySpan<ulong> truths)
     {

@@ -243,6 +243,9 @@ internal struct Run<TKey, T>
     internal long Start;
     internal long First;
     internal long Due;
+
+    /// <summary>Its number in the history, where there is one.</summary>
+    internal long Story;
     internal int Last;
     internal int Version;
     internal int Next;
