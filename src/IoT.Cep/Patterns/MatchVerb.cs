@@ -40,14 +40,14 @@ public static class MatchExtensions
     /// <param name="maxPartialMatches">The oldest partial match gives way to a new one beyond so many, and is counted.</param>
     public static IEventStream<Match<T>> Match<T>(
         this IEventStream<T> stream, Pattern<T> pattern, int maxPartialMatches = DefaultMaxPartialMatchesPerKey) =>
-        stream.KeyBy(static _ => default(Unit), text: "nothing").Match(pattern, maxPartialMatches);
+        stream.Unkeyed().Match(pattern, maxPartialMatches);
 }
 
 internal sealed record MatchNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, Pattern<T> Pattern, int MaxPartialMatches)
     : StreamNode<T, Match<T>>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"Match {Pattern} by {Key.Text}";
+    internal override string Text => $"Match {Pattern} {Key.By}";
 
     internal override int Depth => Input.Depth + 1;
 

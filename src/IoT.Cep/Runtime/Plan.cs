@@ -90,7 +90,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
 
         _stage = from.Name;
         var router = new RouterOperator<TKey, T>(query, key.Select, routes) { Diagnose = key.Diagnose };
-        Register(router, "Router", $"Exchange by {key.Text} over {shards} shards", routes);
+        Register(router, "Router", typeof(TKey) == typeof(Unit) ? $"Exchange, all events to one of {shards} shards" : $"Exchange {key.By} over {shards} shards", routes);
         input.Build(this, router);
     }
 
