@@ -109,6 +109,13 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
         return built;
     }
 
+    /// <summary>What an operator does once behind all its shards is no operator of its own to who reads the plan: it leads where the one behind it stands.</summary>
+    internal Operator<T> PartBefore<T>(Operator<T> part, Operator next)
+    {
+        _ids[part] = _ids[next];
+        return part;
+    }
+
     /// <summary>Where an input of a union runs on an earlier stage than the union, its events change stages.</summary>
     internal Operator<T> Gather<T>(StreamNode<T> node, int depth, UnionOperator<T> union, Operator<T> input)
     {
