@@ -32,7 +32,7 @@ internal sealed class CuttableProxy : IAsyncDisposable
     }
 
     /// <summary>Completes when both ends of every connection have closed it, and therefore have had all that was sent to them.</summary>
-    internal Task EndedAsync() => Task.WhenAll(_passing).WaitAsync(Collector.Patience);
+    internal Task EndedAsync() => Task.WhenAll(_passing).WaitAsync(TimeSpan.FromSeconds(30));
 
     public async ValueTask DisposeAsync()
     {
