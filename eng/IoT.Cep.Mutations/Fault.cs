@@ -7,13 +7,13 @@ namespace IoT.Cep.Mutations;
 /// <param name="Replace">What takes its place.</param>
 internal sealed record Fault(string Name, string File, string Find, string Replace)
 {
-    /// <summary>The source with the fault in it.</summary>
-    /// <exception cref="InvalidOperationException">The code is not there exactly once: the list of faults must follow the code.</exception>
-    internal string ApplyTo(string source)
+    /// <summary>Whether the code is there exactly once: the list of faults must follow the code.</summary>
+    internal bool Fits(string source)
     {
         int at = source.IndexOf(Find, StringComparison.Ordinal);
-        return at >= 0 && source.IndexOf(Find, at + 1, StringComparison.Ordinal) < 0
-            ? string.Concat(source.AsSpan(0, at), Replace, source.AsSpan(at + Find.Length))
-            : throw new InvalidOperationException($"'{Name}': {File} has to contain exactly once: {Find}");
+        return at >= 0 && source.IndexOf(Find, at + 1, StringComparison.Ordinal) < 0;
     }
+
+    /// <summary>The source with the fault in it.</summary>
+    internal string ApplyTo(string source) => source.Replace(Find, Replace, StringComparison.Ordinal);
 }

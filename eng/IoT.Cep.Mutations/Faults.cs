@@ -6,7 +6,8 @@ internal static class Faults
     internal static IReadOnlyList<Fault> All { get; } =
     [
         new("watermark one tick ahead behind events in disorder", "src/IoT.Cep/Time/EventTimeOperator.cs",
-            "_given = watermark;\n        Next.OnEvents(pushed == 0", "_given = watermark + 1;\n        Next.OnEvents(pushed == 0"),
+            "_given = watermark;\n        if (pushed < batch.Length)\n        {\n            Next.OnEvents(pushed == 0",
+            "_given = watermark + 1;\n        if (pushed < batch.Length)\n        {\n            Next.OnEvents(pushed == 0"),
         new("watermark one tick ahead", "src/IoT.Cep/Time/EventTimeOperator.cs",
             "_given = Ticks.Minus(_latest, disorder);", "_given = Ticks.Minus(_latest, disorder) + 1;"),
         new("late event does not raise the watermark before it", "src/IoT.Cep/Time/EventTimeOperator.cs",
@@ -24,7 +25,8 @@ internal static class Faults
         new("late watermark inclusive", "src/IoT.Cep/Windows/TimeWindows.cs",
             "!MovesLate && ticks < EarliestStart", "!MovesLate && ticks <= EarliestStart"),
         new("event on the watermark taken for late", "src/IoT.Cep/Time/OrderedOperator.cs",
-            "if (batch.Ticks[i] < _watermark)", "if (batch.Ticks[i] <= _watermark)"),
+            "if (batch.Ticks[i] < _time)\n            {\n                Interlocked.Increment(ref Query.LateEvents);\n            }\n            else",
+            "if (batch.Ticks[i] <= _time)\n            {\n                Interlocked.Increment(ref Query.LateEvents);\n            }\n            else"),
         new("sorting does not keep the order of ties", "src/IoT.Cep/Time/TimeHeap.cs",
             ": Arrival < other.Arrival", ": Arrival > other.Arrival"),
         new("straggler given out before the event of its time that came first", "src/IoT.Cep/Time/OrderBuffer.cs",

@@ -11,10 +11,12 @@ while (!File.Exists(Path.Combine(root.FullName, "IoT.Cep.sln")))
 }
 
 var faults = Faults.All.Where(f => args.Length == 0 || args.Any(a => f.Name.Contains(a, StringComparison.OrdinalIgnoreCase))).ToList();
-foreach (var fault in faults)
+// A list that does not follow the code is told of at once and as a whole, not after an hour.
+var stale = faults.Where(fault => !fault.Fits(File.ReadAllText(Path.Combine(root.FullName, fault.File)))).ToList();
+if (stale.Count > 0)
 {
-    // A list that does not follow the code is told of at once, not after an hour.
-    fault.ApplyTo(File.ReadAllText(Path.Combine(root.FullName, fault.File)));
+    Console.WriteLine(string.Join('\n', stale.Select(fault => $"'{fault.Name}' does not follow the code: {fault.File} has to contain exactly once: {fault.Find}")));
+    return 2;
 }
 
 using var copy = SourceCopy.Of(root.FullName);

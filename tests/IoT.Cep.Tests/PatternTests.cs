@@ -119,11 +119,11 @@ public class PatternTests
             run.Push([new Reading($"k{i}", 25)], [TicksAt(i * 0.001)]);
         }
 
-        var match = run.Plan.Operators.OfType<MatchOperator<string, Reading>>().Single();
+        var match = run.Plan.Operators.OfType<IHoldsMatches>().Single();
         run.Advance(TicksAt(10.998));
-        Assert.Equal((1, 1), match.Held);
+        Assert.Equal((1, 1), (match.Held.Keys, match.Held.Events));
         run.Advance(TicksAt(10.999));
-        Assert.Equal((0, 0), match.Held);
+        Assert.Equal((0, 0), (match.Held.Keys, match.Held.Events));
     }
 
     [Fact]
@@ -134,7 +134,8 @@ public class PatternTests
             input, input.ToStream().KeyBy(r => r.Key, maxKeys: 2).Match(_warmThenHot).Node, shards: 1, ErrorPolicy.Skip);
         run.Push([new("a", 25), new("b", 25), new("c", 25), new("d", 25)], [1, 2, 3, 4]);
         run.Advance(5);
-        Assert.Equal((2, 2), run.Plan.Operators.OfType<MatchOperator<string, Reading>>().Single().Held);
+        var held = run.Plan.Operators.OfType<IHoldsMatches>().Single().Held;
+        Assert.Equal((2, 2), (held.Keys, held.Events));
         Assert.Equal(2, run.DeadLetters.Count);
     }
 

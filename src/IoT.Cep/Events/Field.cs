@@ -156,6 +156,19 @@ public sealed class Predicate<T>
         return new Predicate<T>($"!({predicate})", (in e) => !test(in e));
     }
 
+    /// <summary>As a function: where a pattern's step takes one, it takes a predicate too.</summary>
+    /// <param name="predicate">The predicate.</param>
+    public static implicit operator Func<T, bool>(Predicate<T> predicate)
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        return predicate.ToFunc();
+    }
+
+    /// <summary>As a function.</summary>
+    public Func<T, bool> ToFunc() => IsTrueFor;
+
+    private bool IsTrueFor(T value) => Test(in value);
+
     /// <summary>The condition as text.</summary>
     public override string ToString() => _text;
 }

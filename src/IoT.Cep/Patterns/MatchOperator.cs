@@ -1,102 +1,97 @@
+using System.Numerics;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
 /// <summary>
-/// Matches sequences by runs: one small entry for each partial match. Conditions on the event alone are asked first, once for each event, so
-/// an event that no step could take costs no look-up.
+/// Finds the matches of one pattern, or of several at once. Conditions on the event alone are asked first, each once for each event, over the whole batch: an
+/// event that concerns no pattern costs no look-up.
 /// </summary>
-internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
+internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator<T, TResult>, IHoldsMatches
     where TKey : notnull
+    where TGiving : struct, IGiving<T, TResult>
 {
-    private const int None = -1;
-
-    private readonly StepNode<T>[] _steps;
+    private readonly Matcher<TKey, T>[] _matchers;
+    private readonly Func<T, bool>[] _conditions;
+    private readonly ulong[][] _concerned;
+    private readonly ulong[] _always;
+    private readonly int _words;
     private readonly Func<T, TKey> _keyOf;
-    private readonly ulong _dependent;
-    private readonly long _span;
     private readonly KeyRange _keys;
     private readonly bool _identity;
-    private readonly OrderedOutput<Match<T>> _output;
-    private readonly List<int> _moving = [];
-    private ulong[] _takes = [];
+    private readonly TGiving _giving;
+    private readonly OrderedOutput<TResult> _output;
+    private ulong[] _truths = [];
     private int[] _candidates = [];
-    private bool _asking;
+    private readonly List<Matcher<TKey, T>> _asked = [];
+    private readonly List<(TKey Key, long Start, long End)> _given = [];
+    private long _givenAt = long.MinValue;
+    private bool _isAsking;
+    private bool _isGiving;
+    private Matcher<TKey, T>? _giver;
 
-    // State that checkpoints save: each key's runs, oldest first.
-    private readonly PartialMatches<T> _matches;
-    private readonly RunTable<TKey, T> _runs;
-    private readonly List<(TKey Key, long Start)> _foundAtLastEnd = [];
-    private long _lastEnd = long.MinValue;
+    // State that checkpoints save: each key's partial matches, and how many events were seen.
+    private long _position;
 
-    internal MatchOperator(Operator<Match<T>> next, QueryContext query, MatchNode<TKey, T> node, KeyRange keys, bool identity)
-        : base(next, query, node.Input.IsOrdered)
+    internal MatchOperator(Operator<TResult> next, QueryContext query, MatchParts<TKey, T> parts, TGiving giving, KeyRange keys, bool identity)
+        : base(next, query, parts.IsOrdered)
     {
-        _steps = node.Pattern.Steps;
-        _keyOf = node.Key.Select;
-        _dependent = _steps.Select((s, i) => s.Dependent is null ? 0 : 1UL << i).Aggregate(0UL, (all, one) => all | one);
-        _span = node.Pattern.Span?.Ticks ?? long.MaxValue;
+        _matchers = parts.MakeMatchers(query, giving.TakesTimeouts);
+        _conditions = [.. parts.Conditions.All.Select(condition => condition.Simple!)];
+        _words = Math.Max(1, (_conditions.Length + 63) / 64);
+        int concernedWords = (_matchers.Length + 63) / 64;
+        _concerned = [.. Enumerable.Range(0, _conditions.Length).Select(_ => new ulong[concernedWords])];
+        _always = new ulong[concernedWords];
+        for (int i = 0; i < _matchers.Length; i++)
+        {
+            foreach (int number in _matchers[i].Shape.Numbers)
+            {
+                _concerned[number][i >> 6] |= 1UL << i;
+            }
+
+            _always[i >> 6] |= _matchers[i].SeesEveryEvent ? 1UL << i : 0;
+        }
+
+        _keyOf = parts.Key.Select;
         _keys = keys;
         _identity = identity;
-        _output = new OrderedOutput<Match<T>>(next);
-        _matches = new PartialMatches<T>([.. _steps.Select(s => s.Handle)]);
-        _runs = new RunTable<TKey, T>(_matches, query, node.Key.MaxKeys, node.MaxPartialMatches);
+        _giving = giving;
+        _output = new OrderedOutput<TResult>(next);
     }
 
-    /// <summary>How many keys have partial matches, and how many events these hold.</summary>
-    internal (int Keys, int Events) Held => (_runs.Keys, _matches.Count);
+    MatchesHeld IHoldsMatches.Held => new(
+        _matchers.Sum(matcher => matcher.Keys), _matchers.Sum(matcher => matcher.Events), _matchers.Sum(matcher => matcher.Open), _matchers.Sum(matcher => matcher.Bytes));
 
     /// <summary>While conditions on the event alone are asked, nothing of the batch has been applied.</summary>
-    protected override bool IsAtomic => _asking;
+    protected override bool IsAtomic => _isAsking;
+
+    protected override bool IsGivingOut => _isGiving;
+
+    protected override void DropResult()
+    {
+        _isGiving = false;
+        _giver!.RemoveFound();
+    }
 
     protected override void ProcessOrdered(in Batch<T> batch)
     {
-        int count = AskSimple(batch.Events);
+        int count = AskConditions(batch.Events);
         for (int candidate = 0; candidate < count; candidate++)
         {
             int i = _candidates[candidate];
             Position = i;
-            Take(in batch.Events[i], batch.Ticks[i], _takes[i] | _dependent);
-        }
-    }
+            Take(in batch.Events[i], batch.Ticks[i], _truths.AsSpan(i * _words, _words));
 
-    /// <summary>
-    /// Asks each condition on the event alone over the whole batch, without a branch, and gives the events that some step could take: most events
-    /// cost no look-up.
-    /// </summary>
-    private int AskSimple(ReadOnlySpan<T> events)
-    {
-        Pooled.Ensure(ref _takes, events.Length);
-        Pooled.Ensure(ref _candidates, events.Length);
-        var takes = _takes.AsSpan(0, events.Length);
-        var candidates = _candidates.AsSpan(0, events.Length);
-        takes.Clear();
-        _asking = true;
-        for (int step = 0; step < _steps.Length; step++)
-        {
-            if (_steps[step].Simple is { } simple)
-            {
-                for (int i = 0; i < takes.Length; i++)
-                {
-                    takes[i] |= (simple(events[i]) ? 1UL : 0) << step;
-                }
-            }
+            // The event has had its effect: an error of a result's projection leads behind it.
+            Position = i + 1;
+            GiveOut();
         }
-
-        _asking = false;
-        int count = 0;
-        for (int i = 0; i < takes.Length; i++)
-        {
-            candidates[count] = i;
-            count += (takes[i] | _dependent) != 0 ? 1 : 0;
-        }
-
-        return count;
     }
 
     protected override void OnTime(long watermark)
     {
-        _runs.Expire(watermark, _span);
+        GiveOut();
+        Expire(watermark);
         _output.Flush();
     }
 
@@ -107,146 +102,274 @@ internal sealed class MatchOperator<TKey, T> : OrderedOperator<T, Match<T>>
     internal override void Save(StateWriter writer)
     {
         base.Save(writer);
-        SaveFound(writer);
-        _output.Save(writer, static (w, match) => match.Save(w), static (w, key) => StateCodec.Require<TKey>().Write(w, (TKey)key!));
-        _runs.Save(writer);
+        writer.Int64(_position);
+        var codec = StateCodec.Find<TKey>();
+        writer.Int64(_givenAt);
+        writer.Int32(_given.Count);
+        foreach (var (key, start, end) in _given)
+        {
+            codec!.Write(writer, key);
+            writer.Int64(start);
+            writer.Int64(end);
+        }
+
+        _output.Save(writer, (w, result) => _giving.Save(w, result), static (w, key) => StateCodec.Require<TKey>().Write(w, (TKey)key!));
+        foreach (var matcher in _matchers)
+        {
+            matcher.Save(writer);
+        }
     }
 
     internal override void Load(StateReader reader)
     {
         base.Load(reader);
-        LoadFound(reader);
-        _output.Load(reader, _keys, r => Match<T>.Load(r, _matches.Steps), static r => StateCodec.Require<TKey>().Read(r));
-        _runs.Load(reader, _keys);
+        _position = Math.Max(_position, reader.Int64());
+        LoadGiven(reader);
+        _output.Load(reader, _keys, r => _giving.Load(r, _matchers[0].Shape), static r => StateCodec.Require<TKey>().Read(r));
+        foreach (var matcher in _matchers)
+        {
+            matcher.Load(reader, _keys);
+        }
     }
 
     protected override void Release()
     {
         base.Release();
         _output.Dispose();
-        Pooled.Return(ref _takes, 0);
+        Pooled.Return(ref _truths, 0);
         Pooled.Return(ref _candidates, 0);
     }
 
-    private void SaveFound(StateWriter writer)
+    /// <summary>Asks each condition over the whole batch, without a branch, and gives the events that may concern a pattern.</summary>
+    private int AskConditions(ReadOnlySpan<T> events)
     {
-        writer.Int64(_lastEnd);
-        writer.Int32(_foundAtLastEnd.Count);
-        foreach (var (key, start) in _foundAtLastEnd)
+        Pooled.Ensure(ref _truths, events.Length * _words);
+        Pooled.Ensure(ref _candidates, events.Length);
+        var truths = _truths.AsSpan(0, events.Length * _words);
+        truths.Clear();
+        _isAsking = true;
+        for (int number = 0; number < _conditions.Length; number++)
         {
-            StateCodec.Require<TKey>().Write(writer, key);
-            writer.Int64(start);
+            Ask(_conditions[number], events, truths[(number >> 6)..], number & 63);
+        }
+
+        _isAsking = false;
+        bool always = _always.AsSpan().ContainsAnyExcept(0UL);
+        int count = 0;
+        var candidates = _candidates.AsSpan(0, events.Length);
+        for (int i = 0; i < events.Length; i++)
+        {
+            candidates[count] = i;
+            count += always || truths.Slice(i * _words, _words).ContainsAnyExcept(0UL) ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private void Ask(Func<T, bool> condition, ReadOnlySpan<T> events, Span<ulong> truths, int bit)
+    {
+        int words = _words;
+        for (int i = 0; i < events.Length; i++)
+        {
+            truths[i * words] |= (condition(events[i]) ? 1UL : 0) << bit;
         }
     }
 
-    private void LoadFound(StateReader reader)
+    private void Take(in T value, long ticks, ReadOnlySpan<ulong> truths)
+    {
+        Expire(ticks);
+        var key = _keyOf(value);
+        _asked.Clear();
+        for (int word = 0; word < _always.Length; word++)
+        {
+            for (ulong concerned = Concerned(truths, word); concerned != 0; concerned &= concerned - 1)
+            {
+                var matcher = _matchers[(word << 6) + BitOperations.TrailingZeroCount(concerned)];
+                matcher.Decide(key, in value, ticks, truths);
+                _asked.Add(matcher);
+            }
+        }
+
+        // The user's conditions have run for all patterns: nothing fails in the middle.
+        long position = _position++;
+        foreach (var matcher in _asked)
+        {
+            matcher.Apply(key, in value, ticks, position);
+        }
+    }
+
+    private ulong Concerned(ReadOnlySpan<ulong> truths, int word)
+    {
+        ulong concerned = _always[word];
+        for (int i = 0; i < truths.Length; i++)
+        {
+            for (ulong truth = truths[i]; truth != 0; truth &= truth - 1)
+            {
+                concerned |= _concerned[(i << 6) + BitOperations.TrailingZeroCount(truth)][word];
+            }
+        }
+
+        return concerned;
+    }
+
+    private void Expire(long time)
+    {
+        foreach (var matcher in _matchers)
+        {
+            matcher.Expire(time);
+        }
+
+        GiveOut();
+    }
+
+    private void GiveOut()
+    {
+        foreach (var matcher in _matchers)
+        {
+            while (matcher.HasFound)
+            {
+                if (matcher.Next.IsTimeout == _giving.TakesTimeouts)
+                {
+                    _giver = matcher;
+                    _isGiving = true;
+                    Give(matcher, matcher.Next);
+                    _isGiving = false;
+                }
+
+                matcher.RemoveFound();
+            }
+        }
+    }
+
+    private void Give(Matcher<TKey, T> matcher, in Found<TKey> found)
+    {
+        if (found.Error is { } error)
+        {
+            throw error;
+        }
+
+        var result = _giving.Make(matcher);
+        byte group = (byte)StableHash.GroupOf(found.Key);
+        if (!_identity)
+        {
+            _output.Add(result, found.Ticks, group);
+            return;
+        }
+
+        int ordinal = OrdinalOf(found.Key, found.Start, found.End, found.Ticks);
+        _output.Add(result, found.Ticks, group, new ResultId(found.Key, found.Start, found.End, ordinal), EventKind.Insert);
+    }
+
+    /// <summary>Matches of one key with the same first and last time are numbered in the order in which they are found.</summary>
+    private int OrdinalOf(TKey key, long start, long end, long ticks)
+    {
+        if (ticks != _givenAt)
+        {
+            _givenAt = ticks;
+            _given.Clear();
+        }
+
+        int ordinal = 0;
+        foreach (var (otherKey, otherStart, otherEnd) in _given)
+        {
+            ordinal += otherStart == start && otherEnd == end && EqualityComparer<TKey>.Default.Equals(otherKey, key) ? 1 : 0;
+        }
+
+        _given.Add((key, start, end));
+        return ordinal;
+    }
+
+    private void LoadGiven(StateReader reader)
     {
         // Shards may have found their last matches at different times: only those of the latest can have another beside them.
-        long lastEnd = reader.Int64();
-        if (lastEnd > _lastEnd)
+        long givenAt = reader.Int64();
+        if (givenAt > _givenAt)
         {
-            _lastEnd = lastEnd;
-            _foundAtLastEnd.Clear();
+            _givenAt = givenAt;
+            _given.Clear();
         }
 
         for (int count = reader.Int32(); count > 0; count--)
         {
-            var found = (StateCodec.Require<TKey>().Read(reader), reader.Int64());
-            if (lastEnd == _lastEnd)
+            var given = (StateCodec.Require<TKey>().Read(reader), reader.Int64(), reader.Int64());
+            if (givenAt == _givenAt)
             {
-                _foundAtLastEnd.Add(found);
+                _given.Add(given);
             }
         }
     }
+}
 
-    private void Take(in T value, long ticks, ulong takes)
+/// <summary>What an operator's partial matches hold.</summary>
+internal interface IHoldsMatches
+{
+    MatchesHeld Held { get; }
+}
+
+/// <summary>What partial matches hold.</summary>
+/// <param name="Keys">How many keys have some.</param>
+/// <param name="Events">How many events they hold.</param>
+/// <param name="Open">How many are open.</param>
+/// <param name="Bytes">The memory that is set aside for them.</param>
+internal readonly record struct MatchesHeld(int Keys, int Events, double Open, long Bytes);
+
+/// <summary>What is made of a match: the match itself, a partial one whose time was over, or what a callback makes of it.</summary>
+internal interface IGiving<T, TResult>
+{
+    bool TakesTimeouts { get; }
+
+    TResult Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull;
+
+    void Save(StateWriter writer, TResult result);
+
+    TResult Load(StateReader reader, PatternShape<T> shape);
+}
+
+internal readonly struct MatchGiving<T> : IGiving<T, Match<T>>
+{
+    public bool TakesTimeouts => false;
+
+    public Match<T> Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull => matcher.NextMatch;
+
+    public void Save(StateWriter writer, Match<T> result)
     {
-        _runs.Expire(ticks, _span);
-        bool begins = (takes & 1) != 0;
-        if (!begins && _runs.IsEmpty)
-        {
-            return;
-        }
-
-        var key = _keyOf(value);
-
-        // An event that can only begin a match moves none, and needs no look-up here.
-        int oldest = (takes & ~1UL) == 0 ? None : _runs.OldestOf(key);
-        if (oldest != None)
-        {
-            Decide(in value, oldest, takes);
-            Advance(in value, ticks, key);
-        }
-
-        if (begins)
-        {
-            if (_steps.Length == 1)
-            {
-                Emit(key, _matches.Take(value, ticks, None));
-            }
-            else
-            {
-                // The key's place comes first: where there is none left, no event stays behind.
-                _runs.Reserve(key);
-                _runs.Add(key, _matches.Take(value, ticks, None), 1, ticks);
-            }
-        }
+        writer.Int32(result.Variant);
+        result.Save(writer);
     }
 
-    /// <summary>Asks the conditions of all the key's runs before any of them moves: user code runs before state is touched.</summary>
-    private void Decide(in T value, int run, ulong takes)
+    public Match<T> Load(StateReader reader, PatternShape<T> shape) => Match<T>.Load(reader, shape.Variants[reader.Int32()]);
+}
+
+internal readonly struct TimeoutGiving<T> : IGiving<T, Timeout<T>>
+{
+    public bool TakesTimeouts => true;
+
+    public Timeout<T> Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull => new(matcher.NextMatch, Ticks.ToTime(matcher.Next.Ticks));
+
+    public void Save(StateWriter writer, Timeout<T> result)
     {
-        _moving.Clear();
-        for (; run != None; run = _runs.At(run).Next)
-        {
-            int step = _runs.At(run).Length;
-            if ((takes >> step & 1) != 0 && (_steps[step].Dependent is not { } dependent || dependent(value, new PartialMatch<T>(_matches, _runs.At(run).Last))))
-            {
-                _moving.Add(run);
-            }
-        }
+        writer.Int64(Ticks.From(result.At));
+        result.Partial.Save(writer);
     }
 
-    private void Advance(in T value, long ticks, TKey key)
+    public Timeout<T> Load(StateReader reader, PatternShape<T> shape)
     {
-        foreach (int index in _moving)
-        {
-            ref var run = ref _runs.At(index);
-            run.Last = _matches.Take(value, ticks, run.Last);
-            if (++run.Length == _steps.Length)
-            {
-                Emit(key, run.Last);
-                run.Last = None;
-                _runs.Remove(index);
-            }
-        }
+        long at = reader.Int64();
+        return new Timeout<T>(Match<T>.Load(reader, shape), Ticks.ToTime(at));
     }
+}
 
-    private void Emit(TKey key, int last)
-    {
-        var match = _matches.Finish(last);
-        byte group = (byte)StableHash.GroupOf(key);
-        if (_identity)
-        {
-            _output.Add(match, match.EndTicks, group, new ResultId(key, match.StartTicks, match.EndTicks, OrdinalOf(key, match)), EventKind.Insert);
-        }
-        else
-        {
-            _output.Add(match, match.EndTicks, group);
-        }
-    }
+internal readonly struct CallbackGiving<T, TResult>(Func<PartialMatch<T>, TResult> select) : IGiving<T, TResult>
+{
+    public bool TakesTimeouts => false;
 
-    /// <summary>Matches of one key with the same first and last time are numbered in the order in which they are found.</summary>
-    private int OrdinalOf(TKey key, Match<T> match)
-    {
-        if (match.EndTicks != _lastEnd)
-        {
-            _lastEnd = match.EndTicks;
-            _foundAtLastEnd.Clear();
-        }
+    public TResult Make<TKey>(Matcher<TKey, T> matcher)
+        where TKey : notnull => select(matcher.NextPartial);
 
-        int ordinal = _foundAtLastEnd.Count(found => found.Start == match.StartTicks && EqualityComparer<TKey>.Default.Equals(found.Key, key));
-        _foundAtLastEnd.Add((key, match.StartTicks));
-        return ordinal;
-    }
+    public void Save(StateWriter writer, TResult result) => StateCodec.Require<TResult>().Write(writer, result);
+
+    public TResult Load(StateReader reader, PatternShape<T> shape) => StateCodec.Require<TResult>().Read(reader);
 }

@@ -1,3 +1,6 @@
+using System.ComponentModel;
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>The verbs of patterns.</summary>
@@ -9,45 +12,191 @@ public static class MatchExtensions
     /// <summary>
     /// Finds each match of a pattern, for each key apart, in order of event time: an event is looked at when the watermark reaches it. Every
     /// event that the first step takes begins a match of its own. Remembers the events of partial matches for as long as the pattern's
-    /// <c>Within</c>; late events are not looked at, and are counted. The result's time is its last event's.
+    /// <c>Within</c>; late events are not looked at, and are counted. The result's time is its last event's; of an absence, when it is certain.
     /// </summary>
     /// <typeparam name="TKey">The key's type.</typeparam>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="pattern">The pattern.</param>
-    /// <param name="maxPartialMatchesPerKey">A key's oldest partial match gives way to a new one beyond so many, and is counted.</param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
     public static IEventStream<Match<T>> Match<TKey, T>(
-        this IKeyedStream<TKey, T> stream, Pattern<T> pattern, int maxPartialMatchesPerKey = DefaultMaxPartialMatchesPerKey)
+        this IKeyedStream<TKey, T> stream, Pattern<T> pattern, int maxPartialMatchesPerKey = DefaultMaxPartialMatchesPerKey,
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest)
+        where TKey : notnull =>
+        new MatchNode<TKey, T>(Input(stream), Parts(stream, [pattern], maxPartialMatchesPerKey, whenFull)).ToStream();
+
+    /// <inheritdoc cref="Match{TKey, T}(IKeyedStream{TKey, T}, Pattern{T}, int, WhenMatchesFull)"/>
+    /// <param name="stream">The stream.</param>
+    /// <param name="pattern">The pattern.</param>
+    /// <param name="timeouts">
+    /// Partial matches whose time was over before they were complete, with what they had. A query that reads both streams runs the pattern twice.
+    /// </param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    public static IEventStream<Match<T>> Match<TKey, T>(
+        this IKeyedStream<TKey, T> stream, Pattern<T> pattern, out IEventStream<Timeout<T>> timeouts,
+        int maxPartialMatchesPerKey = DefaultMaxPartialMatchesPerKey, WhenMatchesFull whenFull = WhenMatchesFull.DropOldest)
         where TKey : notnull
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(pattern);
-        ArgumentOutOfRangeException.ThrowIfLessThan(maxPartialMatchesPerKey, 1);
-        if (pattern.Steps.Length > 1 && pattern.Span is null)
-        {
-            throw new ArgumentException(
-                $"The pattern '{pattern}' would remember a first event for ever where no second comes: say how long with .Within(...).", nameof(pattern));
-        }
-
-        stream.Node.RequireAppendOnly("Match");
-        return new MatchNode<TKey, T>(stream.Node, stream.Key, pattern, maxPartialMatchesPerKey).ToStream();
+        var parts = Parts(stream, [pattern], maxPartialMatchesPerKey, whenFull);
+        timeouts = new TimeoutNode<TKey, T>(Input(stream), parts).ToStream();
+        return new MatchNode<TKey, T>(Input(stream), parts).ToStream();
     }
+
+    /// <summary>
+    /// Finds each match of a pattern and makes of it at once what is needed: <c>Match(pattern, m =&gt; m[hot].Celsius)</c> allocates nothing for a match.
+    /// Otherwise as without the callback.
+    /// </summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <typeparam name="TResult">The result's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="pattern">The pattern.</param>
+    /// <param name="result">Called once for each match, on the thread that runs the query. The match can't be kept.</param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <param name="text">The callback's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
+    public static IEventStream<TResult> Match<TKey, T, TResult>(
+        this IKeyedStream<TKey, T> stream, Pattern<T> pattern, Func<PartialMatch<T>, TResult> result,
+        int maxPartialMatchesPerKey = DefaultMaxPartialMatchesPerKey, WhenMatchesFull whenFull = WhenMatchesFull.DropOldest,
+        [CallerArgumentExpression(nameof(result))] string text = "")
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        return new MatchedNode<TKey, T, TResult>(Input(stream), Parts(stream, [pattern], maxPartialMatchesPerKey, whenFull), result, StreamExtensions.Shorten(text)).ToStream();
+    }
+
+    /// <summary>
+    /// Finds each match of several patterns in one pass: a condition that several of them have is asked once for each event, and an event costs only those
+    /// patterns that it concerns. <c>m.Variant</c> is the index of the pattern. Conditions are the same where they are one lambda with the same captured
+    /// variables, or equal structured predicates.
+    /// </summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="patterns">The patterns.</param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches of each pattern a key may have open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <exception cref="ArgumentException">There is no pattern, or one could wait, and grow, for ever.</exception>
+    public static IEventStream<Match<T>> Match<TKey, T>(
+        this IKeyedStream<TKey, T> stream, IReadOnlyList<Pattern<T>> patterns, int maxPartialMatchesPerKey = DefaultMaxPartialMatchesPerKey,
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest)
+        where TKey : notnull =>
+        new MatchNode<TKey, T>(Input(stream), Parts(stream, patterns, maxPartialMatchesPerKey, whenFull)).ToStream();
 
     /// <summary>Finds each match of a pattern over all events, without a key.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="pattern">The pattern.</param>
-    /// <param name="maxPartialMatches">The oldest partial match gives way to a new one beyond so many, and is counted.</param>
+    /// <param name="maxPartialMatches">How many partial matches may be open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
     public static IEventStream<Match<T>> Match<T>(
-        this IEventStream<T> stream, Pattern<T> pattern, int maxPartialMatches = DefaultMaxPartialMatchesPerKey) =>
-        stream.Unkeyed().Match(pattern, maxPartialMatches);
+        this IEventStream<T> stream, Pattern<T> pattern, int maxPartialMatches = DefaultMaxPartialMatchesPerKey,
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest) =>
+        stream.Unkeyed().Match(pattern, maxPartialMatches, whenFull);
+
+    /// <inheritdoc cref="Match{T}(IEventStream{T}, Pattern{T}, int, WhenMatchesFull)"/>
+    /// <param name="stream">The stream.</param>
+    /// <param name="pattern">The pattern.</param>
+    /// <param name="timeouts">Partial matches whose time was over before they were complete, with what they had.</param>
+    /// <param name="maxPartialMatches">How many partial matches may be open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    public static IEventStream<Match<T>> Match<T>(
+        this IEventStream<T> stream, Pattern<T> pattern, out IEventStream<Timeout<T>> timeouts, int maxPartialMatches = DefaultMaxPartialMatchesPerKey,
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest) =>
+        stream.Unkeyed().Match(pattern, out timeouts, maxPartialMatches, whenFull);
+
+    /// <summary>A pattern that ends in a negation can't be matched: it would wait for ever.</summary>
+    /// <typeparam name="TKey">The key's type.</typeparam>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="pattern">The pattern.</param>
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    [Obsolete("A pattern that ends in NotFollowedBy or NotNext waits for an absence: say how long with .Within(...).", error: true)]
+    public static IEventStream<Match<T>> Match<TKey, T>(this IKeyedStream<TKey, T> stream, NegatedPattern<T> pattern)
+        where TKey : notnull => throw new NotSupportedException();
+
+    private static StreamNode<T> Input<TKey, T>(IKeyedStream<TKey, T> stream)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        stream.Node.RequireAppendOnly("Match");
+        return stream.Node;
+    }
+
+    private static MatchParts<TKey, T> Parts<TKey, T>(IKeyedStream<TKey, T> stream, IReadOnlyList<Pattern<T>> patterns, int maxPerKey, WhenMatchesFull whenFull)
+        where TKey : notnull
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(patterns);
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxPerKey, 1);
+        if (patterns.Count == 0)
+        {
+            throw new ArgumentException("There is no pattern.", nameof(patterns));
+        }
+
+        foreach (var pattern in patterns)
+        {
+            ArgumentNullException.ThrowIfNull(pattern);
+            PatternBounds.Require(pattern);
+        }
+
+        return new MatchParts<TKey, T>([.. patterns], stream.Key, stream.Node.IsOrdered, maxPerKey, whenFull);
+    }
 }
 
-internal sealed record MatchNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, Pattern<T> Pattern, int MaxPartialMatches)
-    : StreamNode<T, Match<T>>(Source)
+/// <summary>What a match operator is made of. The shapes are made once: a query's shards, and its matches, share them.</summary>
+internal sealed class MatchParts<TKey, T>
     where TKey : notnull
 {
-    internal override string Text => $"Match {Pattern} {Key.By}";
+    private readonly PatternShape<T>[] _shapes;
+    private readonly int _maxPerKey;
+    private readonly WhenMatchesFull _whenFull;
+
+    internal MatchParts(Pattern<T>[] patterns, KeySelector<TKey, T> key, bool isOrdered, int maxPerKey, WhenMatchesFull whenFull)
+    {
+        Key = key;
+        IsOrdered = isOrdered;
+        _maxPerKey = maxPerKey;
+        _whenFull = whenFull;
+        _shapes = new PatternShape<T>[patterns.Length];
+        for (int i = 0; i < patterns.Length; i++)
+        {
+            _shapes[i] = new PatternShape<T>(patterns[i], Conditions, _shapes, i);
+        }
+    }
+
+    internal KeySelector<TKey, T> Key { get; }
+
+    internal bool IsOrdered { get; }
+
+    /// <summary>For tests: each pattern by runs, whatever would be picked.</summary>
+    internal bool ForcesRuns { get; init; }
+
+    internal ConditionTable<T> Conditions { get; } = new();
+
+    internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.By}" : $"Match {_shapes.Length} patterns {Key.By}";
+
+    /// <summary>The cheapest machine that is right for a pattern.</summary>
+    private Matcher<TKey, T> Make(PatternShape<T> shape, MatchLimits limits) => !limits.WantsTimeouts && !ForcesRuns && Configurations<T>.WhyNot(shape) is null
+        ? new SetMatcher<TKey, T>(shape, Key.MaxKeys, limits)
+        : new RunMatcher<TKey, T>(shape, Key.MaxKeys, limits);
+
+    internal Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts)
+    {
+        var limits = new MatchLimits(query, _maxPerKey, _whenFull, wantsTimeouts);
+        return [.. _shapes.Select(shape => Make(shape, limits))];
+    }
+}
+
+internal sealed record MatchNode<TKey, T>(StreamNode<T> Source, MatchParts<TKey, T> Parts) : StreamNode<T, Match<T>>(Source)
+    where TKey : notnull
+{
+    internal override string Text => Parts.Text;
 
     internal override int Depth => Input.Depth + 1;
 
@@ -58,5 +207,43 @@ internal sealed record MatchNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey
     internal override bool IsOrdered => true;
 
     internal override void Build(Plan plan, Operator<Match<T>> next) => plan.BuildKeyed(
-        this, Input, Key, next, (output, keys) => new MatchOperator<TKey, T>(output, plan.Query, this, keys, plan.WantsIdentity));
+        this, Input, Parts.Key, next,
+        (output, keys) => new MatchOperator<TKey, T, Match<T>, MatchGiving<T>>(output, plan.Query, Parts, default, keys, plan.WantsIdentity));
+}
+
+internal sealed record TimeoutNode<TKey, T>(StreamNode<T> Source, MatchParts<TKey, T> Parts) : StreamNode<T, Timeout<T>>(Source)
+    where TKey : notnull
+{
+    internal override string Text => $"Timeouts of {Parts.Text}";
+
+    internal override int Depth => Input.Depth + 1;
+
+    internal override bool IsStateless => false;
+
+    internal override bool HasIdentity => true;
+
+    internal override bool IsOrdered => true;
+
+    internal override void Build(Plan plan, Operator<Timeout<T>> next) => plan.BuildKeyed(
+        this, Input, Parts.Key, next,
+        (output, keys) => new MatchOperator<TKey, T, Timeout<T>, TimeoutGiving<T>>(output, plan.Query, Parts, default, keys, plan.WantsIdentity));
+}
+
+internal sealed record MatchedNode<TKey, T, TResult>(StreamNode<T> Source, MatchParts<TKey, T> Parts, Func<PartialMatch<T>, TResult> Result, string Expression)
+    : StreamNode<T, TResult>(Source)
+    where TKey : notnull
+{
+    internal override string Text => $"{Parts.Text}: {Expression}";
+
+    internal override int Depth => Input.Depth + 1;
+
+    internal override bool IsStateless => false;
+
+    internal override bool HasIdentity => true;
+
+    internal override bool IsOrdered => true;
+
+    internal override void Build(Plan plan, Operator<TResult> next) => plan.BuildKeyed(
+        this, Input, Parts.Key, next, (output, keys) => new MatchOperator<TKey, T, TResult, CallbackGiving<T, TResult>>(
+            output, plan.Query, Parts, new CallbackGiving<T, TResult>(Result), keys, plan.WantsIdentity));
 }

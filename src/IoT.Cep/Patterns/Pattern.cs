@@ -13,98 +13,97 @@ public static class Pattern
     /// <param name="text">The condition's source text, for <c>Explain</c>; the compiler fills it in.</param>
     public static Pattern<T> Begin<T>(
         out Step<T> step, Func<T, bool> condition, [CallerArgumentExpression(nameof(step))] string name = "",
-        [CallerArgumentExpression(nameof(condition))] string text = "")
-    {
-        ArgumentNullException.ThrowIfNull(condition);
-        ArgumentNullException.ThrowIfNull(name);
-        step = new Step<T>(name, 0);
-        return new Pattern<T>([new StepNode<T>(step, condition, null, StreamExtensions.Shorten(text ?? ""))], null);
-    }
+        [CallerArgumentExpression(nameof(condition))] string text = "") =>
+        Pattern<T>.Empty.FollowedBy(out step, condition, name, text);
+
+    /// <summary>Begins a pattern with a step that takes several events.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="steps">The step's handle: <c>out var rises</c>; <c>m[rises]</c> is a list.</param>
+    /// <param name="times">How many.</param>
+    /// <param name="condition">Which events the step takes.</param>
+    /// <param name="name">The handle's source text; the compiler fills it in.</param>
+    /// <param name="text">The condition's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    public static RepeatedPattern<T> Begin<T>(
+        out Steps<T> steps, Times times, Func<T, bool> condition, [CallerArgumentExpression(nameof(steps))] string name = "",
+        [CallerArgumentExpression(nameof(condition))] string text = "") =>
+        Pattern<T>.Empty.FollowedBy(out steps, times, condition, name, text);
+
+    /// <inheritdoc cref="Begin{T}(out Steps{T}, Times, Func{T, bool}, string, string)"/>
+    /// <param name="steps">The step's handle: <c>out var rises</c>; <c>m[rises]</c> is a list.</param>
+    /// <param name="times">How many.</param>
+    /// <param name="condition">Which events the step takes, by those that it has so far: <c>m.Taken</c>, empty at the first.</param>
+    /// <param name="name">The handle's source text; the compiler fills it in.</param>
+    /// <param name="text">The condition's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    public static RepeatedPattern<T> Begin<T>(
+        out Steps<T> steps, Times times, Func<T, PartialMatch<T>, bool> condition, [CallerArgumentExpression(nameof(steps))] string name = "",
+        [CallerArgumentExpression(nameof(condition))] string text = "") =>
+        Pattern<T>.Empty.FollowedBy(out steps, times, condition, name, text);
+
+    /// <summary>Begins a pattern with a group.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="group">The group: <see cref="AnyOf{T}"/>, <see cref="AllOf{T}"/>, or a pattern without a <c>Within</c> of its own.</param>
+    public static Pattern<T> Begin<T>(Pattern<T> group) => Pattern<T>.Empty.FollowedBy(group);
+
+    /// <summary>Begins a pattern with a repeated group.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="groups">The group's handle: <c>out var flaps</c>; <c>m[flaps]</c> is a list of its matches.</param>
+    /// <param name="times">How often.</param>
+    /// <param name="group">The group: a pattern without a <c>Within</c> of its own.</param>
+    /// <param name="name">The handle's source text; the compiler fills it in.</param>
+    public static RepeatedPattern<T> Begin<T>(
+        out Group<T> groups, Times times, Pattern<T> group, [CallerArgumentExpression(nameof(groups))] string name = "") =>
+        Pattern<T>.Empty.FollowedBy(out groups, times, group, name);
+
+    /// <summary>One of several patterns. All of them are looked for side by side, and each gives matches of its own.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="alternatives">At least two patterns, without a <c>Within</c> of their own.</param>
+    public static Pattern<T> AnyOf<T>(params ReadOnlySpan<Pattern<T>> alternatives) => Pattern<T>.Of(alternatives, isAllOf: false);
+
+    /// <summary>All of several patterns, one behind the other in any order: each order is looked for.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="parts">From two to sixteen patterns, without a <c>Within</c> of their own. How each follows the one before it is as the whole follows.</param>
+    public static Pattern<T> AllOf<T>(params ReadOnlySpan<Pattern<T>> parts) => Pattern<T>.Of(parts, isAllOf: true);
 
     /// <summary>Begins a pattern over a stream's events, whose type need not be written: also for anonymous types.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     public static PatternOver<T> Over<T>(IEventStream<T> stream) => default;
+
+    /// <summary>Begins a pattern over a stream of two types of events, each step over one of them.</summary>
+    /// <typeparam name="TFirst">One type.</typeparam>
+    /// <typeparam name="TSecond">The other.</typeparam>
+    /// <param name="stream">The stream.</param>
+    public static PatternOver<Either<TFirst, TSecond>> Over<TFirst, TSecond>(IEventStream<Either<TFirst, TSecond>> stream)
+    {
+        Cases<Either<TFirst, TSecond>>.Known ??= new EitherCases<TFirst, TSecond>();
+        return default;
+    }
 }
 
 /// <summary>Begins a pattern whose event type is known from a stream.</summary>
 /// <typeparam name="T">The event's type.</typeparam>
+#pragma warning disable CA1822 // called on the value, whose type is what matters
 public readonly record struct PatternOver<T>
 {
-    /// <inheritdoc cref="Pattern.Begin{T}"/>
-#pragma warning disable CA1822 // called on the value, whose type is what matters
+    /// <inheritdoc cref="Pattern.Begin{T}(out Step{T}, Func{T, bool}, string, string)"/>
     public Pattern<T> Begin(
         out Step<T> step, Func<T, bool> condition, [CallerArgumentExpression(nameof(step))] string name = "",
         [CallerArgumentExpression(nameof(condition))] string text = "") => Pattern.Begin(out step, condition, name, text);
+
+    /// <inheritdoc cref="Pattern.Begin{T}(out Step{T}, Func{T, bool}, string, string)"/>
+    /// <typeparam name="TStep">The type of the events that the step takes: read them with <c>m.Get(step)</c>.</typeparam>
+    public Pattern<T> Begin<TStep>(
+        out Step<TStep> step, Func<TStep, bool> condition, [CallerArgumentExpression(nameof(step))] string name = "",
+        [CallerArgumentExpression(nameof(condition))] string text = "") => Pattern<T>.Empty.FollowedBy(out step, condition, name, text);
+
+    /// <inheritdoc cref="Pattern.Begin{T}(out Steps{T}, Times, Func{T, bool}, string, string)"/>
+    public RepeatedPattern<T> Begin(
+        out Steps<T> steps, Times times, Func<T, bool> condition, [CallerArgumentExpression(nameof(steps))] string name = "",
+        [CallerArgumentExpression(nameof(condition))] string text = "") => Pattern.Begin(out steps, times, condition, name, text);
+
+    /// <inheritdoc cref="Pattern.Begin{T}(out Steps{T}, Times, Func{T, PartialMatch{T}, bool}, string, string)"/>
+    public RepeatedPattern<T> Begin(
+        out Steps<T> steps, Times times, Func<T, PartialMatch<T>, bool> condition, [CallerArgumentExpression(nameof(steps))] string name = "",
+        [CallerArgumentExpression(nameof(condition))] string text = "") => Pattern.Begin(out steps, times, condition, name, text);
+}
 #pragma warning restore CA1822
-}
-
-/// <summary>An immutable pattern: each verb gives a new one.</summary>
-/// <typeparam name="T">The event's type.</typeparam>
-public sealed class Pattern<T>
-{
-    internal Pattern(StepNode<T>[] steps, TimeSpan? span)
-    {
-        Steps = steps;
-        Span = span;
-    }
-
-    internal StepNode<T>[] Steps { get; }
-
-    internal TimeSpan? Span { get; }
-
-    /// <summary>Then, with anything in between, the next event for which the condition is true.</summary>
-    /// <param name="step">The step's handle: <c>out var hot</c>.</param>
-    /// <param name="condition">Which event the step takes.</param>
-    /// <param name="name">The handle's source text; the compiler fills it in.</param>
-    /// <param name="text">The condition's source text, for <c>Explain</c>; the compiler fills it in.</param>
-    public Pattern<T> FollowedBy(
-        out Step<T> step, Func<T, bool> condition, [CallerArgumentExpression(nameof(step))] string name = "",
-        [CallerArgumentExpression(nameof(condition))] string text = "")
-    {
-        ArgumentNullException.ThrowIfNull(condition);
-        ArgumentNullException.ThrowIfNull(name);
-        step = new Step<T>(name, Steps.Length);
-        return Then(new StepNode<T>(step, condition, null, StreamExtensions.Shorten(text ?? "")));
-    }
-
-    /// <summary>Then the next event for which a condition on it and on the match so far is true.</summary>
-    /// <param name="step">The step's handle: <c>out var hot</c>.</param>
-    /// <param name="condition">Which event the step takes: <c>(r, m) =&gt; r.Celsius &gt; m[warm].Celsius + 15</c>.</param>
-    /// <param name="name">The handle's source text; the compiler fills it in.</param>
-    /// <param name="text">The condition's source text, for <c>Explain</c>; the compiler fills it in.</param>
-    public Pattern<T> FollowedBy(
-        out Step<T> step, Func<T, PartialMatch<T>, bool> condition, [CallerArgumentExpression(nameof(step))] string name = "",
-        [CallerArgumentExpression(nameof(condition))] string text = "")
-    {
-        ArgumentNullException.ThrowIfNull(condition);
-        ArgumentNullException.ThrowIfNull(name);
-        step = new Step<T>(name, Steps.Length);
-        return Then(new StepNode<T>(step, null, condition, StreamExtensions.Shorten(text ?? "")));
-    }
-
-    /// <summary>A match is shorter than this, from its first event to its last. Partial matches are forgotten then.</summary>
-    /// <param name="span">The span; an event exactly that much after the first is too late.</param>
-    public Pattern<T> Within(TimeSpan span)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(span, TimeSpan.Zero);
-        TimeWindows.ThrowIfTooLong(span, nameof(span));
-        return new Pattern<T>(Steps, span);
-    }
-
-    /// <inheritdoc/>
-    public override string ToString() => string.Join(" -> ", Steps.Select(s => $"{s.Handle} ({s.Text})")) + (Span is { } span ? $" within {span}" : "");
-
-    private Pattern<T> Then(StepNode<T> step)
-    {
-        if (Steps.Length == 64)
-        {
-            throw new InvalidOperationException("A pattern has at most 64 steps.");
-        }
-
-        return new Pattern<T>([.. Steps, step], Span);
-    }
-}
-
-/// <summary>One step: either a condition on the event alone, which is evaluated once for each event, or one on the match so far as well.</summary>
-internal sealed record StepNode<T>(Step<T> Handle, Func<T, bool>? Simple, Func<T, PartialMatch<T>, bool>? Dependent, string Text);

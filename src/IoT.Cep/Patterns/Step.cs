@@ -3,16 +3,14 @@ namespace IoT.Cep;
 /// <summary>A step's handle: what <c>out var warm</c> declares. Its name comes from the source text.</summary>
 public abstract class Step
 {
-    internal Step(string text, int index)
+    private protected Step(string text)
     {
+        ArgumentNullException.ThrowIfNull(text);
         Name = text[(text.LastIndexOf(' ') + 1)..];
-        Index = index;
     }
 
     /// <summary>The name of the variable that holds the handle.</summary>
     public string Name { get; }
-
-    internal int Index { get; }
 
     /// <inheritdoc/>
     public override string ToString() => Name;
@@ -22,8 +20,28 @@ public abstract class Step
 /// <typeparam name="T">The event's type.</typeparam>
 public sealed class Step<T> : Step
 {
-    internal Step(string text, int index)
-        : base(text, index)
+    internal Step(string text)
+        : base(text)
+    {
+    }
+}
+
+/// <summary>A repeated or optional step: <c>m[rises]</c> is a list.</summary>
+/// <typeparam name="T">The event's type.</typeparam>
+public sealed class Steps<T> : Step
+{
+    internal Steps(string text)
+        : base(text)
+    {
+    }
+}
+
+/// <summary>A repeated group: <c>m[flaps]</c> is a list of the inner pattern's matches.</summary>
+/// <typeparam name="T">The event's type.</typeparam>
+public sealed class Group<T> : Step
+{
+    internal Group(string text)
+        : base(text)
     {
     }
 }

@@ -23,6 +23,9 @@ internal sealed class KeyedStream<TKey, T>(StreamNode<T> node, KeySelector<TKey,
 
 internal static class StreamExtensions
 {
+    /// <summary>A text of this length was cut.</summary>
+    internal const int MaxShortened = 100;
+
     internal static IEventStream<T> ToStream<T>(this StreamNode<T> node) => new EventStream<T>(node);
 
     /// <summary>All events under one key, for the verbs that keep something for each key.</summary>
@@ -32,6 +35,6 @@ internal static class StreamExtensions
     internal static string Shorten(string? text)
     {
         string line = string.Join(' ', (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        return line.Length <= 100 ? line : line[..99] + "…";
+        return line.Length <= MaxShortened ? line : line[..(MaxShortened - 1)] + "…";
     }
 }

@@ -1,0 +1,260 @@
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>Saves and loads sets, with all that they share.</summary>
+internal sealed partial class SetMatcher<TKey, T>
+{
+    internal override void Save(StateWriter writer)
+    {
+        var graph = Describe();
+        var keyCodec = StateCodec.Require<TKey>();
+        var eventCodec = StateCodec.Require<T>();
+        writer.Int64(_expired);
+        writer.Int32(graph.Keys.Count);
+        foreach (var saved in graph.Keys)
+        {
+            keyCodec.Write(writer, saved.Key);
+            writer.Int64(saved.Floor);
+        }
+
+        writer.Int32(graph.Takings.Count);
+        foreach (var (taking, owner) in graph.Takings)
+        {
+            writer.Int32(owner);
+            writer.Int64(taking.Ticks);
+            writer.Int64(taking.LatestStart);
+            writer.Int64(taking.Before);
+            writer.Int32(taking.Label);
+            eventCodec.Write(writer, taking.Event);
+        }
+
+        writer.Int32(graph.Unions.Count);
+        foreach (var union in graph.Unions)
+        {
+            writer.Int64(union.Left);
+            writer.Int64(union.Right);
+            writer.Int64(union.LatestStart);
+            writer.Int64(union.RightLatest);
+            writer.Int64(union.Ticks);
+        }
+
+        foreach (var saved in graph.Keys)
+        {
+            writer.Int32(saved.Standing.Count);
+            foreach (var standing in saved.Standing)
+            {
+                writer.Text(standing.At.Key);
+                writer.Int64(standing.Set);
+                writer.Int64(standing.LatestStart);
+            }
+        }
+    }
+
+    internal override void Load(StateReader reader, KeyRange keys)
+    {
+        var graph = Describe();
+        var keyCodec = StateCodec.Require<TKey>();
+        var eventCodec = StateCodec.Require<T>();
+        _expired = Math.Max(_expired, reader.Int64());
+        int[] places = new int[reader.Int32()];
+        int firstKey = graph.Keys.Count;
+        var own = new List<bool>();
+        for (int i = 0; i < places.Length; i++)
+        {
+            var saved = new SavedKey(keyCodec.Read(reader), reader.Int64(), []);
+            own.Add(keys.Contains(StableHash.GroupOf(saved.Key)));
+            graph.Keys.Add(saved);
+        }
+
+        // What is another shard's is loaded as well, for what it shares, and is not kept.
+        long takingsBefore = graph.Takings.Count, unionsBefore = graph.Unions.Count;
+        for (int count = reader.Int32(); count > 0; count--)
+        {
+            int owner = reader.Int32();
+            var taking = new Taking<T> { Ticks = reader.Int64(), LatestStart = reader.Int64(), Before = Moved(reader.Int64(), takingsBefore, unionsBefore), Label = reader.Int32() };
+            taking.Event = eventCodec.Read(reader);
+            graph.Takings.Add((taking, owner < 0 || !own[owner] ? -1 : owner + firstKey));
+        }
+
+        for (int count = reader.Int32(); count > 0; count--)
+        {
+            graph.Unions.Add(new Joining
+            {
+                Left = Moved(reader.Int64(), takingsBefore, unionsBefore),
+                Right = Moved(reader.Int64(), takingsBefore, unionsBefore),
+                LatestStart = reader.Int64(),
+                RightLatest = reader.Int64(),
+                Ticks = reader.Int64(),
+            });
+        }
+
+        for (int i = 0; i < places.Length; i++)
+        {
+            for (int count = reader.Int32(); count > 0; count--)
+            {
+                graph.Keys[firstKey + i].Standing.Add(
+                    new Standing<T>(_configurations.Find(reader.Text()!), Moved(reader.Int64(), takingsBefore, unionsBefore), reader.Int64()));
+            }
+        }
+
+        Rebuild(graph);
+    }
+
+    private static long Moved(long set, long takings, long unions) =>
+        set == SharedSets<T>.None ? set : set + ((SharedSets<T>.IsUnion(set) ? unions : takings) << 1);
+
+    /// <summary>What there is, with places counted from 0 and without what has expired.</summary>
+    private Graph Describe()
+    {
+        var graph = new Graph([], [], []);
+        for (int i = 0; i < _keys.Count; i++)
+        {
+            ref var sets = ref _keys.Entries[i].State;
+            var standing = new List<Standing<T>>();
+            for (int j = 0; j < sets.Groups; j++)
+            {
+                if (sets[j].LatestStart > Math.Max(_expired, sets.Floor))
+                {
+                    standing.Add(sets[j]);
+                }
+            }
+
+            graph.Keys.Add(new SavedKey(_keys.Entries[i].Key, sets.Floor, standing));
+        }
+
+        for (long number = _sets.First; number < _sets.End; number++)
+        {
+            graph.Takings.Add((_sets.At(number), _sets.At(number).Owner));
+        }
+
+        var places = new Dictionary<long, long>();
+        foreach (long set in Reachable(graph))
+        {
+            places[set] = ((long)graph.Unions.Count << 1) | 1;
+            graph.Unions.Add(_sets.UnionAt(set));
+        }
+
+        Place(graph, set => set == SharedSets<T>.None ? set : SharedSets<T>.IsUnion(set) ? places.GetValueOrDefault(set, SharedSets<T>.None) : set - (_sets.First << 1));
+        return graph;
+    }
+
+    /// <summary>The unions that are of use, in the order in which they were made.</summary>
+    private List<long> Reachable(Graph graph)
+    {
+        var found = new HashSet<long>();
+        var open = new Stack<long>();
+        foreach (var saved in graph.Keys)
+        {
+            saved.Standing.ForEach(standing => open.Push(standing.Set));
+        }
+
+        var seen = new HashSet<long>();
+        while (open.TryPop(out long set))
+        {
+            if (set == SharedSets<T>.None || !seen.Add(set))
+            {
+                continue;
+            }
+
+            if (!SharedSets<T>.IsUnion(set))
+            {
+                open.Push(_sets.TakingAt(set).Before);
+                continue;
+            }
+
+            found.Add(set);
+            open.Push(_sets.UnionAt(set).Left);
+            if (_sets.UnionAt(set).RightLatest > _expired)
+            {
+                open.Push(_sets.UnionAt(set).Right);
+            }
+        }
+
+        return [.. found.Order()];
+    }
+
+    private static void Place(Graph graph, Func<long, long> place)
+    {
+        for (int i = 0; i < graph.Takings.Count; i++)
+        {
+            var (taking, owner) = graph.Takings[i];
+            taking.Before = place(taking.Before);
+            graph.Takings[i] = (taking, owner);
+        }
+
+        for (int i = 0; i < graph.Unions.Count; i++)
+        {
+            var union = graph.Unions[i];
+            (union.Left, union.Right) = (place(union.Left), place(union.Right));
+            graph.Unions[i] = union;
+        }
+
+        foreach (var saved in graph.Keys)
+        {
+            for (int i = 0; i < saved.Standing.Count; i++)
+            {
+                saved.Standing[i] = saved.Standing[i] with { Set = place(saved.Standing[i].Set) };
+            }
+        }
+    }
+
+    /// <summary>What several shards saved, each in order of time, becomes one in order of time.</summary>
+    private void Rebuild(Graph graph)
+    {
+        int[] takings = [.. Enumerable.Range(0, graph.Takings.Count).OrderBy(i => graph.Takings[i].Taking.Ticks)];
+        int[] unions = [.. Enumerable.Range(0, graph.Unions.Count).OrderBy(i => graph.Unions[i].Ticks)];
+        int[] takingPlaces = Inverse(takings), unionPlaces = Inverse(unions);
+        Place(graph, set => set == SharedSets<T>.None ? set
+            : SharedSets<T>.IsUnion(set) ? ((long)unionPlaces[set >> 1] << 1) | 1 : (long)takingPlaces[set >> 1] << 1);
+
+        _keys.Clear();
+        _sets.Reset(takings.Length, unions.Length);
+        for (int i = 0; i < unions.Length; i++)
+        {
+            _sets.UnionAt(((long)i << 1) | 1) = graph.Unions[unions[i]];
+        }
+
+        for (int i = 0; i < takings.Length; i++)
+        {
+            var (taking, owner) = graph.Takings[takings[i]];
+            (taking.Owner, taking.Next) = (-1, SharedSets<T>.None);
+            _sets.At(i) = taking;
+            if (owner >= 0)
+            {
+                int place = PlaceOf(graph.Keys[owner]);
+                _sets.At(i).Owner = place;
+                Own(ref _keys.Entries[place].State, i);
+            }
+        }
+    }
+
+    private int PlaceOf(SavedKey saved)
+    {
+        int place = _keys.IndexOf(saved.Key);
+        if (place < 0)
+        {
+            place = _keys.Add(saved.Key, (uint)saved.Key.GetHashCode());
+            ref var sets = ref _keys.Entries[place].State;
+            sets = new KeySets<T> { Oldest = SharedSets<T>.None, Newest = SharedSets<T>.None, Floor = saved.Floor };
+            sets.Set(saved.Standing);
+        }
+
+        return place;
+    }
+
+    private static int[] Inverse(int[] order)
+    {
+        int[] places = new int[order.Length];
+        for (int i = 0; i < order.Length; i++)
+        {
+            places[order[i]] = i;
+        }
+
+        return places;
+    }
+
+    private sealed record SavedKey(TKey Key, long Floor, List<Standing<T>> Standing);
+
+    private sealed record Graph(List<SavedKey> Keys, List<(Taking<T> Taking, int Owner)> Takings, List<Joining> Unions);
+}
