@@ -3,22 +3,24 @@ using System.Globalization;
 namespace MachineAnomaly;
 
 /// <summary>What the program is told.</summary>
-internal sealed record Options(string DataFile, string LabelsFile, double Threshold)
+internal sealed record Options(IReadOnlyList<string> DataFiles, string LabelsFile, double Threshold)
 {
     internal const string Usage = """
-        Finds anomalies in a machine's recorded temperature and compares them with labels.
+        Finds anomalies in recorded temperatures and compares them with labels.
 
-          dotnet run --project samples/MachineAnomaly [-- --data FILE] [--labels FILE] [--threshold N]
+          dotnet run --project samples/MachineAnomaly [-- --data FILE ...] [--labels FILE] [--threshold N]
 
-          --data FILE      lines "timestamp,value" behind a header; default: machine/machine-temperature.csv under the folder data of IOT_CEP_SHARED
-          --labels FILE    {"file name": [["start", "end"], ...]}; default: anomaly-windows.json beside the data
+          --data FILE      lines "timestamp,value" behind a header; may be said several times. Default: machine-temperature.csv and, where it is there,
+                           ambient-temperature.csv, in the folder data/machine of IOT_CEP_SHARED
+          --labels FILE    {"file name": [["start", "end"], ...]}; default: anomaly-windows.json beside the first data
           --threshold N    standard deviations from which a level is an anomaly; default: 3
         """;
 
     internal static Options? Parse(string[] args, out string? problem)
     {
         string shared = Environment.GetEnvironmentVariable("IOT_CEP_SHARED") is { Length: > 0 } folder ? folder : Path.Combine("..", "shared");
-        string data = Path.Combine(shared, "data", "machine", "machine-temperature.csv");
+        string folderOfAll = Path.Combine(shared, "data", "machine");
+        var data = new List<string>();
         string? labels = null;
         double threshold = 3;
         for (int i = 0; i < args.Length; i++)
@@ -27,7 +29,7 @@ internal sealed record Options(string DataFile, string LabelsFile, double Thresh
             switch (args[i])
             {
                 case "--data" when value is not null:
-                    data = value;
+                    data.Add(value);
                     break;
                 case "--labels" when value is not null:
                     labels = value;
@@ -43,8 +45,14 @@ internal sealed record Options(string DataFile, string LabelsFile, double Thresh
             i++;
         }
 
-        labels ??= Path.Combine(Path.GetDirectoryName(data) ?? "", "anomaly-windows.json");
-        string? missing = Array.Find([data, labels], file => !File.Exists(file));
+        if (data.Count == 0)
+        {
+            string second = Path.Combine(folderOfAll, "ambient-temperature.csv");
+            data.AddRange([Path.Combine(folderOfAll, "machine-temperature.csv"), .. File.Exists(second) ? (string[])[second] : []]);
+        }
+
+        labels ??= Path.Combine(Path.GetDirectoryName(data[0]) ?? "", "anomaly-windows.json");
+        string? missing = Array.Find([.. data, labels], file => !File.Exists(file));
         problem = missing is null ? null : $"There is no file {missing}.\n\n{Usage}";
         return missing is null ? new Options(data, labels, threshold) : null;
     }

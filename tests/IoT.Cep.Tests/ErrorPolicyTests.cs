@@ -138,6 +138,38 @@ public class ErrorPolicyTests
     }
 
     [Fact]
+    public async Task Result_whose_projection_throws_is_named_by_key_and_window()
+    {
+        const string Which = "window 1970-01-01T00:00:00Z to 1970-01-01T00:00:10Z:";
+        foreach (var windows in new Func<IKeyedStream<string, Reading>, IEventStream<double>>[]
+        {
+            s => Bad(s.Window(Window.Tumbling(Seconds(10)))),
+            s => Bad(s.Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(1)))),
+            s => Bad(s.TimelinePerKey().Window(Window.Tumbling(Seconds(10)))),
+            s => Bad(s.Window(Window.Session(Seconds(10)))),
+            s => Bad(s.Window(Window.Session(Seconds(10), Seconds(20)))),
+            s => s.Window(Window.Tumbling(Seconds(10))).Aggregate(new Sum(), (w, sum) => w.Key == "a" ? throw new FormatException("bad") : sum.Value),
+        })
+        {
+            var (error, letters, results) = await RunAsync(s => windows(s.KeyBy(r => r.Key)));
+            Assert.StartsWith($"key 'a', {Which} FormatException: bad at Window ", Assert.Single(letters), StringComparison.Ordinal);
+            Assert.Equal([4.0], results);
+            Assert.Contains($" on key 'a', {Which} bad", error, StringComparison.Ordinal);
+        }
+
+        foreach (var windows in new[] { Window.Sliding(Seconds(10)), Window.Count(2, 1), Window.Count(1) })
+        {
+            var (_, letters, _) = await RunAsync(s => Bad(s.KeyBy(r => r.Key).Window(windows)));
+            Assert.StartsWith("key 'a', window 19", letters[0], StringComparison.Ordinal);
+        }
+
+        var (_, ofAll, _) = await RunAsync(s => s.Window(Window.Tumbling(Seconds(10))).Select(w => w.Count() == 4 ? throw new FormatException("bad") : 0.0));
+        Assert.StartsWith(Which, Assert.Single(ofAll), StringComparison.Ordinal);
+
+        static IEventStream<double> Bad(IWindowedStream<string, Reading> w) => w.Select(w => w.Key == "a" ? throw new FormatException("bad") : w.Sum(r => r.Value));
+    }
+
+    [Fact]
     public void Correction_that_throws_loses_its_result_alone() =>
         Timeline.Of<double>().At(1, 1).Watermark(10).At(2, 10).At(3, 100).Watermark(11).At(4, 1000).Watermark(20)
             .Through(s => s.Window(Window.Tumbling(Seconds(10)).AllowLate(Seconds(5)))
@@ -191,6 +223,27 @@ public class ErrorPolicyTests
             Assert.Equal([.. new double[] { 0, 1, 2, 3, 4, 5 }.Where(x => x != bad)], sink.Seen);
             Assert.Equal([$"{bad}", "", ""], letters);
         }
+    }
+
+    private static async Task<(string? Error, IReadOnlyList<string> Letters, double[] Results)> RunAsync(Func<IEventStream<Reading>, IEventStream<double>> query)
+    {
+        var (skipping, stopping) = (new Collecting<double>(takesUpdates: true), new Collecting<double>(takesUpdates: true));
+        await using var engine = new CepEngine();
+        // The projection is tried on the first event, so that is not the bad one.
+        var events = engine.From(Source.FromMemory<Reading>(new Reading[] { new("b", 2), new("a", 1), new("b", 2), new("a", 1) }, new long[4]));
+        query(events).To(skipping, onError: ErrorPolicy.Skip);
+        var stopped = query(events).To(stopping, onError: ErrorPolicy.Stop);
+        await Assert.ThrowsAsync<AggregateException>(() => engine.RunAsync());
+        return (stopped.Error?.Message, [.. engine.DeadLetters.Latest.Select(l => l.Detail)], [.. skipping.Results]);
+    }
+
+    private record struct Sum : IAccumulator<Reading, Sum>
+    {
+        internal double Value;
+
+        public void Add(in Reading value) => Value += value.Value;
+
+        public void Merge(in Sum other) => Value += other.Value;
     }
 
     private static Timeline<Reading> Rows(int without = -1, bool watermarks = false)

@@ -51,6 +51,38 @@ public class EventTimeTests
                 .WithEventTime(x => Time(x * 10)).Window(Window.Tumbling(Seconds(100))).Select(w => w.Sum(x => x)))
             .Expect((100, 3), (200, 23));
 
+    [Fact]
+    public void Second_time_in_the_same_place_is_refused_with_the_remedy()
+    {
+        using var observable = new System.Reactive.Subjects.Subject<double>();
+        var given = observable.ToEventStream(x => Time(0));
+        foreach (var stream in new[] { given, new CepEngine().From(Source.FromObservable(observable)) })
+        {
+            var once = stream.WithEventTime(x => Time(x), maxDisorder: Seconds(2));
+            var error = Assert.Throws<ArgumentException>(() => once.WithEventTime(x => Time(x * 10)));
+            Assert.Contains("EventTime x => Time(x * 10), disorder 00:00:00", error.Message, StringComparison.Ordinal);
+            Assert.Contains("EventTime x => Time(x), disorder 00:00:02", error.Message, StringComparison.Ordinal);
+            Assert.Contains("begin with what cep.From(...) returned", error.Message, StringComparison.Ordinal);
+            Assert.Throws<ArgumentException>(() => once.WithArrivalTime());
+            Assert.Throws<ArgumentException>(() => once.Named("times").WithEventTime(x => Time(x), Watermarks.Monotonic));
+            Assert.NotNull(stream.WithArrivalTime());
+        }
+    }
+
+    [Fact]
+    public void Time_right_behind_ToEventStream_takes_the_place_of_the_one_given_there()
+    {
+        var results = new List<string>();
+        using var observable = new System.Reactive.Subjects.Subject<double>();
+        using var subscription = _windows(observable.ToEventStream(x => x < 0 ? Time(x) : throw new InvalidOperationException("not asked"))).Subscribe(results.Add);
+        foreach (double time in (double[])[3, 12, 10, 22])
+        {
+            observable.OnNext(time);
+        }
+
+        Assert.Equal(["1: 3", "2: 12"], results);
+    }
+
     private static Timeline<double> Of(params double[] seconds)
     {
         var timeline = Timeline.Of<double>();

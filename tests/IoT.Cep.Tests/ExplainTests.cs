@@ -30,6 +30,22 @@ public class ExplainTests
         """, Explain(3, s => s.KeyBy(r => r.Key).Window(Window.Tumbling(Seconds(10))).Select(w => w.Count())));
 
     [Fact]
+    public void Stream_without_a_key_is_all_its_events() => Assert.Equal(
+        """
+        query test
+           4  [ingress]  Input  -> 3
+           3  [ingress]  Sample 00:00:05 over all events  -> 2
+           2  [ingress]  Window tumbling 00:00:10 over all events: w => w.Last(r => r.Value)  -> 1
+           1  [ingress]  Match first (x => x > 1) over all events  -> 0
+           0  [ingress]  Collect
+
+        """, Explain(1, s => s.Sample(Seconds(5)).Window(Window.Tumbling(Seconds(10))).Select(w => w.Last(r => r.Value)).Match(Pattern.Begin<double>(out var first, x => x > 1))));
+
+    [Fact]
+    public void Stream_without_a_key_goes_to_one_shard() => Assert.Contains(
+        "Exchange, all events to one of 3 shards  -> 2, 3, 4", Explain(3, s => s.Window(Window.Tumbling(Seconds(10))).Select(w => w.Count())), StringComparison.Ordinal);
+
+    [Fact]
     public void Inputs_of_a_union_lead_to_the_union() => Assert.Equal(
         """
         query test

@@ -27,7 +27,7 @@ public class FillGapsTests
     public void A_line_goes_to_and_from_the_last_to_arrive_of_one_time() =>
         Timeline.Keyed().At(0, "a", 5).At(0, "a", 0).At(2, "a", 10).At(2, "b", 7).Watermark(2).At(2, "a", 100).At(3, "b", 9).Watermark(3).At(4, "a", 0).Watermark(5)
             .Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(1), r => r.Value, Seconds(10), Interpolation.Linear))
-            .Expect((0, At("a", 0, 0, false)), (1, At("a", 1, 50)), (2, At("b", 2, 7, false)), (2, At("a", 2, 100, false)), (3, At("b", 3, 9, false)),
+            .Expect((0, At("a", 0, 0, false)), (2, At("b", 2, 7, false)), (1, At("a", 1, 50)), (2, At("a", 2, 100, false)), (3, At("b", 3, 9, false)),
                 (3, At("a", 3, 50)), (4, At("a", 4, 0, false)));
 
     [Fact]
@@ -97,6 +97,39 @@ public class FillGapsTests
             var results = timeline.Through(s => s.KeyBy(r => r.Key).FillGaps(Seconds(0.75), r => r.Value, Seconds(6), interpolation)).Run().Results
                 .Select(r => (r.Value.Key, r.Seconds, Math.Round(r.Value.Value, 6), r.Value.IsFilled));
             Assert.Equal(Reference(events, watermark, interpolation).Order(), results.Order());
+        }
+    }
+
+    [Property(MaxTest = 60)]
+    public void Order_among_keys_does_not_depend_on_where_batches_are_cut(int seed)
+    {
+        var random = new Random(seed);
+
+        // Two key groups with several keys each, so that many results are equal in time and group.
+        string[] keys = [.. Enumerable.Range(0, 10_000).Select(i => $"k{i}").Where(k => StableHash.GroupOf(k) is 7 or 90).Take(7)];
+        Reading[] events = [.. Enumerable.Range(0, 80).Select(i => new Reading(keys[random.Next(keys.Length)], (i / 4.0) - (random.Next(8) / 4.0)))];
+        foreach (var interpolation in new[] { Interpolation.Step, Interpolation.Linear })
+        {
+            var straight = Cut(1, [events.Length]);
+            Assert.NotEmpty(straight);
+            Assert.Equal(straight, Cut(1, [.. events.Select(_ => 1)]));
+            Assert.Equal(straight, Cut(1, [.. events.Select(_ => random.Next(1, 9))]));
+            Assert.Equal(straight, Cut(3, [.. events.Select(_ => random.Next(1, 9))]));
+
+            List<(long, Filled<string>)> Cut(int shards, int[] lengths)
+            {
+                var input = new Input<Reading>();
+                var query = input.ToStream().WithEventTime(r => Time(r.Value), Seconds(1)).KeyBy(r => r.Key).FillGaps(Seconds(0.5), r => r.Value, Seconds(4), interpolation);
+                using var run = new PlanRun<Reading, Filled<string>>(input, query.Node, shards, seed: seed);
+                for (int start = 0, i = 0; start < events.Length; start += lengths[i++])
+                {
+                    run.Push(events[start..Math.Min(events.Length, start + lengths[i])], new long[Math.Min(events.Length - start, lengths[i])]);
+                }
+
+                run.Complete();
+                Assert.All(run.Sink.Results, row => Assert.Equal(Extensibility.Ticks.From(row.Value.Time), row.Ticks));
+                return [.. run.Sink.Results.Select(row => (row.Ticks, row.Value))];
+            }
         }
     }
 

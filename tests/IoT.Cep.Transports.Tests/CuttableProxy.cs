@@ -9,6 +9,7 @@ internal sealed class CuttableProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentBag<Socket> _sockets = [];
+    private readonly ConcurrentBag<Task> _passing = [];
     private readonly int _target;
     private readonly Task _accepting;
 
@@ -30,6 +31,9 @@ internal sealed class CuttableProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when both ends of every connection have closed it, and therefore have had all that was sent to them.</summary>
+    internal Task EndedAsync() => Task.WhenAll(_passing).WaitAsync(TimeSpan.FromSeconds(30));
+
     public async ValueTask DisposeAsync()
     {
         _listener.Stop();
@@ -49,8 +53,8 @@ internal sealed class CuttableProxy : IAsyncDisposable
                 await broker.ConnectAsync(IPAddress.Loopback, _target);
                 _sockets.Add(client);
                 _sockets.Add(broker);
-                _ = PassAsync(client, broker);
-                _ = PassAsync(broker, client);
+                _passing.Add(PassAsync(client, broker));
+                _passing.Add(PassAsync(broker, client));
             }
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)

@@ -76,17 +76,12 @@ public sealed class MqttTransportTests
                 next.Acknowledge();
             }
 
+            // An acknowledgement that is still on its way when the next connection is accepted has not reached the broker, and what it is for is rightly repeated.
+            await proxy.EndedAsync();
             await sink.SendAsync(("a/4", "four"));
             await using var later = await RunningTransport.StartAsync(new Collector(), connections, "a/#", qualityOfService);
-            var first = await later.Collector.NextAsync();
 
-            // The embedded broker now and then delivers once more what was acknowledged just after a reconnection (docs/transports.md); mosquitto never does.
-            while (embedded && (first.Text is "two" or "three"))
-            {
-                first = await later.Collector.NextAsync();
-            }
-
-            Assert.Equal("four", first.Text);
+            Assert.Equal("four", (await later.Collector.NextAsync()).Text);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -19,6 +20,7 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
     private const int WriterBytes = 4096, WriterRestBytes = 65_535;
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<IMqttChannelAdapter, BrokerConnection> _open = new();
     private Socket? _socket;
     private Task _accepting = Task.CompletedTask;
     private int _connections;
@@ -28,6 +30,10 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
     internal int Port { get; private set; }
 
     internal int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>The connection under an adapter; null: it has ended.</summary>
+    /// <param name="adapter">What MQTTnet sees of it.</param>
+    internal BrokerConnection? ConnectionOf(IMqttChannelAdapter adapter) => _open.GetValueOrDefault(adapter);
 
     public Task StartAsync(MqttServerOptions serverOptions, IMqttNetLogger logger)
     {
@@ -102,7 +108,7 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
         {
             socket.NoDelay = true;
             var remote = socket.RemoteEndPoint;
-            var network = new NetworkStream(socket, ownsSocket: true);
+            var network = new BrokerConnection(socket);
             Stream stream = options.Certificate is null ? network : await EncryptAsync(network).ConfigureAwait(false);
 
             await using (stream.ConfigureAwait(false))
@@ -113,7 +119,7 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
                     channel, new MqttPacketFormatterAdapter(new MqttBufferWriter(WriterBytes, WriterRestBytes)), MqttNetNullLogger.Instance);
                 if (ClientHandler is { } handle)
                 {
-                    await handle(adapter).ConfigureAwait(false);
+                    await HandleAsync(handle, network, adapter).ConfigureAwait(false);
                 }
             }
         }
@@ -125,6 +131,21 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
         {
             socket.Dispose();
             Interlocked.Decrement(ref _connections);
+        }
+    }
+
+    private async Task HandleAsync(Func<IMqttChannelAdapter, Task> handle, BrokerConnection connection, MqttChannelAdapter adapter)
+    {
+        connection.Adapter = adapter;
+        _open[adapter] = connection;
+        try
+        {
+            await handle(adapter).ConfigureAwait(false);
+        }
+        finally
+        {
+            _open.TryRemove(adapter, out _);
+            connection.HasEnded();
         }
     }
 

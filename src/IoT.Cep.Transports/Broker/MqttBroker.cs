@@ -23,6 +23,7 @@ public sealed class MqttBroker : IAsyncDisposable
     private readonly MqttBrokerOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ConcurrentDictionary<string, BrokerSubscriber> _subscribers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, BrokerConnection> _connections = new(StringComparer.Ordinal);
     private readonly Meter _meter = new("IoT.Cep.Mqtt.Broker");
     private readonly BrokerListener _listener;
     private readonly MqttServer _server;
@@ -163,6 +164,46 @@ public sealed class MqttBroker : IAsyncDisposable
             var client = new MqttBrokerClient(e.ClientId ?? "", e.UserName, e.RawPassword is null ? null : e.Password, e.ClientCertificate, e.RemoteEndPoint);
             e.ReasonCode = await authenticate(client).ConfigureAwait(false) ? MqttConnectReasonCode.Success : MqttConnectReasonCode.BadUserNameOrPassword;
         }
+
+        string? clientId = string.IsNullOrEmpty(e.ClientId) ? e.AssignedClientIdentifier : e.ClientId;
+        if (e.ReasonCode == MqttConnectReasonCode.Success && !string.IsNullOrEmpty(clientId) && _listener.ConnectionOf(e.ChannelAdapter) is { } connection)
+        {
+            await TakeOverAsync(clientId, connection).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Waits until the client's earlier connection has processed what it was sent and ended, before MQTTnet gives its session to the new one.</summary>
+    private async Task TakeOverAsync(string clientId, BrokerConnection connection)
+    {
+        BrokerConnection? earlier;
+        while (_connections.TryGetValue(clientId, out earlier) ? !_connections.TryUpdate(clientId, connection, earlier) : !_connections.TryAdd(clientId, connection))
+        {
+            // Two connections under one name came at once: each waits for the one before it.
+        }
+
+        _ = ForgetAsync(clientId, connection);
+        if (earlier is null)
+        {
+            return;
+        }
+
+        earlier.EndInput();
+        try
+        {
+            // Half of what a client is given to connect, since it waits as well. Longer it takes only where messages that it sent wait for a subscriber.
+            await earlier.Ended.WaitAsync(_options.ConnectTimeout / 2, _timeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // What it had not processed counts as not sent, and is repeated by one side or the other.
+            await earlier.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task ForgetAsync(string clientId, BrokerConnection connection)
+    {
+        await connection.Ended.ConfigureAwait(false);
+        _connections.TryRemove(new KeyValuePair<string, BrokerConnection>(clientId, connection));
     }
 
     private async Task ConnectedAsync(string clientId)

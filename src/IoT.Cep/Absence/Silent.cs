@@ -44,7 +44,7 @@ internal sealed record SilentNode<TKey, T>(
     StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan SilentFor, TimeSpan ForgetAfter, TKey[] Expected) : StreamNode<T, Silence<TKey>>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"Silent {SilentFor} by {Key.Text}{(Expected.Length == 0 ? "" : $", {Expected.Length} expected")}";
+    internal override string Text => $"Silent {SilentFor} {Key.By}{(Expected.Length == 0 ? "" : $", {Expected.Length} expected")}";
 
     internal override int Depth => Input.Depth + 1;
 

@@ -1,8 +1,8 @@
 namespace IoT.Cep;
 
 /// <summary>
-/// An accumulator that can also give a value back, so that a window which slides takes one value in and one out instead of merging panes. Optional: an
-/// accumulator without it slides by merging.
+/// An accumulator that can also give a value back, so that a window which slides could take one value in and one out instead of merging states. Optional, and no
+/// window of this library calls it yet: all slide by merging.
 /// </summary>
 /// <remarks>
 /// Only what was added is removed, and after all was removed the accumulator is as good as empty. Removing leaves rounding errors of floating point

@@ -185,7 +185,7 @@ internal sealed class MatchParts<TKey, T>
 
     internal ConditionTable<T> Conditions { get; } = new();
 
-    internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} by {Key.Text}, {Machine}" : $"Match {_shapes.Length} patterns by {Key.Text}, {Machine}";
+    internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.By}, {Machine}" : $"Match {_shapes.Length} patterns {Key.By}, {Machine}";
 
     /// <summary>Which machine runs the pattern, and why.</summary>
     private string Machine

@@ -117,7 +117,10 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         return new SourceNode<T>(this, ingress, source is ISortedSource ? EventTimeSpec<T>.Default : EventTimeSpec<T>.OfType).ToStream();
     }
 
-    /// <summary>Starts sources, shards and sinks.</summary>
+    /// <summary>
+    /// Starts sources, shards and sinks, and waits until sources over observables have subscribed. Transports connect meanwhile: a broker that is away holds no
+    /// start up.
+    /// </summary>
     /// <param name="cancellationToken">Gives up starting.</param>
     /// <exception cref="SinkConfigurationException">
     /// A sink can never work as it is set up; the message names query, sink and remedy. Nothing was started, and the call may be made again.

@@ -50,6 +50,21 @@ internal sealed class EngineLife : IDisposable
 
     internal async Task StartAsync(CancellationToken stop)
     {
+        await StartOnceAsync(stop).ConfigureAwait(false);
+
+        // What a hot observable emits when this has completed must not be lost. It runs already: who gives up waiting, or stops it meanwhile, sees no error.
+        Task[] listening;
+        lock (_gate)
+        {
+            listening = [.. _running.Select(ingress => ingress.Listening)];
+        }
+
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stopSources.Token);
+        await Task.WhenAll(listening).WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task StartOnceAsync(CancellationToken stop)
+    {
         await _changing.WaitAsync(stop).ConfigureAwait(false);
         try
         {

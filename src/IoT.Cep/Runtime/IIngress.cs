@@ -9,6 +9,9 @@ internal interface IIngress
 
     SourceStatistics Statistics { get; }
 
+    /// <summary>Completes when a start need not wait for the source (any longer).</summary>
+    Task Listening { get; }
+
     /// <summary>Runs the source until it ends or is stopped; then what it left waiting has been pushed.</summary>
     Task RunAsync(CancellationToken stop);
 

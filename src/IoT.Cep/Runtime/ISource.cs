@@ -60,6 +60,9 @@ public abstract class SourceWriter<T>
 
     /// <summary>Ends this partition, when all it was given has been pushed: the others no longer wait for its time. Nothing may be written to it any more.</summary>
     public abstract ValueTask ClosePartitionAsync();
+
+    /// <summary>One subscription is made; a start waits for as many as <see cref="IAwaitedSource"/> says.</summary>
+    internal abstract void OnListening();
 }
 
 /// <summary>What a transport, source or sink may use of the engine that runs it.</summary>

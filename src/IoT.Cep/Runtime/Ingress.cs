@@ -9,6 +9,8 @@ internal sealed class Ingress<T> : IIngress, IDisposable
     private readonly List<Intake<T>> _intakes = [];
     private readonly RunningClock _running;
     private readonly Intake<T> _main;
+    private readonly TaskCompletionSource _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _subscriptions;
     private RunningClock _presence;
     private bool _completed;
     private Closed _closed;
@@ -25,6 +27,12 @@ internal sealed class Ingress<T> : IIngress, IDisposable
         _running = new RunningClock(engine.Clock, isConnected: true);
         _presence = new RunningClock(engine.Clock, isConnected: false);
         _main = new Intake<T>(this, source.Name, Acknowledgements, null);
+        _subscriptions = source is IAwaitedSource awaited ? awaited.Subscriptions : 0;
+        if (_subscriptions == 0)
+        {
+            _listening.SetResult();
+        }
+
         if (!source.IsPartitioned)
         {
             _main.Begin();
@@ -35,6 +43,8 @@ internal sealed class Ingress<T> : IIngress, IDisposable
     public string Name => Source.Name;
 
     public AckTracker Acknowledgements { get; }
+
+    public Task Listening => _listening.Task;
 
     internal CepEngine Engine => _engine;
 
@@ -72,6 +82,14 @@ internal sealed class Ingress<T> : IIngress, IDisposable
                     Partitions = [.. _intakes.Select(i => i.Statistics)],
                 };
             }
+        }
+    }
+
+    internal void OnListening()
+    {
+        if (Interlocked.Decrement(ref _subscriptions) == 0)
+        {
+            _listening.TrySetResult();
         }
     }
 
@@ -181,6 +199,7 @@ internal sealed class Ingress<T> : IIngress, IDisposable
         }
         finally
         {
+            _listening.TrySetResult();
             while (Unfinished() is { } intake)
             {
                 await intake.FlushAllAsync().ConfigureAwait(false);

@@ -101,6 +101,8 @@ internal sealed partial class Intake<T> : SourceWriter<T>, IPayloadReceiver, IDi
 
     IPayloadReceiver IPayloadReceiver.OpenPartition(string name) => (Intake<T>)OpenPartition(name);
 
+    internal override void OnListening() => _source.OnListening();
+
     public override async ValueTask ClosePartitionAsync()
     {
         await FlushAllAsync().ConfigureAwait(false);

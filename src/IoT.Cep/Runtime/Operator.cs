@@ -18,6 +18,9 @@ internal abstract class Operator : IDisposable
     /// </summary>
     internal Func<object?, string?>? Diagnose { get; set; }
 
+    /// <summary>Which result was made last, by key and window: asked when its projection has thrown.</summary>
+    internal Func<string?>? DescribeResult { get; set; }
+
     /// <summary>Whether it can let idle keys go in favour of new ones.</summary>
     internal virtual bool EvictsKeys => false;
 
@@ -163,7 +166,7 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
 
     private void SkipResult(Exception error)
     {
-        query.Fail(error, this, null, 0);
+        query.Fail(error, this, null, 0, DescribeResult?.Invoke());
         DropResult();
     }
 

@@ -28,13 +28,15 @@ public static partial class Source
         return new PartitionedSource<T>(name, [.. partitions]);
     }
 
-    private sealed class PartitionedSource<T>(string name, ISource<T>[] partitions) : ISource<T>
+    private sealed class PartitionedSource<T>(string name, ISource<T>[] partitions) : ISource<T>, IAwaitedSource
     {
         public string Name => name;
 
         public bool IsBounded => partitions[0].IsBounded;
 
         public bool IsPartitioned => true;
+
+        public int Subscriptions => partitions.OfType<IAwaitedSource>().Sum(p => p.Subscriptions);
 
         public async Task RunAsync(SourceWriter<T> writer, ConnectionContext context, CancellationToken stop)
         {

@@ -90,7 +90,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
 
         _stage = from.Name;
         var router = new RouterOperator<TKey, T>(query, key.Select, routes) { Diagnose = key.Diagnose };
-        Register(router, "Router", $"Exchange by {key.Text} over {shards} shards", routes);
+        Register(router, "Router", typeof(TKey) == typeof(Unit) ? $"Exchange, all events to one of {shards} shards" : $"Exchange {key.By} over {shards} shards", routes);
         input.Build(this, router);
     }
 
@@ -107,6 +107,13 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
         built.Diagnose = key.Diagnose;
         built.RefusesKeys = key.WhenFull == WhenKeysFull.Refuse;
         return built;
+    }
+
+    /// <summary>What an operator does once behind all its shards is no operator of its own to who reads the plan: it leads where the one behind it stands.</summary>
+    internal Operator<T> PartBefore<T>(Operator<T> part, Operator next)
+    {
+        _ids[part] = _ids[next];
+        return part;
     }
 
     /// <summary>Where an input of a union runs on an earlier stage than the union, its events change stages.</summary>

@@ -81,7 +81,12 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
     internal long DroppedWindowEvents;
 
     /// <summary>Applies the policy to an error of user code: returns under <see cref="ErrorPolicy.Skip"/>, throws otherwise.</summary>
-    internal void Fail(Exception error, Operator at, object? value, long ticks)
+    /// <param name="error">The error.</param>
+    /// <param name="at">The operator.</param>
+    /// <param name="value">The event at which it threw; null where it was at a result.</param>
+    /// <param name="ticks">The event's time.</param>
+    /// <param name="result">Which result it was, by key and window; null where it was at an event.</param>
+    internal void Fail(Exception error, Operator at, object? value, long ticks, string? result = null)
     {
         if (at.RefusesKeys && error is KeyLimitException full)
         {
@@ -95,14 +100,17 @@ internal sealed class QueryContext(string name, ErrorPolicy errorPolicy, Action<
         }
 
         string text = at.Info?.Text ?? at.GetType().Name;
-        string? eventText = value is null ? null : $"{SafeText.Escape(value.ToString())} ({Ticks.ToTime(ticks):O})";
+        string? eventText = value is null ? result : $"{SafeText.Escape(value.ToString())} ({Ticks.ToTime(ticks):O})";
         if (errorPolicy != ErrorPolicy.Skip || deadLetter is null)
         {
             throw new QueryException(name, text, eventText, error);
         }
 
         Interlocked.Increment(ref SkippedEvents);
-        deadLetter(DeadLetterReason.QueryError, $"query {name}", $"{text}: {error.GetType().Name}: {error.Message}", value);
+
+        // A dead letter's text is cut: of a result, which can't be seen in the letter, key and window come before the operator's long line.
+        string what = $"{error.GetType().Name}: {error.Message}";
+        deadLetter(DeadLetterReason.QueryError, $"query {name}", result is null ? $"{text}: {what}" : $"{result}: {what} at {text}", value);
     }
 
     /// <summary>Makes a dead letter of an event whose key an operator has no room for.</summary>

@@ -30,7 +30,10 @@ public static partial class Source
         return new MemorySource<T>(events, ticks);
     }
 
-    /// <summary>A source of an observable's events. It ends with the observable; an error of it stops the queries.</summary>
+    /// <summary>
+    /// A source of an observable's events. It ends with the observable; an error of it stops the queries. <see cref="CepEngine.StartAsync"/> completes when it
+    /// has subscribed (or an observable that emits while it is being subscribed to has given its first event), so nothing that is emitted from there on is lost.
+    /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="observable">The observable; it is slowed down by blocking its thread where the queries do not keep up.</param>
     /// <param name="name">The source's name.</param>
@@ -85,26 +88,36 @@ public static partial class Source
         }
     }
 
-    private sealed class ObservableSource<T>(IObservable<T> observable, string name) : ISource<T>
+    private sealed class ObservableSource<T>(IObservable<T> observable, string name) : ISource<T>, IAwaitedSource
     {
         public string Name => name;
 
         public bool IsBounded => false;
 
+        public int Subscriptions => 1;
+
         public async Task RunAsync(SourceWriter<T> writer, ConnectionContext context, CancellationToken stop)
         {
             var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var stopping = stop.Register(() => ended.TrySetCanceled(stop));
-            using var subscription = observable.Subscribe(new Observer(writer, ended));
+            var observer = new Observer(writer, ended);
+            using var subscription = observable.Subscribe(observer);
+            observer.Listens();
             await ended.Task.ConfigureAwait(false);
         }
 
         private sealed class Observer(SourceWriter<T> writer, TaskCompletionSource ended) : IObserver<T>
         {
             private readonly T[] _one = new T[1];
+            private int _listens;
 
             public void OnNext(T value)
             {
+                if (_listens == 0)
+                {
+                    Listens();
+                }
+
                 _one[0] = value;
                 var written = writer.WriteAsync(_one, default);
                 if (!written.IsCompletedSuccessfully)
@@ -116,8 +129,23 @@ public static partial class Source
             public void OnError(Exception error) => ended.TrySetException(error);
 
             public void OnCompleted() => ended.TrySetResult();
+
+            // By its first event as well: a cold observable may emit all it has, or go on for ever, before Subscribe returns.
+            internal void Listens()
+            {
+                if (Interlocked.Exchange(ref _listens, 1) == 0)
+                {
+                    writer.OnListening();
+                }
+            }
         }
     }
+}
+
+/// <summary>A source that is awaited when the engine starts: it tells by <see cref="SourceWriter{T}.OnListening"/>, so many times, that it loses nothing from there on.</summary>
+internal interface IAwaitedSource
+{
+    int Subscriptions { get; }
 }
 
 /// <summary>A source that knows its times are in order.</summary>

@@ -47,14 +47,14 @@ public static partial class EventStreamExtensions
 /// <summary>The first event of an interval is the one that has no duplicate before it, where any event of the key is a duplicate.</summary>
 internal sealed record AtMostOncePerNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Interval)
     : DeduplicateNode<TKey, Unit, T>(
-        Source, Key, null, new DeduplicateLimits(Interval, Key.MaxKeys, DeduplicateOverflow.Fail) { IsOfIds = false }, $"AtMostOncePer {Interval} by {Key.Text}")
+        Source, Key, null, new DeduplicateLimits(Interval, Key.MaxKeys, DeduplicateOverflow.Fail) { IsOfIds = false }, $"AtMostOncePer {Interval} {Key.By}")
     where TKey : notnull;
 
 internal sealed record LastOncePerNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Interval)
     : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"AtMostOncePer {Interval} keep last by {Key.Text}";
+    internal override string Text => $"AtMostOncePer {Interval} keep last {Key.By}";
 
     internal override long DueOf(long ticks) => Ticks.Plus(ticks, Interval.Ticks);
 }

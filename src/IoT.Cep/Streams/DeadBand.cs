@@ -51,7 +51,7 @@ internal sealed record DeadBandNode<TKey, T>(
     where TKey : notnull
 {
     internal override string Text =>
-        $"DeadBand {Lambda} of {FormattableString.Invariant($"{Band}")}{(AtLeastEvery is { } every ? $", at least every {every}" : "")} by {Key.Text}, forgets after {ForgetAfter}";
+        $"DeadBand {Lambda} of {FormattableString.Invariant($"{Band}")}{(AtLeastEvery is { } every ? $", at least every {every}" : "")} {Key.By}, forgets after {ForgetAfter}";
 
     internal override void Build(Plan plan, Operator<T> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
         new KeyedStepOperator<TKey, T, Kept, T, Step>(

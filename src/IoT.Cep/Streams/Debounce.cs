@@ -32,7 +32,7 @@ public static partial class EventStreamExtensions
 internal sealed record DebounceNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Quiet) : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"Debounce {Quiet} by {Key.Text}";
+    internal override string Text => $"Debounce {Quiet} {Key.By}";
 
     internal override bool Postpones => true;
 

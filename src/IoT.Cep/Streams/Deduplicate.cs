@@ -42,7 +42,7 @@ public static partial class EventStreamExtensions
         stream.Node.RequireAppendOnly("Deduplicate");
         return new KeyedStream<TKey, T>(
             new DeduplicateNode<TKey, TId, T>(
-                stream.Node, stream.Key, by, limits, $"Deduplicate {StreamExtensions.Shorten(text)} within {within} by {stream.Key.Text}, {limits}"),
+                stream.Node, stream.Key, by, limits, $"Deduplicate {StreamExtensions.Shorten(text)} within {within} {stream.Key.By}, {limits}"),
             stream.Key);
     }
 

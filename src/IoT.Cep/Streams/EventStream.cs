@@ -29,7 +29,7 @@ internal static class StreamExtensions
     internal static IEventStream<T> ToStream<T>(this StreamNode<T> node) => new EventStream<T>(node);
 
     /// <summary>All events under one key, for the verbs that keep something for each key.</summary>
-    internal static IKeyedStream<Unit, T> Unkeyed<T>(this IEventStream<T> stream) => stream.KeyBy(static _ => default(Unit), text: "nothing");
+    internal static IKeyedStream<Unit, T> Unkeyed<T>(this IEventStream<T> stream) => stream.KeyBy(static _ => default(Unit), text: "");
 
     /// <summary>The text of a lambda as the source has it, in one line and cut to a readable length.</summary>
     internal static string Shorten(string? text)

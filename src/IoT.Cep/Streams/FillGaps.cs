@@ -23,7 +23,8 @@ public static partial class EventStreamExtensions
     /// <remarks>
     /// With <see cref="Interpolation.Step"/> the last value holds: an instant's value comes when the watermark has passed it, up to maxGap behind the last
     /// event. With <see cref="Interpolation.Linear"/> it needs the next event: it comes when the watermark has passed that one, since another one of its time may
-    /// follow, and time goes on behind it <paramref name="maxGap"/> later, so a window over the result fires that much later.
+    /// follow, and time goes on behind it <paramref name="maxGap"/> later, so a window over the result fires that much later. Among keys lines come in the order of
+    /// the events that they lead to.
     /// </remarks>
     /// <typeparam name="TKey">The key's type.</typeparam>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -88,7 +89,7 @@ internal sealed record FillGapsNode<TKey, T>(
     : StreamNode<T, Filled<TKey>>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"FillGaps {Lambda} every {Step} by {Key.Text}, {Interpolation}, gaps up to {MaxGap}";
+    internal override string Text => $"FillGaps {Lambda} every {Step} {Key.By}, {Interpolation}, gaps up to {MaxGap}";
 
     internal override int Depth => Input.Depth + 1;
 
@@ -96,14 +97,15 @@ internal sealed record FillGapsNode<TKey, T>(
 
     internal override bool HasIdentity => true;
 
-    /// <summary>A key's instants come with its next event, so those of several keys mix.</summary>
+    /// <summary>A line's instants come with the event that it leads to, so those of several keys mix.</summary>
     internal override bool IsOrdered => false;
 
     /// <summary>How much later than the watermark an instant may still come: its next event is at most the longest gap behind the one before it.</summary>
     internal long Lag => Interpolation == Interpolation.Linear ? MaxGap.Ticks : 0;
 
-    internal override void Build(Plan plan, Operator<Filled<TKey>> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
-        new FillGapsOperator<TKey, T>(Lag == 0 ? output : new HeldBack<Filled<TKey>>(output, Lag), plan.Query, this, keys, plan.WantsIdentity));
+    internal override void Build(Plan plan, Operator<Filled<TKey>> next) => plan.BuildKeyed(
+        this, Input, Key, Lag == 0 ? next : plan.PartBefore(new Lines<TKey>(next, Lag), next),
+        (output, keys) => new FillGapsOperator<TKey, T>(output, plan.Query, this, keys, plan.WantsIdentity));
 }
 
 internal sealed class FillGapsOperator<TKey, T>(
@@ -113,13 +115,12 @@ internal sealed class FillGapsOperator<TKey, T>(
 {
     private readonly OrderedOutput<Filled<TKey>> _output = new(next);
 
-    // State that checkpoints save: each key's last event (of a line that is not drawn the one before as well) and next instant, due to be forgotten when no
-    // gap to the next event can be filled.
-    private readonly DueKeys<TKey, Series> _series = new(node.Key.MaxKeys);
-    private long _swept = long.MinValue;
+    private readonly bool _isLine = node.Interpolation == Interpolation.Linear;
 
-    // Follows from the time: up to where each key's line has been drawn.
-    private long _drawn = long.MinValue;
+    // State that checkpoints save: each key's last event (of a line that is not drawn the one before as well) and next instant, due to be forgotten when no
+    // gap to the next event can be filled; and the time before which everything has been given out.
+    private readonly DueKeys<TKey, Series> _series = new(node.Key.MaxKeys);
+    private long _passed = long.MinValue;
 
     /// <summary>How many keys are remembered.</summary>
     internal int Keys => _series.Count;
@@ -130,6 +131,9 @@ internal sealed class FillGapsOperator<TKey, T>(
         {
             Position = i;
             var (key, value, ticks) = (node.Key.Select(batch.Events[i]), node.Value(batch.Events[i]), batch.Ticks[i]);
+
+            // What is known of all keys goes out before any of them goes on, so that their order does not depend on where the watermark stood in between.
+            PassTo(ticks);
             int index = _series.Find(key, out uint hash);
 
             // One tick behind the longest gap, so that a key is forgotten only when nothing can be filled any more.
@@ -142,31 +146,30 @@ internal sealed class FillGapsOperator<TKey, T>(
             }
             else
             {
-                PassTo(index, ticks);
                 _series.Postpone(index, due);
             }
 
             ref var series = ref _series.StateAt(index);
+            if (ticks > series.Last)
+            {
+                (series.Before, series.BeforeValue) = (series.Last, series.Value);
+                series.Next = _isLine ? series.Next : Math.Max(series.Next, Ceiling(ticks));
+            }
+
             (series.Last, series.Value) = (ticks, value);
         }
     }
 
     protected override void OnTime(long watermark)
     {
-        // At an instant that the watermark has only reached, another event may still come.
-        Sweep(Ticks.Minus(watermark, 1));
-        while (_series.IsDue(watermark))
-        {
-            _series.Remove(_series.First);
-        }
-
+        PassTo(watermark);
         _output.Flush();
     }
 
     protected override void OnEnd()
     {
         // Nothing comes any more, so what happened at the last instant is known; behind it, and behind a key's last event, nothing is made up.
-        Sweep(Watermark);
+        PassTo(Ticks.Plus(Watermark, 1));
         for (int i = _series.First; i >= 0; i = _series.NextOf(i))
         {
             Draw(i);
@@ -182,7 +185,7 @@ internal sealed class FillGapsOperator<TKey, T>(
     {
         base.Save(writer);
         var codec = StateCodec.Require<TKey>();
-        writer.Int64(_swept);
+        writer.Int64(_passed);
         writer.Int32(_series.Count);
         for (int i = _series.First; i >= 0; i = _series.NextOf(i))
         {
@@ -198,7 +201,7 @@ internal sealed class FillGapsOperator<TKey, T>(
     {
         base.Load(reader);
         var codec = StateCodec.Require<TKey>();
-        _swept = Math.Max(_swept, reader.Int64());
+        _passed = Math.Max(_passed, reader.Int64());
         var loaded = new List<(TKey, byte, long, Series)>();
         for (int count = reader.Int32(); count > 0; count--)
         {
@@ -222,62 +225,56 @@ internal sealed class FillGapsOperator<TKey, T>(
 
     private long Ceiling(long ticks) => Ticks.Plus(Ticks.Floor(ticks - 1, node.Step.Ticks, 0), node.Step.Ticks);
 
-    /// <summary>Emits what is known of all keys without their next events, up to a time. Costs nothing where no instant was passed.</summary>
-    private void Sweep(long to)
+    /// <summary>
+    /// Emits what is known of all keys before a time: at the time itself another event may still come. Keys stand in order of their last events, those of one
+    /// time in order of arrival. Costs nothing where no event and no instant was passed.
+    /// </summary>
+    private void PassTo(long ticks)
     {
-        // Keys are in order of their last events, so those whose line is to be drawn are at the end.
-        for (int i = _series.Last; i >= 0 && _series.StateAt(i).Last > _drawn; i = _series.PreviousOf(i))
+        if (ticks <= _passed)
         {
-            if (_series.StateAt(i).Last <= to)
+            return;
+        }
+
+        int i = _series.First;
+        if (_isLine)
+        {
+            // Lines whose end had been passed are drawn already: those that are left are at the end.
+            int before = _series.Last;
+            for (i = DueKeys<TKey, Series>.None; before >= 0 && _series.StateAt(before).Last >= _passed; before = _series.PreviousOf(before))
+            {
+                i = before;
+            }
+        }
+        else if (_passed > long.MinValue && Ceiling(_passed) >= ticks)
+        {
+            i = DueKeys<TKey, Series>.None;
+        }
+
+        for (; i >= 0; i = _series.NextOf(i))
+        {
+            if (!_isLine || _series.StateAt(i).Last < ticks)
             {
                 Draw(i);
+                EmitHeld(i, ticks - 1);
             }
         }
 
-        _drawn = Math.Max(_drawn, to);
-        if (Ticks.Floor(to, node.Step.Ticks, 0) > _swept)
+        _passed = ticks;
+        while (_series.IsDue(ticks))
         {
-            for (int i = _series.First; i >= 0; i = _series.NextOf(i))
-            {
-                EmitHeld(i, to);
-            }
+            _series.Remove(_series.First);
         }
-
-        _swept = Math.Max(_swept, to);
     }
 
     /// <summary>The instants that hold the last value: of a step all up to the longest gap, of a line the one that it was measured at.</summary>
     private void EmitHeld(int index, long to)
     {
         ref var series = ref _series.StateAt(index);
-        bool isStep = node.Interpolation == Interpolation.Step;
-        if (!isStep && series.Before != series.Last)
-        {
-            return;
-        }
-
-        long end = Math.Min(to, isStep ? Ticks.Plus(series.Last, node.MaxGap.Ticks) : series.Last);
+        long end = Math.Min(to, _isLine ? series.Last : Ticks.Plus(series.Last, node.MaxGap.Ticks));
         for (; series.Next <= end; series.Next += node.Step.Ticks)
         {
             Emit(index, series.Next, series.Value, isFilled: series.Next != series.Last);
-        }
-    }
-
-    /// <summary>The instants before a key's next event, which follows. What is at its time waits, and a line to it as well: another event at that time may come.</summary>
-    private void PassTo(int index, long ticks)
-    {
-        if (ticks == _series.StateAt(index).Last)
-        {
-            return;
-        }
-
-        Draw(index);
-        EmitHeld(index, ticks - 1);
-        ref var series = ref _series.StateAt(index);
-        (series.Before, series.BeforeValue) = (series.Last, series.Value);
-        if (node.Interpolation == Interpolation.Step)
-        {
-            series.Next = Math.Max(series.Next, Ceiling(ticks));
         }
     }
 
@@ -285,7 +282,7 @@ internal sealed class FillGapsOperator<TKey, T>(
     private void Draw(int index)
     {
         ref var series = ref _series.StateAt(index);
-        if (node.Interpolation == Interpolation.Step || series.Before == series.Last)
+        if (!_isLine || series.Before == series.Last)
         {
             return;
         }
@@ -307,13 +304,16 @@ internal sealed class FillGapsOperator<TKey, T>(
     private void Emit(int index, long ticks, double value, bool isFilled)
     {
         var filled = new Filled<TKey>(_series.KeyAt(index), Ticks.ToTime(ticks), value, isFilled);
+
+        // Lines go out in order of the events that they lead to: when such a one is passed is the same wherever the watermark stops.
+        long order = _isLine ? _series.StateAt(index).Last : ticks;
         if (identity)
         {
-            _output.Add(filled, ticks, _series.GroupAt(index), new ResultId(filled.Key, ticks, ticks, 0), EventKind.Insert);
+            _output.Add(filled, order, _series.GroupAt(index), new ResultId(filled.Key, ticks, ticks, 0), EventKind.Insert);
         }
         else
         {
-            _output.Add(filled, ticks, _series.GroupAt(index));
+            _output.Add(filled, order, _series.GroupAt(index));
         }
     }
 
@@ -329,10 +329,29 @@ internal sealed class FillGapsOperator<TKey, T>(
     }
 }
 
-/// <summary>Lets time behind it go on so much later than before it.</summary>
-internal sealed class HeldBack<T>(Operator<T> next, long lag) : Operator<T>
+/// <summary>
+/// What comes out of lines, behind all shards: until here results have the time of the event that their line leads to, which puts them in order, and from here
+/// on their own. Time goes on so much later.
+/// </summary>
+internal sealed class Lines<TKey>(Operator<Filled<TKey>> next, long lag) : Operator<Filled<TKey>>
+    where TKey : notnull
 {
-    internal override void OnEvents(in Batch<T> batch) => next.OnEvents(in batch);
+    private long[] _ticks = [];
+
+    internal override void OnEvents(in Batch<Filled<TKey>> batch)
+    {
+        if (_ticks.Length < batch.Length)
+        {
+            _ticks = new long[Math.Max(batch.Length, _ticks.Length * 2)];
+        }
+
+        for (int i = 0; i < batch.Length; i++)
+        {
+            _ticks[i] = Ticks.From(batch.Events[i].Time);
+        }
+
+        next.OnEvents(new Batch<Filled<TKey>>(batch.Events, _ticks.AsSpan(0, batch.Length)) { Ids = batch.Ids, Kinds = batch.Kinds, Groups = batch.Groups });
+    }
 
     internal override void OnWatermark(long watermark) => next.OnWatermark(Ticks.Minus(watermark, lag));
 

@@ -32,7 +32,7 @@ public static partial class EventStreamExtensions
 internal sealed record SampleNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Every) : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"Sample {Every} by {Key.Text}";
+    internal override string Text => $"Sample {Every} {Key.By}";
 
     internal override bool FiresAtEnd => true;
 

@@ -5,6 +5,9 @@ namespace IoT.Cep;
 /// <summary>The beginning of a stream in an engine: a source, and how its events get their time.</summary>
 internal sealed record SourceNode<T>(CepEngine Owner, Ingress<T> Ingress, EventTimeSpec<T> Time) : StreamNode<T>
 {
+    /// <summary>Whether WithEventTime or WithArrivalTime said so: a second one is a mistake.</summary>
+    internal bool IsTimeDeclared { get; init; }
+
     internal override string Text => $"Source {Ingress.Name}, {Time.Describe()}";
 
     internal override CepEngine Engine => Owner;

@@ -88,6 +88,9 @@ internal abstract record StreamNode<TIn, TOut>(StreamNode<TIn> Input) : StreamNo
 internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text, int MaxKeys, WhenKeysFull WhenFull = WhenKeysFull.Fail)
     where TKey : notnull
 {
+    /// <summary>What <c>Explain</c> says of it.</summary>
+    internal string By => typeof(TKey) == typeof(Unit) ? "over all events" : $"by {Text}";
+
     /// <summary>How each key keeps a time of its own; null where all go by the source's watermark.</summary>
     internal KeyTimelineSpec? Timeline { get; init; }
 

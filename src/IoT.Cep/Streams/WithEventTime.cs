@@ -18,6 +18,7 @@ public static partial class EventStreamExtensions
     /// </param>
     /// <param name="maxFuture">A live source's event further ahead of the clock becomes a dead letter and moves no watermark; 5 minutes by default.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    /// <exception cref="ArgumentException">Events got their time by such a call right before, or it does not stand right behind the source.</exception>
     public static IEventStream<T> WithEventTime<T>(
         this IEventStream<T> stream, Func<T, DateTimeOffset> time, TimeSpan maxDisorder = default, TimeSpan? idleAfter = null,
         TimeSpan? maxFuture = null, [CallerArgumentExpression(nameof(time))] string text = "")
@@ -42,6 +43,7 @@ public static partial class EventStreamExtensions
     /// </param>
     /// <param name="maxFuture">A live source's event further ahead of the clock becomes a dead letter and moves no watermark; 5 minutes by default.</param>
     /// <param name="text">The selector's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    /// <exception cref="ArgumentException">Events got their time by such a call right before, or it does not stand right behind the source.</exception>
     public static IEventStream<T> WithEventTime<T>(
         this IEventStream<T> stream, Func<T, DateTimeOffset> time, Watermarks<T> watermarks, TimeSpan? idleAfter = null,
         TimeSpan? maxFuture = null, [CallerArgumentExpression(nameof(time))] string text = "")
@@ -61,6 +63,7 @@ public static partial class EventStreamExtensions
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="idleAfter">After so long without an event time goes on by itself; 1 s by default.</param>
+    /// <exception cref="ArgumentException">Events got their time by such a call right before, or it does not stand right behind the source.</exception>
     public static IEventStream<T> WithArrivalTime<T>(this IEventStream<T> stream, TimeSpan? idleAfter = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -80,9 +83,16 @@ public static partial class EventStreamExtensions
 
     private static IEventStream<T> WithTime<T>(StreamNode<T> node, EventTimeSpec<T> spec)
     {
+        if (node is SourceNode<T> { IsTimeDeclared: true } or EventTimeNode<T> { IsTimeDeclared: true })
+        {
+            throw new ArgumentException(
+                $"The events have a time already, which '{spec.Describe()}' would overrule with all its settings: '{node.Text}'. Give one WithEventTime(...) or "
+                + "WithArrivalTime() with all settings; for a second timing of one source, begin with what cep.From(...) returned.");
+        }
+
         if (node is SourceNode<T> source)
         {
-            return (source with { Time = spec }).ToStream();
+            return (source with { Time = spec, IsTimeDeclared = true }).ToStream();
         }
 
         if (node.Engine is not null)
@@ -92,7 +102,8 @@ public static partial class EventStreamExtensions
                 + "other events of a payload first, do it in the decoder.");
         }
 
-        return new EventTimeNode<T>(node, spec).ToStream();
+        // Right behind ToEventStream it takes the place of the time given there, which nobody has seen.
+        return new EventTimeNode<T>(node is EventTimeNode<T> given ? given.Source : node, spec) { IsTimeDeclared = true }.ToStream();
     }
 
     private static TimeSpan Positive(TimeSpan span, [CallerArgumentExpression(nameof(span))] string name = "")
@@ -105,6 +116,9 @@ public static partial class EventStreamExtensions
 /// <summary>Time given anew in the middle of a stream. At a source, the source's own node holds the specification.</summary>
 internal sealed record EventTimeNode<T>(StreamNode<T> Source, EventTimeSpec<T> Time) : StreamNode<T, T>(Source)
 {
+    /// <summary>Whether WithEventTime or WithArrivalTime said so: a second one in the same place is a mistake.</summary>
+    internal bool IsTimeDeclared { get; init; }
+
     internal override string Text => Time.Describe();
 
     internal override bool IsOrdered => Time.IsOrdered;

@@ -7,7 +7,7 @@ namespace IoT.Cep;
 internal sealed record LateOfKeyNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, WindowSpec Spec) : StreamNode<T, T>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"Late for {Spec} by {Key.Text} in its own time";
+    internal override string Text => $"Late for {Spec} {Key.By} in its own time";
 
     internal override bool IsOrdered => false;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -28,6 +29,9 @@ public enum Firing : byte
 /// <typeparam name="TKey">The key's type.</typeparam>
 public readonly struct WindowInfo<TKey>
 {
+    /// <summary>So much of a key is shown; a dead letter has to say more than that.</summary>
+    private const int MaxKeyText = 80;
+
     private readonly long _start;
     private readonly long _end;
 
@@ -61,4 +65,9 @@ public readonly struct WindowInfo<TKey>
     internal long StartTicks => _start;
 
     internal long EndTicks => _end;
+
+    /// <summary>Which window it is, for people; a key may be what a device sent.</summary>
+    internal string Describe() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{(Key is Unit ? "" : $"key '{SafeText.Escape(Key?.ToString(), MaxKeyText)}', ")}window {Start:yyyy-MM-ddTHH:mm:ss.FFFFFFFZ} to {End:yyyy-MM-ddTHH:mm:ss.FFFFFFFZ}");
 }

@@ -21,7 +21,14 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
     where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
     /// <summary>The operator of this kind of window. The one place that knows which operator runs which windows.</summary>
-    internal Operator<T> Build() => Spec switch
+    internal Operator<T> Build()
+    {
+        var built = BuildWindows();
+        built.DescribeResult = Result.Describe;
+        return built;
+    }
+
+    private Operator<T> BuildWindows() => Spec switch
     {
         TumblingWindows when Key.Timeline is not null => new KeyedTimelineOperator<TKey, T, TState, TValue, TKernel, TResult>(this),
         TumblingWindows { IsUpdating: false, MovesLate: false } when Key.WhenFull == WhenKeysFull.Fail =>

@@ -6,6 +6,9 @@ internal interface IWindowResult<TKey, TState, TResult>
     /// <summary>False where the window has no result, since it does not meet the query's condition.</summary>
     bool TryMake(in WindowInfo<TKey> info, ref TState state, out TResult made);
 
+    /// <summary>Which result was made last, by key and window.</summary>
+    string? Describe();
+
     /// <summary>Whether the result that a correction replaces has to be remembered.</summary>
     bool NeedsPrevious { get; }
 
@@ -81,6 +84,8 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
         return true;
     }
 
+    public string? Describe() => new WindowInfo<TKey>(_context.Key, _context.Start, _context.End).Describe();
+
     public TResult Replacing(TResult made, TResult previous) => query.Updates is { } updates ? updates.Replacing(made, previous) : made;
 
     public TResult Withdrawing(TResult previous, in WindowInfo<TKey> info) =>
@@ -90,10 +95,15 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
 internal sealed class AccumulatedResult<TKey, TAccumulator, TResult>(Func<WindowInfo<TKey>, TAccumulator, TResult> project)
     : IWindowResult<TKey, Seeded<TAccumulator>, TResult>
 {
+    private WindowInfo<TKey> _made;
+
     public bool NeedsPrevious => false;
+
+    public string? Describe() => _made.Describe();
 
     public bool TryMake(in WindowInfo<TKey> info, ref Seeded<TAccumulator> state, out TResult made)
     {
+        _made = info;
         made = project(info, state.Value);
         return true;
     }

@@ -45,7 +45,7 @@ public static class WindowedStreamExtensions
     /// <param name="stream">The stream.</param>
     /// <param name="window">The windows.</param>
     public static IWindowedStream<Unit, T> Window<T>(this IEventStream<T> stream, WindowSpec window) =>
-        stream.KeyBy(static _ => default(Unit), text: "nothing").Window(window);
+        stream.Unkeyed().Window(window);
 
     /// <summary>Cuts each key's events into windows that ask about the events themselves.</summary>
     /// <typeparam name="TKey">The key's type.</typeparam>
@@ -197,7 +197,7 @@ internal sealed record WindowNode<TKey, T, TResult>(
     StreamNode<T> Source, KeySelector<TKey, T> Key, WindowSpec Spec, string Result, MakeWindow<T, TResult> Make) : StreamNode<T, TResult>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"Window {Spec} by {Key.Text}{(Key.Timeline is null ? "" : $" in its own time, {Key.Timeline}")}: {Result}";
+    internal override string Text => $"Window {Spec} {Key.By}{(Key.Timeline is null ? "" : $" in its own time, {Key.Timeline}")}: {Result}";
 
     internal override int Depth => Input.Depth + 1;
 

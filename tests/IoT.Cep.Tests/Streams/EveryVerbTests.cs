@@ -25,6 +25,8 @@ public sealed class EveryVerbTests
         ["DeadBand"] = s => Text(s.KeyBy(r => r.Key).DeadBand(r => r.Value % 7, 2.5, atLeastEvery: Seconds(5), forgetAfter: Seconds(9))),
         ["DeadBand without a key"] = s => Text(s.DeadBand(r => r.Value % 7, 2.5)),
         ["FillGaps"] = s => s.KeyBy(r => r.Key).FillGaps(Seconds(0.5), r => r.Value, Seconds(3)).Select(f => $"{f.Key} {f.Time:O} {f.Value} {f.IsFilled}"),
+        ["FillGaps of a line"] = s => s.KeyBy(r => r.Key).FillGaps(Seconds(0.5), r => r.Value, Seconds(3), Interpolation.Linear)
+            .Select(f => $"{f.Key} {f.Time:O} {f.Value:F6} {f.IsFilled}"),
         ["one behind the other"] = s => Text(s.KeyBy(r => r.Key).Reorder().DistinctUntilChanged(r => (int)r.Value % 2).Debounce(Seconds(2)).AtMostOncePer(Seconds(6))),
     };
 
@@ -46,7 +48,6 @@ public sealed class EveryVerbTests
         ["Sliding count"] = s => Text(s.KeyBy(r => r.Key).Window(Window.Count(6, every: 4))),
         ["Time or count"] = s => Text(s.KeyBy(r => r.Key).Window(Window.TimeOrCount(Seconds(3), 4))),
         ["Between"] = s => Text(s.KeyBy(r => r.Key).Window(Window.Between<Reading>(r => r.Value % 4 < 1, r => r.Value % 4 > 3, Seconds(9)))),
-        // A line's instants come with each key's next event: their order among keys hangs on the batches, which windows do not show.
         ["FillGaps of a line, in windows"] = s => s.KeyBy(r => r.Key).FillGaps(Seconds(0.5), r => r.Value, Seconds(3), Interpolation.Linear)
             .KeyBy(f => f.Key).Window(Window.Tumbling(Seconds(4))).Select(w => $"{w.Key} {w.Start:O} {w.Count()} {w.Sum(f => f.Value):F6} {w.Sum(f => f.IsFilled ? 1 : 0)}"),
         ["Global"] = s => Text(s.KeyBy(r => r.Key).Window(Window.Global(WindowTrigger.EveryEvents<Reading>(5)))),
