@@ -78,19 +78,20 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
             var id = keyOf(events[i]);
             ulong place = WholeNumber.Of(id);
             selected = kernel.Select(in events[i]);
-            index = place < (ulong)direct.Length ? direct[place] - 1 : -1;
-            if (index < 0)
+            int found = place < (ulong)direct.Length ? direct[place] - 1 : -1;
+            if (found < 0)
             {
-                index = _sessions.FindOrAdd(id);
+                found = _sessions.FindOrAdd(id);
                 direct = _sessions.Direct;
                 entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
             }
 
             if (isLarge)
             {
-                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, index));
+                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, (uint)found));
             }
 
+            index = found;
             index = ref Unsafe.Add(ref index, 1);
             selected = ref Unsafe.Add(ref selected, 1);
         }

@@ -187,10 +187,11 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
             selected = kernel.Select(in events[i]);
             selected = ref Unsafe.Add(ref selected, 1);
             ulong place = WholeNumber.Of(id);
-            number = place < (ulong)places.Length ? places[place] - 1 : -1;
-            if (number >= 0)
+            int known = place < (ulong)places.Length ? places[place] - 1 : -1;
+            if (known >= 0)
             {
-                Ahead.PrefetchAt(ref At(states, number));
+                Ahead.PrefetchAt(ref At(states, known));
+                number = known;
                 number = ref Unsafe.Add(ref number, 1);
                 continue;
             }
