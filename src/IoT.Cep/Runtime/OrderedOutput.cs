@@ -181,6 +181,8 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     {
         _results.Dispose();
         _sorted?.Dispose();
+        Pooled.Return(ref _places, 0);
+        Pooled.Return(ref _order, 0);
     }
 
     private BatchBuilder<T> Open(bool ids, bool kinds)
@@ -219,11 +221,7 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     private BatchBuilder<T> Sort()
     {
         int count = _results.Count;
-        if (_places.Length < count)
-        {
-            _places = new int[Math.Max(count, _places.Length * 2)];
-        }
-
+        Pooled.Ensure(ref _places, count);
         var places = _places.AsSpan(0, count);
         if (_results.Ticks.AsSpan(0, count).ContainsAnyExcept(_results.Ticks[0]))
         {
@@ -271,11 +269,7 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
 
     private void OrderByTime(Span<int> places)
     {
-        if (_order.Length < places.Length)
-        {
-            _order = new (long, byte, int)[Math.Max(places.Length, _order.Length * 2)];
-        }
-
+        Pooled.Ensure(ref _order, places.Length);
         var order = _order.AsSpan(0, places.Length);
         for (int i = 0; i < order.Length; i++)
         {

@@ -13,6 +13,9 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
     where TState : struct
     where TKernel : struct, IWindowKernel<T, TState, TValue>
 {
+    // As many as a few batches have events.
+    private const int MostTogether = 4_096;
+
     private readonly TumblingWindows _windows = (TumblingWindows)parts.Spec;
     private readonly KeySelector<TKey, T> _key = parts.Key;
     private readonly KeyTimelineSpec _time = parts.Key.Timeline!;
@@ -33,6 +36,9 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
     private long _running;
 
     internal override bool IsStateful => true;
+
+    /// <summary>How many windows are likely to become due together: room for them is made at once, not at some later window that happens to have more.</summary>
+    private int DueTogether => Math.Min(_keys.Count, MostTogether);
 
     /// <summary>Each way goes on until a new key gives the table another form.</summary>
     protected override void Process(in Batch<T> batch)
@@ -211,12 +217,12 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
 
         if (start < state.Newest.Start)
         {
-            ref var older = ref _older.GetOrInsert(ref state.Oldest, start);
+            ref var older = ref _older.GetOrInsert(ref state.Oldest, start, DueTogether);
             state.OlderDue = Math.Min(state.OlderDue, DueOf(in older));
             return ref older;
         }
 
-        ref var moved = ref _older.GetOrInsert(ref state.Oldest, state.Newest.Start);
+        ref var moved = ref _older.GetOrInsert(ref state.Oldest, state.Newest.Start, DueTogether);
         int next = moved.Next;
         moved = state.Newest;
         moved.Next = next;
@@ -241,6 +247,7 @@ internal sealed partial class KeyedTimelineOperator<TKey, T, TState, TValue, TKe
         if (!state.IsDue)
         {
             state.IsDue = true;
+            _due.EnsureCapacity(DueTogether);
             _due.Add(id);
         }
     }

@@ -232,8 +232,11 @@ internal sealed class WindowChains<TState>
 
     internal ref ChainedWindow<TState> this[int at] => ref _windows[at];
 
-    /// <summary>The window of a chain that begins here; a new one is put in its place by start. References into the chains are stale then.</summary>
-    internal ref ChainedWindow<TState> GetOrInsert(ref int first, long start)
+    /// <summary>
+    /// The window of a chain that begins here; a new one is put in its place by start. References into the chains are stale then. Where room is made, it is
+    /// for as many as are likely.
+    /// </summary>
+    internal ref ChainedWindow<TState> GetOrInsert(ref int first, long start, int likely)
     {
         int before = 0, at = first;
         while (at != 0 && _windows[at].Start < start)
@@ -246,7 +249,7 @@ internal sealed class WindowChains<TState>
             return ref _windows[at];
         }
 
-        int added = Take();
+        int added = Take(likely);
         _windows[added] = new ChainedWindow<TState> { Start = start, Next = at };
         if (before == 0)
         {
@@ -269,7 +272,7 @@ internal sealed class WindowChains<TState>
         return next;
     }
 
-    private int Take()
+    private int Take(int likely)
     {
         if (_free != 0)
         {
@@ -280,7 +283,7 @@ internal sealed class WindowChains<TState>
 
         if (_used == _windows.Length)
         {
-            Array.Resize(ref _windows, _windows.Length * 2);
+            Array.Resize(ref _windows, Math.Max(_windows.Length * 2, likely + 1));
         }
 
         return _used++;

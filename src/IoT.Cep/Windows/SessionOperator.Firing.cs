@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using IoT.Cep.Extensibility;
@@ -8,8 +9,6 @@ namespace IoT.Cep;
 /// <content>How sessions end: those that could still be corrected stay beside their keys, all others go through a row of closed ones.</content>
 internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, TResult>
 {
-    // So far ahead of what is closed its session is asked for.
-    private const int ClosingAhead = 16;
     private const int ClosedAtOnce = 256;
 
     private void FireDue(long time)
@@ -55,40 +54,55 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         bool isLarge = _sessions.IsLarge;
         ref var closed = ref _closed.Reserve(due.Count);
         ref var entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
-        for (; taken < due.Count && due.At(taken).Time <= upTo; taken++)
+        while (taken < due.Count)
         {
-            if (isLarge)
+            ulong open = due.From(taken, out int count);
+            for (ulong ahead = isLarge ? open : 0; ahead != 0; ahead &= ahead - 1)
             {
-                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, due.At(taken + ClosingAhead).Index));
+                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, due.At(taken + BitOperations.TrailingZeroCount(ahead)).Index));
             }
 
-            var last = due.At(taken);
-            ref var entry = ref Unsafe.Add(ref entries, last.Index);
-            if (entry.State.Older != SessionTable<TKey, TState>.Newest)
+            for (; open != 0; open &= open - 1)
             {
-                _closed.Add(ended);
-                _sessions.End(ended);
-                _due.Take(taken + 1);
-                CloseAmong(last, _closed);
-                return true;
+                int at = taken + BitOperations.TrailingZeroCount(open);
+                var last = due.At(at);
+                ref var entry = ref Unsafe.Add(ref entries, last.Index);
+                if (last.Time > upTo || entry.State.Older != SessionTable<TKey, TState>.Newest)
+                {
+                    EndSome(at, ended);
+                    return last.Time <= upTo && CloseNextAmong(last);
+                }
+
+                // Seldom not so: what has moved has mostly said it.
+                if (entry.State.Last == last.Time && entry.State.Phase == SessionPhase.Changed)
+                {
+                    Fill(ref closed, ref entry);
+                    entry.State.End();
+                    closed = ref Unsafe.Add(ref closed, 1);
+                    ended++;
+                }
             }
 
-            // Without a branch on what has moved where that can be done: it is anybody's guess.
-            bool isOver = (entry.State.Last == last.Time) & (entry.State.Phase == SessionPhase.Changed);
-            if (!RuntimeHelpers.IsReferenceOrContainsReferences<TState>() || isOver)
-            {
-                int one = Unsafe.BitCast<bool, byte>(isOver);
-                Fill(ref closed, ref entry);
-                entry.State.End(one);
-                closed = ref Unsafe.Add(ref closed, one);
-                ended += one;
-            }
+            taken += count;
         }
 
+        EndSome(taken, ended);
+        return taken > 0;
+    }
+
+    /// <summary>So many of the queue have been looked at, and so many sessions put behind those that have been closed.</summary>
+    private void EndSome(int taken, int ended)
+    {
         _closed.Add(ended);
         _sessions.End(ended);
         _due.Take(taken);
-        return taken == due.Count && taken > 0;
+    }
+
+    private bool CloseNextAmong(LastEvent last)
+    {
+        _due.Take(1);
+        CloseAmong(last, _closed);
+        return true;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -78,79 +78,25 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
             var id = keyOf(events[i]);
             ulong place = WholeNumber.Of(id);
             selected = kernel.Select(in events[i]);
-            index = place < (ulong)direct.Length ? direct[place] - 1 : -1;
-            if (index < 0)
+            int found = place < (ulong)direct.Length ? direct[place] - 1 : -1;
+            if (found < 0)
             {
-                index = _sessions.FindOrAdd(id);
+                found = _sessions.FindOrAdd(id);
                 direct = _sessions.Direct;
                 entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
             }
 
             if (isLarge)
             {
-                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, index));
+                Ahead.PrefetchEnds(ref Unsafe.Add(ref entries, (uint)found));
             }
 
+            index = found;
             index = ref Unsafe.Add(ref index, 1);
             selected = ref Unsafe.Add(ref selected, 1);
         }
 
         return events.Length;
-    }
-
-    /// <summary>
-    /// Where sessions spend their time: in order of time an event lengthens its key's session, or begins one where there is none. Nothing here is checked
-    /// against bounds: all columns have room for as many events.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Add(in Batch<T> batch, int start, int end)
-    {
-        var (kernel, gap) = (_kernel, (ulong)_gap);
-        ref TValue selected = ref MemoryMarshal.GetArrayDataReference(_selected);
-        ref int indexes = ref MemoryMarshal.GetArrayDataReference(_indexes);
-        ref var events = ref Unsafe.AsRef(in MemoryMarshal.GetReference(batch.Events[start..end]));
-        ref long ticks = ref Unsafe.AsRef(in MemoryMarshal.GetReference(batch.Ticks[start..end]));
-        var due = _due.Reserve(end - start);
-        long inOrder = Math.Max(due.Last, _closedUpTo);
-        int room = Room;
-        ref var entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
-        for (int i = 0; i < end - start; i++)
-        {
-            Position = start + i;
-            int index = Unsafe.Add(ref indexes, i);
-            long time = Unsafe.Add(ref ticks, i);
-            if (time >= inOrder && index >= 0)
-            {
-                ref var session = ref Unsafe.Add(ref entries, index).State;
-                if (session.Phase == SessionPhase.Changed && (ulong)(time - session.Last) < gap)
-                {
-                    kernel.Add(ref session.State, in Unsafe.Add(ref events, i), in Unsafe.Add(ref selected, i), time);
-                    session.Last = inOrder = time;
-                    due.Add(time, index);
-                    continue;
-                }
-
-                if (session.Phase == SessionPhase.None && room > 0)
-                {
-                    session.Clear();
-                    kernel.Add(ref session.State, in Unsafe.Add(ref events, i), in Unsafe.Add(ref selected, i), time);
-                    _sessions.Begin(ref session, time);
-                    inOrder = time;
-                    room--;
-                    due.Add(time, index);
-                    continue;
-                }
-            }
-
-            if (index >= 0)
-            {
-                Take(index, in Unsafe.Add(ref events, i), in Unsafe.Add(ref selected, i), time);
-                due = _due.Reserve(end - start - i);
-                inOrder = Math.Max(due.Last, _closedUpTo);
-                room = Room;
-                entries = ref MemoryMarshal.GetReference(_sessions.Keys.Entries);
-            }
-        }
     }
 
     /// <summary>How many keys may begin sessions without a closer look.</summary>
@@ -181,7 +127,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         {
             _kernel.Add(ref newest.State, in value, in selected, time);
             newest.Last = time;
-            _due.Add(time, index);
+            newest.Due = _due.Add(time, index);
         }
         else
         {
@@ -207,7 +153,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
             newest.Clear();
             _kernel.Add(ref newest.State, in value, in selected, time);
             _sessions.Begin(ref newest, time);
-            _due.Add(time, index);
+            newest.Due = _due.Add(time, index);
         }
         else if (time >= newest.Last && time - newest.Last >= _windows.Gap)
         {
@@ -215,7 +161,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
             _kernel.Add(ref state, in value, in selected, time);
             _sessions.Push(index);
             (newest.State, newest.First, newest.Last, newest.Phase) = (state, time, time, SessionPhase.Changed);
-            _due.Add(time, index);
+            newest.Due = _due.Add(time, index);
         }
         else
         {
@@ -274,7 +220,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         else if (isLonger || session.Phase == SessionPhase.Given)
         {
             session.Phase = SessionPhase.Changed;
-            _due.Add(session.Last, index);
+            session.Due = _due.Add(session.Last, index);
         }
     }
 
@@ -304,7 +250,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
         }
 
         (into.State, into.First, into.Phase) = (from.State, from.First, SessionPhase.Changed);
-        _due.Add(into.Last, index);
+        into.Due = _due.Add(into.Last, index);
         _sessions.Remove(index, older);
     }
 
@@ -313,15 +259,15 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
     {
         var session = new Session<TState> { First = time, Last = time, Phase = SessionPhase.Changed };
         _kernel.Add(ref session.State, in value, in selected, time);
+        session.Due = _due.Add(time, index);
         Insert(index, in session, newer);
-        _due.Add(time, index);
     }
 
-    private void Restore(TKey id, in Session<TState> session)
+    private void Restore(TKey id, Session<TState> session)
     {
         int index = _sessions.FindOrAdd(id);
+        session.Due = (session.Phase == SessionPhase.Changed ? _due : _gone).Add(session.Last, index);
         Insert(index, in session);
-        (session.Phase == SessionPhase.Changed ? _due : _gone).Add(session.Last, index);
     }
 
     /// <summary>Puts a session among those of its key, if there are any.</summary>

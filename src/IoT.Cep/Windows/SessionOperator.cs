@@ -159,7 +159,7 @@ internal sealed partial class SessionOperator<TKey, T, TState, TValue, TKernel, 
             if (_parts.Keys.Contains(StableHash.GroupOf(id)))
             {
                 session.Given = given.Revision == 0 ? 0 : _given.Add(given);
-                Restore(id, in session);
+                Restore(id, session);
             }
         }
 

@@ -11,14 +11,19 @@ internal readonly record struct LastEvent(long Time, int Index);
 /// takes an entry looks whether its key still has a session that ends there.
 /// </summary>
 /// <remarks>
-/// All sessions have one gap, so what comes in order of time ends in order as well and stands in a ring. Only what is earlier goes to a heap.
+/// All sessions have one gap, so what comes in order of time ends in order as well and stands in a ring. Only what is earlier goes to a heap. A session
+/// that moves on says so by a bit, where it can: so whoever looks for what is over passes 64 events at once, and touches no session that is not over.
 /// </remarks>
 internal sealed class SessionQueue
 {
     private const int NotTidied = 1024;
+    private const int WordBits = 64;
 
     // A ring by running numbers, whose differences are right even where they have gone round.
-    private LastEvent[] _ring = new LastEvent[64];
+    private LastEvent[] _ring = new LastEvent[WordBits];
+
+    // A bit for each place in the ring, where a session has moved on from it. What it is for places without an entry has no meaning.
+    private ulong[] _moved = new ulong[1];
     private int _first;
     private int _next;
 
@@ -37,20 +42,17 @@ internal sealed class SessionQueue
 
     private int Count => _next - _first + _heaped;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Add(long time, int index)
+    /// <summary>Adds what a key's session ends with, and gives its number in the ring, which has a meaning only while there is nothing out of order.</summary>
+    internal int Add(long time, int index)
     {
-        var ring = _ring;
-        int next = _next;
-        if (time < _last || next - _first == ring.Length)
+        if (time < _last)
         {
-            AddSlowly(new LastEvent(time, index));
-            return;
+            Push((new LastEvent(time, index), _orders++));
+            return _next;
         }
 
-        _last = time;
-        _next = next + 1;
-        Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(ring), next & (ring.Length - 1)) = new LastEvent(time, index);
+        Reserve(1).Add(time, index);
+        return _next - 1;
     }
 
     /// <summary>Makes room for so many in order, and lets a loop add them; stale once anything else was added.</summary>
@@ -59,6 +61,12 @@ internal sealed class SessionQueue
         while (_next - _first + count > _ring.Length)
         {
             Grow();
+        }
+
+        for (int i = _next; i - _next < count; i += WordBits - (i & (WordBits - 1)))
+        {
+            // From here to the end of the word, since what follows has no entry: the ring has room for it.
+            WordOf(i) &= Below(i & (WordBits - 1));
         }
 
         return new Writer(this);
@@ -124,13 +132,20 @@ internal sealed class SessionQueue
         {
             var last = At(i);
             int index = places[last.Index];
-            if (index >= 0 && sessions.Find(index, last.Time, phase) >= 0)
+            int place = index >= 0 ? sessions.Find(index, last.Time, phase) : -1;
+            if (place >= 0)
             {
+                if (phase == SessionPhase.Changed)
+                {
+                    sessions.At(index, place).Due = kept;
+                }
+
                 At(kept++) = new LastEvent(last.Time, index);
             }
         }
 
         _next = kept;
+        Array.Clear(_moved);
         kept = 0;
         for (int i = 0; i < _heaped; i++)
         {
@@ -153,26 +168,20 @@ internal sealed class SessionQueue
 
     private ref LastEvent At(int number) => ref _ring[number & (_ring.Length - 1)];
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void AddSlowly(LastEvent last)
-    {
-        if (last.Time < _last)
-        {
-            Push((last, _orders++));
-            return;
-        }
+    private ref ulong WordOf(int number) => ref _moved[(number & (_ring.Length - 1)) / WordBits];
 
-        Grow();
-        Add(last.Time, last.Index);
-    }
+    private static ulong Below(int bit) => (1UL << bit) - 1;
 
     private void Grow()
     {
-        var old = _ring;
+        var (old, moved) = (_ring, _moved);
         _ring = new LastEvent[old.Length * 2];
+        _moved = new ulong[moved.Length * 2];
         for (int i = _first; i != _next; i++)
         {
-            At(i) = old[i & (old.Length - 1)];
+            int at = i & (old.Length - 1);
+            At(i) = old[at];
+            WordOf(i) |= (moved[at / WordBits] >> (at & (WordBits - 1)) & 1) << (i & (WordBits - 1));
         }
     }
 
@@ -224,27 +233,57 @@ internal sealed class SessionQueue
     {
         private readonly SessionQueue _queue;
         private readonly ref LastEvent _ring;
+        private readonly ref ulong _moved;
         private readonly int _mask;
+
+        // 1 while all that is due stands in the ring, so that sessions know where.
+        private readonly ulong _one;
         private int _next;
 
         internal Writer(SessionQueue queue)
         {
             _queue = queue;
             _ring = ref MemoryMarshal.GetArrayDataReference(queue._ring);
+            _moved = ref MemoryMarshal.GetArrayDataReference(queue._moved);
             _mask = queue._ring.Length - 1;
+            _one = queue._heaped == 0 ? 1UL : 0UL;
             _next = queue._next;
         }
 
         /// <summary>What is added must not be before this.</summary>
         internal readonly long Last => _queue._last;
 
+        /// <summary>Adds what a new session ends with, and gives its number.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        internal void Add(long time, int index)
+        internal int Add(long time, int index)
         {
             // Told at once, since a loop may end by an exception.
             Unsafe.Add(ref _ring, _next & _mask) = new LastEvent(time, index);
             _queue._next = ++_next;
             _queue._last = time;
+            return _next - 1;
+        }
+
+        /// <summary>
+        /// The same, without telling the queue, for a session that moves on from a number where <paramref name="goesOn"/> has all bits, and for a new
+        /// one where it has none: without a jump.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal int Move(long time, int index, int number, long goesOn)
+        {
+            Unsafe.Add(ref _ring, _next & _mask) = new LastEvent(time, index);
+            Unsafe.Add(ref _moved, (uint)(number & _mask) / WordBits) |= ((ulong)goesOn & _one) << number;
+            return _next++;
+        }
+
+        /// <summary>Tells the queue what was added, if anything was, and the time of the last.</summary>
+        internal readonly void Tell(long last)
+        {
+            if (_queue._next != _next)
+            {
+                _queue._next = _next;
+                _queue._last = last;
+            }
         }
     }
 
@@ -252,12 +291,14 @@ internal sealed class SessionQueue
     internal readonly ref struct Reader
     {
         private readonly ref LastEvent _ring;
+        private readonly ref ulong _moved;
         private readonly int _mask;
         private readonly int _first;
 
         internal Reader(SessionQueue queue, int count)
         {
             _ring = ref MemoryMarshal.GetArrayDataReference(queue._ring);
+            _moved = ref MemoryMarshal.GetArrayDataReference(queue._moved);
             _mask = queue._ring.Length - 1;
             _first = queue._first;
             Count = count;
@@ -268,5 +309,15 @@ internal sealed class SessionQueue
         /// <summary>The one so far behind the first; anything where there is none.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         internal LastEvent At(int number) => Unsafe.Add(ref _ring, (uint)((_first + number) & _mask));
+
+        /// <summary>Those of the next ones that may be over, a bit for each, from this one to the end of its word; and how many these are.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal ulong From(int number, out int count)
+        {
+            int at = (_first + number) & _mask;
+            int bit = at & (WordBits - 1);
+            count = Math.Min(WordBits - bit, Count - number);
+            return ~Unsafe.Add(ref _moved, (uint)at / WordBits) >> bit & (ulong.MaxValue >> (WordBits - count));
+        }
     }
 }

@@ -14,9 +14,32 @@ internal struct Session<TState> : IKeySlot
     internal int Given;
 
     internal SessionPhase Phase;
+
+    /// <summary>The number under which it stands in the queue of what may be over; it has a meaning while all of that is in order.</summary>
+    internal int Due;
     internal long First;
     internal long Last;
     internal TState State;
+
+    /// <summary>Whether a state is made of pairs of words, as all are that are plain numbers.</summary>
+    internal static bool CanKeep => Unsafe.SizeOf<TState>() % (2 * sizeof(long)) == 0;
+
+    /// <summary>Makes the state of a session that has ended a new one, and leaves that of another: where it has no bits, and where it has all. For plain numbers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Keep(long goesOn)
+    {
+        ref long words = ref Unsafe.As<TState, long>(ref State);
+        int count = Unsafe.SizeOf<TState>() / sizeof(long);
+
+        // Most states are two or six words long: written out, since the compiler does not unroll the loop.
+        Unsafe.Add(ref words, 0) &= goesOn;
+        Unsafe.Add(ref words, 1) &= goesOn;
+        for (int i = 2; i < count; i += 2)
+        {
+            Unsafe.Add(ref words, i) &= goesOn;
+            Unsafe.Add(ref words, i + 1) &= goesOn;
+        }
+    }
 
     /// <summary>Makes the state of a session that has ended a new one. One that holds references was emptied when its session ended.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -28,11 +51,11 @@ internal struct Session<TState> : IKeySlot
         }
     }
 
-    /// <summary>A key's only session has ended: 1, or 0 where it has not. What it holds the caller has taken.</summary>
+    /// <summary>A key's only session has ended. What it holds the caller has taken.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void End(int one)
+    internal void End()
     {
-        Phase = (SessionPhase)((int)Phase & (one - 1));
+        Phase = SessionPhase.None;
         if (RuntimeHelpers.IsReferenceOrContainsReferences<TState>())
         {
             State = default;
@@ -142,6 +165,9 @@ internal sealed class SessionTable<TKey, TState>
         newest.Phase = SessionPhase.Changed;
         _idle--;
     }
+
+    /// <summary>So many keys without sessions have got one.</summary>
+    internal void Begin(int keys) => _idle -= keys;
 
     /// <summary>So many keys' only sessions have ended.</summary>
     internal void End(int keys) => _idle += keys;

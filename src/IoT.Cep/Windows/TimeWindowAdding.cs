@@ -146,52 +146,58 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     /// </summary>
     private int AddAhead(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
     {
-        Pooled.Ensure(ref _numbers, events.Length);
-        Pooled.Ensure(ref _selected, events.Length);
+        Pooled.Ensure(ref _numbers, LookedUpTogether);
+        Pooled.Ensure(ref _selected, LookedUpTogether);
         try
         {
             for (Position = start; Position < events.Length;)
             {
                 if (_keys.Places is not null)
                 {
-                    LookUpPlaces(events, ticks, Position);
+                    LookUpPlaces(events, ticks, Position, start);
                 }
                 else
                 {
-                    LookUp(events, ticks, Position);
+                    LookUp(events, ticks, Position, start);
                 }
             }
         }
         finally
         {
             int end = Position;
-            AddNumbered(events[..end], ticks, start, _filling!.States);
+            AddNumbered(events[..end], ticks[..end], start, _filling!.States);
             Position = end;
         }
 
         return events.Length;
     }
 
-    /// <summary>Notes the number of each event's key and what was selected, until keys no longer say their places.</summary>
+    /// <summary>Notes the number of each event's key and what was selected, in columns that begin with the first of them, until keys no longer say their places.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void LookUpPlaces(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
+    private void LookUpPlaces(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int next, int first)
     {
-        var (keyOf, places, states) = (_key.Select, _keys.Places!, _filling!.States);
-        for (int i = start; i < events.Length; i++)
+        var (keyOf, kernel, places, states) = (_key.Select, _kernel, _keys.Places!, _filling!.States);
+        ref int number = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_numbers), next - first);
+        ref TValue selected = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_selected), next - first);
+        for (int i = next; i < events.Length; i++)
         {
             Position = i;
             Ahead.Prefetch(in events[i]);
             var id = keyOf(events[i]);
-            _selected[i] = _kernel.Select(in events[i]);
+            selected = kernel.Select(in events[i]);
+            selected = ref Unsafe.Add(ref selected, 1);
             ulong place = WholeNumber.Of(id);
-            if (place < (ulong)places.Length && places[place] is > 0 and int number)
+            int known = place < (ulong)places.Length ? places[place] - 1 : -1;
+            if (known >= 0)
             {
-                _numbers[i] = number - 1;
-                Ahead.PrefetchAt(ref At(states, number - 1));
+                Ahead.PrefetchAt(ref At(states, known));
+                number = known;
+                number = ref Unsafe.Add(ref number, 1);
                 continue;
             }
 
-            _numbers[i] = NumberOfNew(id, in events[i], ticks[i]);
+            number = NumberOfNew(id, in events[i], ticks[i]);
+            number = ref Unsafe.Add(ref number, 1);
             if (_keys.Places is null)
             {
                 Position = i + 1;
@@ -206,16 +212,16 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
 
     /// <summary>The same for all other keys.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void LookUp(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start)
+    private void LookUp(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int next, int first)
     {
-        var (keyOf, states) = (_key.Select, _filling!.States);
+        var (keyOf, kernel, numbers, allSelected, states) = (_key.Select, _kernel, _numbers, _selected, _filling!.States);
         var view = new KeyIndex<TKey>.View(_keys);
-        for (int i = start; i < events.Length; i++)
+        for (int i = next; i < events.Length; i++)
         {
             Position = i;
             Ahead.Prefetch(in events[i]);
             var id = keyOf(events[i]);
-            _selected[i] = _kernel.Select(in events[i]);
+            allSelected[i - first] = kernel.Select(in events[i]);
             int number = view.Find(id, (uint)id.GetHashCode());
             if (number < 0)
             {
@@ -224,7 +230,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
                 states = _filling.States;
             }
 
-            _numbers[i] = number;
+            numbers[i - first] = number;
             Ahead.PrefetchAt(ref At(states, number));
         }
 
@@ -241,16 +247,17 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void AddNumbered(ReadOnlySpan<T> events, ReadOnlySpan<long> ticks, int start, TState[] states)
     {
-        var fused = _kernel;
-        var numbers = _numbers.AsSpan(0, events.Length);
-        var selected = _selected.AsSpan(0, events.Length);
+        var kernel = _kernel;
         ref var first = ref MemoryMarshal.GetArrayDataReference(states);
-        for (int i = start; i < numbers.Length; i++)
+        ref int numbers = ref MemoryMarshal.GetArrayDataReference(_numbers);
+        ref TValue selected = ref MemoryMarshal.GetArrayDataReference(_selected);
+        for (int i = 0; i < events.Length - start; i++)
         {
-            Position = i;
-            if (numbers[i] >= 0)
+            Position = start + i;
+            int number = Unsafe.Add(ref numbers, i);
+            if (number >= 0)
             {
-                fused.Add(ref Unsafe.Add(ref first, numbers[i]), in events[i], in selected[i], ticks[i]);
+                kernel.Add(ref Unsafe.Add(ref first, number), in events[start + i], in Unsafe.Add(ref selected, i), TimeOf(ticks, start + i));
             }
         }
     }

@@ -70,14 +70,21 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EmitMerged(ReadOnlySpan<int> order, int count, long start, long end)
     {
-        var (places, merged) = (_numbers, _merged);
+        if (count == 0)
+        {
+            return;
+        }
+
+        // In order of their groups, as they are put together here, they stand where they are made.
+        var (places, merged, keys, lives, output) = (_numbers, _merged, _keys, _lives, _output);
+        output.Reserve(count, end - 1, keys.At(order[places[0]]).Group);
         for (int i = 0; i < count; i++)
         {
             // It goes on behind this key where its projection throws.
             _held.FireAt = places[i];
             int number = order[places[i]];
-            ref var entry = ref _keys.At(number);
-            _output.Emit(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref merged[i], end - 1, _lives.OrdinalOf(number));
+            ref var entry = ref keys.At(number);
+            output.EmitReserved(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref merged[i], end - 1, lives.OrdinalOf(number));
         }
     }
 

@@ -154,6 +154,62 @@ public class SessionTests
         Assert.Equal(["a", "c"], outcome.Results.Select(r => r.Value));
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(60)]
+    [InlineData(900)]
+    public void Long_streams_with_equal_times_and_some_events_behind_others_have_the_runs_of_each_key(int keyCount)
+    {
+        var random = new Random(keyCount);
+        var events = new List<(int Key, long Ticks)>();
+        var (ordered, closing) = (Run(isInOrder: true), Run(isInOrder: false));
+        using (ordered)
+        using (closing)
+        {
+            long now = 0, watermark = 0;
+            for (int batch = 0; batch < 150; batch++)
+            {
+                var part = new (int Key, long Ticks)[random.Next(1, 400)];
+                for (int i = 0; i < part.Length; i++)
+                {
+                    now += random.Next(3) * TicksAt(1) / keyCount;
+                    part[i] = (random.Next(keyCount), random.Next(200) == 0 ? Math.Max(watermark, now - TicksAt(1)) : now);
+                }
+
+                events.AddRange(part);
+                ordered.Push([.. part.Select(e => e.Key)], [.. part.Select(e => e.Ticks)]);
+                closing.Push([.. part.Select(e => e.Key)], [.. part.Select(e => e.Ticks)]);
+                if (random.Next(3) > 0)
+                {
+                    watermark = now;
+                    ordered.Advance(watermark);
+                    closing.Advance(watermark);
+                }
+            }
+
+            ordered.Complete();
+            closing.Complete();
+        }
+
+        var expected = events.GroupBy(e => e.Key).SelectMany(key =>
+        {
+            long[] times = [.. key.Select(e => e.Ticks).Order()];
+            int[] starts = [.. Enumerable.Range(0, times.Length).Where(i => i == 0 || times[i] - times[i - 1] >= TicksAt(1))];
+            return starts.Select((start, run) => (key.Key, times[start], (long)((run + 1 < starts.Length ? starts[run + 1] : times.Length) - start)));
+        });
+        Assert.Equal(expected.Order(), ordered.Sink.Results.Select(r => r.Value).Order());
+        Assert.Equal(closing.Sink.Results.Select(r => r.Value), ordered.Sink.Results.Select(r => r.Value));
+
+        static PlanRun<int, (int, long, long)> Run(bool isInOrder)
+        {
+            var input = new Input<int>(IsInOrder: isInOrder);
+            return new PlanRun<int, (int, long, long)>(
+                input, input.ToStream().KeyBy(x => x).Window(Window.Session(Seconds(1)))
+                    .Select(w => (w.Key, w.Start.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks, w.Count() + (long)(w.Average(x => x) - w.Key))).Node,
+                shards: 1);
+        }
+    }
+
     [Fact]
     public void A_million_keys_that_come_once_each_are_forgotten()
     {
