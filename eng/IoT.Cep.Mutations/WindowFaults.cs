@@ -25,8 +25,6 @@ internal static class WindowFaults
             "window.Sum.Remove(value, number)", "false"),
         new("sum that lost its digits not added up anew", Windows + "RunningSum.cs",
             "return number == _large;", "return false;"),
-        new("large value not known to a restored sum", Windows + "SlidingMoments.cs",
-            "            Mark(ref window, entry.More.Number, number);\n", ""),
         new("peers of one time not in each other's windows", Windows + "PerEventWindows.cs",
             "EndOf(ticks) <= time", "EndOf(ticks) <= time + 1"),
         new("closed window given out before its time", Windows + "ClosedWindows.cs",

@@ -282,6 +282,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
                 return;
             }
 
+            Ahead.Prefetch(ref first);
             uint number = queue.RemoveFirst();
             int place = first.Place;
             if (isMany)

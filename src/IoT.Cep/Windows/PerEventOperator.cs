@@ -245,6 +245,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         {
             Position = i;
             ref readonly var value = ref events[i];
+            Ahead.Prefetch(in value);
             var id = keyOf(value);
             var item = states.Take(in value, ticks);
             int place = keys.Find(id);
@@ -294,6 +295,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         {
             selected = i;
             ref readonly var value = ref events[i];
+            Ahead.Prefetch(in value);
             var id = keyOf(value);
             items[i] = states.Take(in value, ticks);
             ids[i] = id;
