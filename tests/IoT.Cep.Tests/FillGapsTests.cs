@@ -123,7 +123,7 @@ public class FillGapsTests
                 using var run = new PlanRun<Reading, Filled<string>>(input, query.Node, shards, seed: seed);
                 for (int start = 0, i = 0; start < events.Length; start += lengths[i++])
                 {
-                    run.Push(events[start..Math.Min(events.Length, start + lengths[i])], new long[Math.Min(events.Length - start, lengths[i])]);
+                    run.Push(events.AsSpan(start, Math.Min(events.Length - start, lengths[i])), new long[Math.Min(events.Length - start, lengths[i])]);
                 }
 
                 run.Complete();

@@ -27,6 +27,12 @@ public class PerEventRemovalTests
             .Expect((1, 1e200), (2, 1e200), (3, 1e200), (4, 1e200), (5, 1e200), (6, 1e100), (7, 1e50), (8, 1.5), (9, 2.0));
 
     [Fact]
+    public void Large_value_that_leaves_together_with_another_keys_takes_no_digits_along() =>
+        Timeline.Keyed().At(1, "b", 1).At(2, "a", 1e200).At(2.5, "a", 1e100).At(3, "a", 0.1).At(4, "a", 0.2).At(7, "a", 0.3).End()
+            .Through(s => s.KeyBy(r => r.Key).Window(Window.Sliding(Seconds(4))).Select(w => w.Sum(r => r.Value)))
+            .Expect((1, 1), (2, 1e200), (2.5, 1e200), (3, 1e200), (4, 1e200), (7, 0.5));
+
+    [Fact]
     public void Extremes_of_falling_and_rising_values_slide() =>
         Timeline.Of<double>().At(1, 9).At(2, 8).At(3, 7).At(4, 7).At(5, 6).At(6, 5).At(7, 4).At(8, 8).At(9, double.NaN).At(10, 1).At(12.5, 2).End()
             .Through(s => s.Window(Window.Sliding(Seconds(3))).Select(w => (w.Max(x => x), w.Min(x => x))))

@@ -62,7 +62,9 @@ public abstract class SourceWriter<T>
     public abstract ValueTask ClosePartitionAsync();
 
     /// <summary>One subscription is made; a start waits for as many as <see cref="IAwaitedSource"/> says.</summary>
-    internal abstract void OnListening();
+    internal virtual void OnListening()
+    {
+    }
 }
 
 /// <summary>What a transport, source or sink may use of the engine that runs it.</summary>

@@ -57,12 +57,13 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
     }
 
     /// <summary>Makes room for so many more, all of one time and in order of their groups.</summary>
-    internal void Reserve(int more, bool identity, long ticks, byte firstGroup)
+    internal Span<T> Reserve(int more, bool identity, long ticks, byte firstGroup)
     {
         var results = Open(identity, identity);
         int at = results.Count;
         results.Ensure(at + more);
         _inOrder &= at == 0 || IsBehind(results, at, ticks, firstGroup);
+        return results.Events.AsSpan(at, more);
     }
 
     /// <summary>Where the next result will stand; there is room.</summary>
@@ -78,6 +79,21 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         results.Ticks[at] = ticks;
         results.Groups[at] = group;
         results.Count = at + 1;
+    }
+
+    /// <summary>Adds what was made in the room for it, without identity; the groups are those of the places.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal void AddReserved(ReadOnlySpan<int> places, byte[] groups, long ticks)
+    {
+        int at = _results.Count;
+        _results.Ticks.AsSpan(at, places.Length).Fill(ticks);
+        var put = _results.Groups.AsSpan(at, places.Length);
+        for (int i = 0; i < put.Length; i++)
+        {
+            put[i] = groups[places[i]];
+        }
+
+        _results.Count = at + places.Length;
     }
 
     internal void AddReserved(long ticks, byte group, in ResultId id, EventKind kind)

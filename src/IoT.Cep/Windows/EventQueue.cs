@@ -74,9 +74,9 @@ internal sealed class EventQueue<TMore> : IDisposable
     /// <summary>So many results have been given out.</summary>
     internal void Pass(int count) => _waiting += count;
 
-    /// <summary>Forgets the oldest event, which does not wait.</summary>
+    /// <summary>Forgets the oldest event, which does not wait, and says its number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void RemoveFirst() => _first++;
+    internal uint RemoveFirst() => (uint)_first++;
 
     /// <summary>Gives memory back where most of it is not needed any more.</summary>
     internal void Trim()

@@ -34,35 +34,120 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         (_run, _runAt) = (0, 0);
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    /// <summary>Whether the results of this time are many, and can be made side by side.</summary>
+    private bool IsInParts => _results > FewResults && _atOnce is not null;
+
     private void GiveOut(long start, long end)
+    {
+        if (IsInParts)
+        {
+            GiveOutMany(_atOnce!, start, end);
+        }
+        else
+        {
+            GiveOutEach(start, end);
+        }
+    }
+
+    /// <summary>
+    /// Results in the parts in which they stand in the first cache: the states of each part are put side by side, and then its results are made, so that
+    /// each loop has what it needs in registers.
+    /// </summary>
+    private void GiveOutMany(IResultsAtOnce<TKey, TState, TResult> results, long start, long end)
+    {
+        Pooled.Ensure(ref _ids, MaxAhead);
+        Pooled.Ensure(ref _sums, MaxAhead);
+        while (_runAt < _results)
+        {
+            int from = _runAt, count = Math.Min(_results - from, MaxAhead);
+            (_partFrom, _partEnd) = (from, from + count);
+            SumUp(from, start);
+            var made = _output.Reserve(count, end - 1, _keys.Groups[_order[from]]);
+            try
+            {
+                results.Make(start, end, _ids.AsSpan(0, count), _sums.AsSpan(0, count), made, ref _runAt);
+            }
+            finally
+            {
+                // Where a projection throws, those before it are given out.
+                Put(from, _runAt, start, end);
+            }
+        }
+    }
+
+    /// <summary>Puts the states of the part's keys side by side, from one of them on.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SumUp(int from, long start)
+    {
+        var (keys, states) = (_keys, _states);
+        var order = _order.AsSpan(from, _partEnd - from);
+        var ids = _ids.AsSpan(from - _partFrom, order.Length);
+        var sums = _sums.AsSpan(from - _partFrom, order.Length);
+        bool isMany = keys.Count > FewKeys;
+        for (int i = 0; i < order.Length; i++)
+        {
+            if (isMany)
+            {
+                keys.Prefetch(order[Math.Min(i + Near, order.Length - 1)]);
+            }
+
+            int place = order[i];
+            ref var key = ref keys.At(place);
+            states.Sum(ref key.State, place, start, ref sums[i]);
+            ids[i] = key.Key;
+        }
+    }
+
+    private void Put(int from, int end, long windowStart, long windowEnd)
+    {
+        var order = _order.AsSpan(from, end - from);
+        if (!parts.Identity)
+        {
+            _output.PutReserved(order, _keys.Groups, windowEnd - 1);
+            return;
+        }
+
+        foreach (int place in order)
+        {
+            _output.PutReserved(new WindowInfo<TKey>(_keys.At(place).Key, windowStart, windowEnd), _keys.Groups[place], windowEnd - 1, _ordinals[place]++);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void GiveOutEach(long start, long end)
     {
         var (keys, states, output, groups, identity) = (_keys, _states, _output, _keys.Groups, parts.Identity);
         bool isMany = keys.Count > FewKeys;
-        var order = _order.AsSpan(0, _run);
+        var order = _order.AsSpan(0, _results);
         if (_runAt < order.Length)
         {
-            output.Reserve(order.Length - _runAt, end - 1, groups[order[_runAt] & int.MaxValue]);
+            output.Reserve(order.Length - _runAt, end - 1, groups[order[_runAt]]);
         }
 
         for (; _runAt < order.Length; _runAt++)
         {
             int place = order[_runAt];
-            if (place < 0)
-            {
-                // Its result was given out before.
-                continue;
-            }
-
             if (isMany)
             {
                 keys.Prefetch(order[Math.Min(_runAt + Near, order.Length - 1)]);
             }
 
             ref var key = ref keys.At(place);
-            states.Sum(ref key.State.States, place, start, ref _sum);
-            output.EmitReserved(new WindowInfo<TKey>(key.Key, start, end), groups[place], ref _sum, end - 1, identity ? key.State.Ordinal++ : 0);
+            states.Sum(ref key.State, place, start, ref _sum);
+            output.EmitReserved(new WindowInfo<TKey>(key.Key, start, end), groups[place], ref _sum, end - 1, identity ? _ordinals[place] : 0);
+            CountResult(place);
             states.Release(ref _sum);
+        }
+    }
+
+    /// <summary>The result of an event whose projection threw is passed over; it has taken its number.</summary>
+    protected override void DropResult() => CountResult(_order[_runAt++]);
+
+    private void CountResult(int place)
+    {
+        if (parts.Identity)
+        {
+            _ordinals[place]++;
         }
     }
 
@@ -71,66 +156,97 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     {
         _states.Widen(kinds, _keys);
         parts.Use?.Keep(_states.Kept, Widen);
-        int place = _order[_runAt];
-        _states.Sum(ref _keys.At(place).State.States, place, _windows.StartOf(_events.WaitingAt(0).Ticks), ref _sum);
+        long start = _windows.StartOf(_events.WaitingAt(0).Ticks);
+        if (IsInParts)
+        {
+            // The one that is being read, and those behind it.
+            SumUp(_runAt, start);
+        }
+        else
+        {
+            int place = _order[_runAt];
+            _states.Sum(ref _keys.At(place).State, place, start, ref _sum);
+        }
     }
 
-    /// <summary>The places of the keys whose events wait for this time, by group; a negative number for one whose result was given out before.</summary>
+    /// <summary>The places of the keys whose events wait for this time, by group, but for those whose result was given out before.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void OrderByGroup(long ticks)
     {
         var waiting = _events.AllWaiting;
         int run = 1;
-        while (run < waiting.Count && waiting[run].Ticks == ticks)
+        while (run < waiting.Count && run <= FewPeers && waiting[run].Ticks == ticks)
         {
             run++;
         }
 
-        Pooled.Ensure(ref _order, run);
         if (run <= FewPeers)
         {
-            OrderFew(waiting, run);
+            Pooled.Ensure(ref _order, run);
+            _results = OrderFew(waiting, run);
         }
         else
         {
-            OrderMany(waiting, run);
+            (_results, run) = OrderMany(waiting, ticks);
         }
 
         if (parts.Identity)
         {
-            foreach (int place in _order.AsSpan(0, run))
+            Pooled.Ensure(ref _ordinals, _keys.Groups.Length);
+            foreach (int place in _order.AsSpan(0, _results))
             {
-                _keys.At(place & int.MaxValue).State.Ordinal = 0;
+                _ordinals[place] = 0;
             }
         }
 
         (_run, _runAt) = (run, 0);
     }
 
-    private void OrderFew(EventQueue<TMore>.WaitingEvents waiting, int run)
+    private int OrderFew(EventQueue<TMore>.WaitingEvents waiting, int run)
     {
         var (order, groups) = (_order, _keys.Groups);
+        int count = 0;
         for (int i = 0; i < run; i++)
         {
-            int place = waiting[i].PlaceOrDone, at = i;
-            for (; at > 0 && groups[order[at - 1] & int.MaxValue] > groups[place & int.MaxValue]; at--)
+            int place = waiting[i].PlaceOrDone, at = count;
+            if (place < 0)
+            {
+                continue;
+            }
+
+            for (; at > 0 && groups[order[at - 1]] > groups[place]; at--)
             {
                 order[at] = order[at - 1];
             }
 
             order[at] = place;
+            count++;
         }
+
+        return count;
     }
 
+    /// <summary>A counting sort; says how many results there are of how many events.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void OrderMany(EventQueue<TMore>.WaitingEvents waiting, int run)
+    private (int Results, int Run) OrderMany(EventQueue<TMore>.WaitingEvents waiting, long ticks)
     {
         byte[] groups = _keys.Groups;
         Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
         next.Clear();
-        for (int i = 0; i < run; i++)
+        int run = 0;
+        for (; run < waiting.Count; run++)
         {
-            next[groups[waiting[i].Place] + 1]++;
+            ref var peer = ref waiting[run];
+            if (peer.Ticks != ticks)
+            {
+                break;
+            }
+
+            int place = peer.PlaceOrDone;
+            if (place >= 0)
+            {
+                next[groups[place] + 1]++;
+            }
         }
 
         for (int group = 1; group < next.Length; group++)
@@ -138,12 +254,18 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             next[group] += next[group - 1];
         }
 
+        Pooled.Ensure(ref _order, run);
         var order = _order.AsSpan(0, run);
         for (int i = 0; i < run; i++)
         {
             int place = waiting[i].PlaceOrDone;
-            order[next[groups[place & int.MaxValue]]++] = place;
+            if (place >= 0)
+            {
+                order[next[groups[place]]++] = place;
+            }
         }
+
+        return (next[StableHash.KeyGroups], run);
     }
 
     /// <summary>Forgets the events before a time, and the keys that have none left. None of them waits.</summary>
@@ -160,7 +282,8 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
                 return;
             }
 
-            queue.RemoveFirst();
+            Ahead.Prefetch(ref first);
+            uint number = queue.RemoveFirst();
             int place = first.Place;
             if (isMany)
             {
@@ -168,17 +291,12 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             }
 
             ref var window = ref keys.At(place).State;
-            if (window.Dropped > 0)
+            if (_dropped == 0 || !TryForgetDropped(place))
             {
-                window.Dropped--;
-                _dropped--;
-            }
-            else
-            {
-                states.Pop(ref window.States, place, in first.More);
+                states.Pop(ref window, place, number, in first.More);
             }
 
-            if (TStates.CountOf(in window.States) == 0 && window.Dropped == 0)
+            if (TStates.CountOf(in window) == 0 && (_dropped == 0 || DroppedOf(place) == 0))
             {
                 keys.Remove(place);
             }

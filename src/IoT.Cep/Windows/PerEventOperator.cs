@@ -26,11 +26,13 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     private const int FewKeys = 8_192; // so many keys' windows stay in the second cache
     private const int MaxAhead = 256; // events whose windows are asked for before the first of them is used
     private const int Near = 12; // results or events until memory has answered
+    private const int FewResults = 3; // up to here one by one
     private const int FewPeers = 12; // up to here moving them one by one is cheaper than counting by group
 
     private readonly PerEventWindows _windows = parts.Windows;
     private readonly KeySelector<TKey, T> _key = parts.Key;
     private readonly WindowOutput<TKey, TState, TResult> _output = new(parts.Next, parts.Result, parts.Identity);
+    private readonly IResultsAtOnce<TKey, TState, TResult>? _atOnce = TStates.IsPlain ? parts.Result.AtOnce : null;
     private int[] _order = [];
 
     // What was selected ahead, and the places of the keys.
@@ -40,14 +42,26 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
 
     // State that checkpoints save: the time, the keys' windows, and the events of all of them in order of time.
     private long _now = long.MinValue;
-    private readonly WindowKeys<TKey, SlidingWindow<TWindow>> _keys = new(parts.Key.MaxKeys);
+    private readonly WindowKeys<TKey, TWindow> _keys = new(parts.Key.MaxKeys);
     private readonly EventQueue<TMore> _events = events;
     private readonly TStates _states = states;
 
-    // Which of the results of one time is being made, so that giving out goes on behind a projection that threw.
+    // The events of one time, how many results they have that were not given out before, and which of these is being made, so that giving out goes on behind a projection that threw.
     private int _run;
+    private int _results;
     private int _runAt;
     private TState _sum;
+
+    // How many results of this time each key has had, where they carry an identity.
+    private int[] _ordinals = [];
+
+    // The part of these results whose states stand side by side.
+    private TState[] _sums = [];
+    private int _partFrom;
+    private int _partEnd;
+
+    // How many events of each place were given up before their time, and of all: the queue still names them.
+    private int[] _droppedOf = [];
     private int _dropped;
     private int _tidyAt = MinTidyAt;
 
@@ -111,8 +125,6 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         Next.OnCompleted();
     }
 
-    protected override void DropResult() => _runAt++;
-
     internal override void Save(StateWriter writer)
     {
         var keyCodec = StateCodec.Require<TKey>();
@@ -130,8 +142,8 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             numbers.Add(place, numbers.Count);
             ref var key = ref _keys.At(place);
             keyCodec.Write(writer, key.Key);
-            writer.Int32(key.State.Dropped);
-            _states.Save(writer, ref key.State.States);
+            writer.Int32(DroppedOf(place));
+            _states.Save(writer, ref key.State);
         }
 
         writer.Int32(_events.Count);
@@ -187,6 +199,8 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         Pooled.Return(ref _order, 0);
         Pooled.Return(ref _ids, _ids.Length);
         Pooled.Return(ref _items, 0);
+        Pooled.Return(ref _sums, 0);
+        Pooled.Return(ref _ordinals, 0);
         Pooled.Return(ref _places, 0);
     }
 
@@ -202,18 +216,19 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         for (int i = 0; i < places.Length; i++)
         {
             var id = StateCodec.Require<TKey>().Read(reader);
-            var window = new SlidingWindow<TWindow> { Dropped = reader.Int32() };
-            _states.Load(reader, ref window.States);
+            int dropped = reader.Int32();
+            TWindow window = default;
+            _states.Load(reader, ref window);
             if (parts.Keys.Contains(StableHash.GroupOf(id)))
             {
                 places[i] = _keys.Add(id);
                 _keys.At(places[i]).State = window;
-                _dropped += window.Dropped;
+                Drop(places[i], dropped);
             }
             else
             {
                 places[i] = -1;
-                _states.Clear(ref window.States);
+                _states.Clear(ref window);
             }
         }
     }
@@ -230,6 +245,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         {
             Position = i;
             ref readonly var value = ref events[i];
+            Ahead.Prefetch(in value);
             var id = keyOf(value);
             var item = states.Take(in value, ticks);
             int place = keys.Find(id);
@@ -239,12 +255,12 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             }
 
             ref var window = ref keys.At(place).State;
-            if (TStates.CountOf(in window.States) >= most)
+            if (TStates.CountOf(in window) >= most)
             {
                 MakeRoom(id, place);
             }
 
-            states.Push(ref window.States, place, ticks, in item, ref queue.Add(ticks, place));
+            states.Push(ref window, place, ticks, in item, ref queue.Add(ticks, place));
         }
     }
 
@@ -279,6 +295,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         {
             selected = i;
             ref readonly var value = ref events[i];
+            Ahead.Prefetch(in value);
             var id = keyOf(value);
             items[i] = states.Take(in value, ticks);
             ids[i] = id;
@@ -308,12 +325,12 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             }
 
             ref var window = ref keys.At(place).State;
-            if (TStates.CountOf(in window.States) >= most)
+            if (TStates.CountOf(in window) >= most)
             {
                 MakeRoom(_ids[i], place);
             }
 
-            states.Push(ref window.States, place, ticks, in items[i], ref queue.Add(ticks, place));
+            states.Push(ref window, place, ticks, in items[i], ref queue.Add(ticks, place));
         }
     }
 
@@ -325,13 +342,12 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             throw new WindowLimitException(id, _windows.MaxEventsPerKey);
         }
 
-        ref var window = ref _keys.At(place).State;
-        _states.Pop(ref window.States, place, default);
-        window.Dropped++;
+        _states.Pop(ref _keys.At(place).State, place, 0, default);
+        Drop(place, 1);
         Interlocked.Increment(ref Query.DroppedWindowEvents);
 
         // The queue names those that were dropped until their time; they may not become most of it.
-        if (++_dropped > _tidyAt && _dropped * 2 > _events.Count)
+        if (_dropped > _tidyAt && _dropped * 2 > _events.Count)
         {
             _events.RemoveWhere(this, static (at, entry, waits) => !waits && at.TryForgetDropped(entry.Place));
 
@@ -340,16 +356,34 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         }
     }
 
+    private int DroppedOf(int place) => place < _droppedOf.Length ? _droppedOf[place] : 0;
+
+    private void Drop(int place, int count)
+    {
+        if (count == 0)
+        {
+            return;
+        }
+
+        if (place >= _droppedOf.Length)
+        {
+            Array.Resize(ref _droppedOf, Math.Max(place + 1, _droppedOf.Length * 2));
+        }
+
+        _droppedOf[place] += count;
+        _dropped += count;
+    }
+
     /// <summary>A key's dropped events are its first ones in the queue.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryForgetDropped(int place)
     {
-        ref var window = ref _keys.At(place).State;
-        if (window.Dropped == 0)
+        if (DroppedOf(place) == 0)
         {
             return false;
         }
 
-        window.Dropped--;
+        _droppedOf[place]--;
         _dropped--;
         return true;
     }

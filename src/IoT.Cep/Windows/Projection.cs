@@ -26,6 +26,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
     private int _nextColumn;
     private string? _firstText;
     private object? _firstTarget;
+    private Func<T, double>? _firstFunction;
     private AggregateKinds _asked;
     private AggregateKinds _kept = AggregateKinds.All;
     private Action<AggregateKinds>? _widen;
@@ -69,6 +70,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         _columns.Clear();
         _columns.AddRange(columns.Select(text => new Column(text, null, null)));
         (IsBound, _isRestored, _isRestoredMean, _firstText) = (false, true, isMean, null);
+        _firstFunction = null;
         _kept = KeptBy(isMean);
     }
 
@@ -79,7 +81,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         var (asked, kept) = (_asked, _kept);
         bool isComplete = false;
         _recording = true;
-        _firstText = null;
+        (_firstText, _firstFunction) = (null, null);
         (_asked, _kept) = (AggregateKinds.None, AggregateKinds.None);
         (_first, _firstTicks) = (first, ticks);
         _scratchRow = new AggregateCell?[MaxColumns];
@@ -123,15 +125,21 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         {
             // Most ask for one, and always with the same text object.
             (_firstText, _firstTarget) = (Selections.IsLambda(_selectors[0].Text) ? _selectors[0].Text : null, _selectors[0].Known!.Target);
+            _firstFunction = _selectors[0].Known;
         }
     }
 
+    /// <summary>The first selector's function is known by itself: a lambda that captures nothing is one object.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int CellOf(Func<T, double> function, string text) =>
-        ReferenceEquals(text, _firstText) && ReferenceEquals(function.Target, _firstTarget) ? 0 : CellOfAny(function, text);
+    internal int CellOf(Func<T, double> function, string text) => ReferenceEquals(function, _firstFunction) ? 0 : CellOfAny(function, text);
 
     private int CellOfAny(Func<T, double> function, string text)
     {
+        if (ReferenceEquals(text, _firstText) && ReferenceEquals(function.Target, _firstTarget))
+        {
+            return 0;
+        }
+
         for (int i = 0; i < _selectors.Count; i++)
         {
             var known = _selectors[i];

@@ -9,7 +9,6 @@ namespace IoT.Cep;
 /// </summary>
 internal sealed class RareValues
 {
-    private const double Huge = 8.452712498170644e270; // 2^900
     private const double Down = 6.223015277861142e-61; // 2^-200
     private const double Up = 1.6069380442589903e60; // 2^200
 
@@ -21,11 +20,8 @@ internal sealed class RareValues
     /// <summary>How many keys have such values.</summary>
     internal int Count { get; private set; }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool IsRare(double value) => !(Math.Abs(value) < Huge);
-
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal void Add(ref int key, double value)
+    internal void Add(ref int key, double value, uint number)
     {
         if (key == 0)
         {
@@ -36,13 +32,14 @@ internal sealed class RareValues
         Counter(ref values, value)++;
         if (double.IsFinite(value))
         {
-            values.HugeSum.Add(value * Down);
+            double down = value * Down;
+            values.HugeSum.Add(down, RunningSum.ExponentOf(down), number);
         }
     }
 
-    /// <summary>Takes a value out. True where the key has to be added up anew, as <see cref="RunningSum.IsWorn"/> says.</summary>
+    /// <summary>Takes a value out. True where the key has to be added up anew, as <see cref="RunningSum.Remove"/> says.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal bool Remove(ref int key, double value)
+    internal bool Remove(ref int key, double value, uint number)
     {
         ref var values = ref _values[key];
         Counter(ref values, value)--;
@@ -63,9 +60,21 @@ internal sealed class RareValues
             return false;
         }
 
-        values.HugeSum.Remove(value * Down);
-        return values.HugeSum.IsWorn;
+        return values.HugeSum.Remove(value * Down, number);
     }
+
+    /// <summary>As <see cref="RunningSum.Mark"/>.</summary>
+    internal void Mark(int key, double value, uint number)
+    {
+        if (double.IsFinite(value))
+        {
+            _values[key].HugeSum.Mark(RunningSum.ExponentOf(value * Down), number);
+        }
+    }
+
+    /// <summary>As <see cref="RunningSum.MarkYoungest"/>.</summary>
+    internal bool MarkYoungest(int key, double value, uint number) =>
+        double.IsFinite(value) && _values[key].HugeSum.MarkYoungest(RunningSum.ExponentOf(value * Down), number);
 
     /// <summary>The sum of these values and the others.</summary>
     internal double With(int key, double sum)

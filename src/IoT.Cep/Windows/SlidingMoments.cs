@@ -18,7 +18,9 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
     private readonly EventQueue<SlidingValue> _events = events;
     private readonly SlidingParts _parts = new(asked);
 
-    public static byte Form => 2;
+    public static byte Form => 3; // 2 was that of sums with all their magnitudes
+
+    public static bool IsPlain => true;
 
     public int UsedBlocks => _parts.UsedBlocks;
 
@@ -35,13 +37,21 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
         double value = NumberOf(in item);
         more.Before = window.Youngest;
         more.Number = value;
-        window.Youngest = _events.LastNumber;
+        uint number = _events.LastNumber;
+        window.Youngest = number;
         window.Count++;
-        Add(ref window, place, ticks, value);
+        if (_parts.KeepsSum)
+        {
+            AddToSum(ref window, value, number);
+        }
+
+        var (least, greatest) = (_parts.Least, _parts.Greatest);
+        least?.Push(place, ticks, -value);
+        greatest?.Push(place, ticks, value);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Pop(ref MomentsWindow window, int place, in SlidingValue more)
+    public void Pop(ref MomentsWindow window, int place, uint number, in SlidingValue more)
     {
         if (--window.Count == 0)
         {
@@ -49,15 +59,9 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
         }
         else if (_parts.KeepsSum)
         {
-            if (!RareValues.IsRare(more.Number))
-            {
-                window.Sum.Remove(more.Number);
-                if (window.Sum.IsWorn)
-                {
-                    AddUpAnew(ref window);
-                }
-            }
-            else if (_parts.Rare.Remove(ref window.Rare, more.Number))
+            double value = more.Number;
+            bool isRare = RunningSum.IsTooLarge(RunningSum.ExponentOf(value));
+            if (isRare ? _parts.Rare.Remove(ref window.Rare, value, number) : window.Sum.Remove(value, number))
             {
                 AddUpAnew(ref window);
             }
@@ -76,7 +80,7 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
     {
     }
 
-    public void Widen<TKey>(AggregateKinds kinds, WindowKeys<TKey, SlidingWindow<MomentsWindow>> keys)
+    public void Widen<TKey>(AggregateKinds kinds, WindowKeys<TKey, MomentsWindow> keys)
         where TKey : notnull
     {
         var added = kinds & ~_parts.Kept;
@@ -91,14 +95,14 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
     public void Save(StateWriter writer, ref MomentsWindow window)
     {
         writer.Int32(window.Count);
-        writer.Raw(in window.Sum);
+        window.Sum.Save(writer);
         _parts.Rare.Save(writer, window.Rare);
     }
 
     public void Load(StateReader reader, ref MomentsWindow window)
     {
         window.Count = reader.Int32();
-        window.Sum = reader.Raw<RunningSum>();
+        window.Sum = RunningSum.Load(reader);
         window.Rare = _parts.Rare.Load(reader);
     }
 
@@ -106,16 +110,17 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
 
     public SlidingValue LoadEvent(StateReader reader) => new() { Number = reader.Double() };
 
-    public void Relink<TKey>(WindowKeys<TKey, SlidingWindow<MomentsWindow>> keys)
+    public void Relink<TKey>(WindowKeys<TKey, MomentsWindow> keys)
         where TKey : notnull
     {
         var (first, count) = _events.Numbers;
         for (uint number = first; number - first < (uint)count; number++)
         {
             ref var entry = ref _events.Numbered(number);
-            ref var window = ref keys.At(entry.Place).State.States;
+            ref var window = ref keys.At(entry.Place).State;
             entry.More.Before = window.Youngest;
             window.Youngest = number;
+            Mark(ref window, entry.More.Number, number);
         }
 
         _parts.Least?.ClearAll();
@@ -140,28 +145,16 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Add(ref MomentsWindow window, int place, long ticks, double value)
+    private void AddToSum(ref MomentsWindow window, double value, uint number)
     {
-        var (least, greatest) = (_parts.Least, _parts.Greatest);
-        if (_parts.KeepsSum)
+        int exponent = RunningSum.ExponentOf(value);
+        if (RunningSum.IsTooLarge(exponent))
         {
-            AddToSum(ref window, value);
-        }
-
-        least?.Push(place, ticks, -value);
-        greatest?.Push(place, ticks, value);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void AddToSum(ref MomentsWindow window, double value)
-    {
-        if (RareValues.IsRare(value))
-        {
-            _parts.Rare.Add(ref window.Rare, value);
+            _parts.Rare.Add(ref window.Rare, value, number);
         }
         else
         {
-            window.Sum.Add(value);
+            window.Sum.Add(value, exponent, number);
         }
     }
 
@@ -183,20 +176,58 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
         for (int left = window.Count; left > 0; left--)
         {
             ref var more = ref _events.Numbered(number).More;
-            AddToSum(ref window, more.Number);
+            AddToSum(ref window, more.Number, number);
+            number = more.Before;
+        }
+
+        MarkYoungest(ref window);
+    }
+
+    /// <summary>Finds the youngest large values of sums that were made in the other order.</summary>
+    private void MarkYoungest(ref MomentsWindow window)
+    {
+        uint number = window.Youngest;
+        bool isMarked = false, isRareMarked = window.Rare == 0;
+        for (int left = window.Count; left > 0 && !(isMarked && isRareMarked); left--)
+        {
+            ref var more = ref _events.Numbered(number).More;
+            int exponent = RunningSum.ExponentOf(more.Number);
+            if (!RunningSum.IsTooLarge(exponent))
+            {
+                isMarked = isMarked || window.Sum.MarkYoungest(exponent, number);
+            }
+            else
+            {
+                isRareMarked = isRareMarked || _parts.Rare.MarkYoungest(window.Rare, more.Number, number);
+            }
+
             number = more.Before;
         }
     }
 
+    /// <summary>An event has another number from here on, and is younger than all others of which this was said.</summary>
+    private void Mark(ref MomentsWindow window, double value, uint number)
+    {
+        int exponent = RunningSum.ExponentOf(value);
+        if (!RunningSum.IsTooLarge(exponent))
+        {
+            window.Sum.Mark(exponent, number);
+        }
+        else if (window.Rare != 0)
+        {
+            _parts.Rare.Mark(window.Rare, value, number);
+        }
+    }
+
     /// <summary>Makes these aggregates of all keys out of the events.</summary>
-    private void AddAll<TKey>(AggregateKinds kinds, WindowKeys<TKey, SlidingWindow<MomentsWindow>> keys)
+    private void AddAll<TKey>(AggregateKinds kinds, WindowKeys<TKey, MomentsWindow> keys)
         where TKey : notnull
     {
         if (kinds.HasFlag(AggregateKinds.Sum))
         {
             foreach (int place in keys.Taken())
             {
-                AddUpAnew(ref keys.At(place).State.States);
+                AddUpAnew(ref keys.At(place).State);
             }
         }
 
@@ -206,14 +237,15 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
         for (uint number = first; number - first < (uint)count; number++)
         {
             ref var entry = ref _events.Numbered(number);
-            Debug.Assert(keys.At(entry.Place).IsTaken, "The queue names a key that has gone.");
+            Debug.Assert(keys.IsTaken(entry.Place), "The queue names a key that has gone.");
             least?.Push(entry.Place, entry.Ticks, -entry.More.Number);
             greatest?.Push(entry.Place, entry.Ticks, entry.More.Number);
         }
     }
 }
 
-/// <summary>What a key's window is: its sum, and its youngest event, from which the chain leads to the older ones.</summary>
+/// <summary>What a key's window is, in 36 bytes: its sum, and its youngest event, from which the chain leads to the older ones.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 4)]
 internal struct MomentsWindow
 {
     internal RunningSum Sum;

@@ -15,6 +15,9 @@ internal interface ISlidingStates<T, TState, TItem, TWindow, TMore> : IDisposabl
     /// <summary>What saved state of this way begins with: one can't read that of another.</summary>
     static abstract byte Form { get; }
 
+    /// <summary>Whether sums are plain numbers, of which many may be had side by side, made again, and forgotten without a release.</summary>
+    static abstract bool IsPlain { get; }
+
     /// <summary>How many events a key has.</summary>
     static abstract int CountOf(in TWindow window);
 
@@ -30,8 +33,8 @@ internal interface ISlidingStates<T, TState, TItem, TWindow, TMore> : IDisposabl
     /// <summary>Adds the event that the queue got last.</summary>
     void Push(ref TWindow window, int place, long ticks, in TItem item, ref TMore more);
 
-    /// <summary>Takes a key's oldest event out, which has left the queue or is passed over there.</summary>
-    void Pop(ref TWindow window, int place, in TMore more);
+    /// <summary>Takes a key's oldest event out, which has left the queue, where it had this number, or is passed over there.</summary>
+    void Pop(ref TWindow window, int place, uint number, in TMore more);
 
     /// <summary>Makes the sum of a key's events, none of which is before the start, out of whatever was there; to be released.</summary>
     void Sum(ref TWindow window, int place, long start, ref TState sum);
@@ -39,7 +42,7 @@ internal interface ISlidingStates<T, TState, TItem, TWindow, TMore> : IDisposabl
     void Release(ref TState sum);
 
     /// <summary>Keeps aggregates from here on that were not kept so far.</summary>
-    void Widen<TKey>(AggregateKinds kinds, WindowKeys<TKey, SlidingWindow<TWindow>> keys)
+    void Widen<TKey>(AggregateKinds kinds, WindowKeys<TKey, TWindow> keys)
         where TKey : notnull;
 
     /// <summary>What is saved once.</summary>
@@ -56,23 +59,11 @@ internal interface ISlidingStates<T, TState, TItem, TWindow, TMore> : IDisposabl
     TMore LoadEvent(StateReader reader);
 
     /// <summary>The queue has all events again, under other numbers.</summary>
-    void Relink<TKey>(WindowKeys<TKey, SlidingWindow<TWindow>> keys)
+    void Relink<TKey>(WindowKeys<TKey, TWindow> keys)
         where TKey : notnull;
 
     /// <summary>Forgets what was loaded of a key that belongs to another shard.</summary>
     void Clear(ref TWindow window);
-}
-
-/// <summary>A key's window.</summary>
-internal struct SlidingWindow<TWindow>
-{
-    internal TWindow States;
-
-    /// <summary>How many events were given up before their time: the queue of events still names them.</summary>
-    internal int Dropped;
-
-    /// <summary>How many results of this time have been given out.</summary>
-    internal int Ordinal;
 }
 
 /// <summary>The simple aggregates of a selector besides the count.</summary>
@@ -97,6 +88,8 @@ internal readonly struct StackedWindows<T, TState, TValue, TKernel>(TKernel kern
 
     public static byte Form => 1;
 
+    public static bool IsPlain => false;
+
     public int UsedBlocks => _stacks.UsedBlocks;
 
     public AggregateKinds Kept => AggregateKinds.All;
@@ -112,13 +105,13 @@ internal readonly struct StackedWindows<T, TState, TValue, TKernel>(TKernel kern
 
     public void Push(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, long ticks, in TState item, ref Unit more) => _stacks.Push(ref window, in item);
 
-    public void Pop(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, in Unit more) => _stacks.Pop(ref window);
+    public void Pop(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, uint number, in Unit more) => _stacks.Pop(ref window);
 
     public void Sum(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, long start, ref TState sum) => sum = _stacks.Sum(ref window);
 
     public void Release(ref TState sum) => _kernel.Release(ref sum);
 
-    public void Widen<TKey>(AggregateKinds kinds, WindowKeys<TKey, SlidingWindow<StackedStates<T, TState, TValue, TKernel>.Stack>> keys)
+    public void Widen<TKey>(AggregateKinds kinds, WindowKeys<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> keys)
         where TKey : notnull
     {
     }
@@ -141,7 +134,7 @@ internal readonly struct StackedWindows<T, TState, TValue, TKernel>(TKernel kern
 
     public Unit LoadEvent(StateReader reader) => default;
 
-    public void Relink<TKey>(WindowKeys<TKey, SlidingWindow<StackedStates<T, TState, TValue, TKernel>.Stack>> keys)
+    public void Relink<TKey>(WindowKeys<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> keys)
         where TKey : notnull
     {
     }

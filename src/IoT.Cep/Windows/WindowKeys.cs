@@ -18,6 +18,7 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     private const int InitialSlots = 64;
     private const int LargePlaces = 65_536;
     private const int FreeSlots = 8_192; // 32 KiB, a share of the first cache, whatever the number of keys
+    private const byte NoGroup = byte.MaxValue;
     private const int MaxSlotsPerKey = 4; // as many as hashing takes at its emptiest
     private const ulong Golden = 0x9E3779B97F4A7C15; // 2^64 divided by the golden ratio
 
@@ -39,12 +40,13 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Prefetch(int place)
     {
-        ref var entry = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_places), place);
-        Ahead.PrefetchAt(ref entry);
-        Ahead.PrefetchAt(ref Unsafe.AddByteOffset(ref entry, 64));
+        Ahead.PrefetchEnds(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_places), place));
     }
 
-    /// <summary>The key groups by place: apart from the entries, so that putting keys in order of them stays in the first cache.</summary>
+    /// <summary>
+    /// The key groups by place, and of places that were given up a number that is none: apart from the entries, so that putting keys in order of them stays
+    /// in the first cache.
+    /// </summary>
     internal byte[] Groups => _groups;
 
     /// <summary>The key's place, or -1.</summary>
@@ -75,7 +77,7 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         int place = Rent();
         Count++;
         uint hash = (uint)key.GetHashCode();
-        _places[place] = new Entry { Key = key, Hash = hash, IsTaken = true };
+        _places[place] = new Entry { Key = key, Hash = hash };
         _groups[place] = (byte)StableHash.GroupOf(key);
         TakeSlot(place);
         return place;
@@ -93,6 +95,7 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         }
 
         _places[place] = new Entry { Key = default!, Hash = (uint)_free };
+        _groups[place] = NoGroup;
         _free = place;
         if (--Count == 0 && _places.Length > LargePlaces)
         {
@@ -105,12 +108,15 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         }
     }
 
+    /// <summary>Whether a key has this place, which one has or had.</summary>
+    internal bool IsTaken(int place) => _groups[place] != NoGroup;
+
     /// <summary>The places that keys have, lowest first.</summary>
     internal IEnumerable<int> Taken()
     {
         for (int place = 0; place < _used; place++)
         {
-            if (_places[place].IsTaken)
+            if (IsTaken(place))
             {
                 yield return place;
             }
@@ -216,7 +222,7 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         _shift = 64 - BitOperations.Log2((uint)slots);
         for (int place = 0; place < _used; place++)
         {
-            if (_places[place].IsTaken)
+            if (IsTaken(place))
             {
                 TakeSlot(place);
             }
@@ -276,13 +282,14 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         _slots[hole] = 0;
     }
 
+    /// <summary>What stands at a place. Packed, where it has no references: the less there is of it, the fewer lines of the cache it lies across.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 4)]
     internal struct Entry
     {
         internal TKey Key;
 
         /// <summary>The key's hash; where the place is free, the next free one.</summary>
         internal uint Hash;
-        internal bool IsTaken;
         internal TState State;
     }
 }

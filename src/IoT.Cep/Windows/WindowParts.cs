@@ -102,8 +102,15 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
         }
     }
 
-    /// <summary>Makes room for so many results of one time, in order of their groups.</summary>
-    internal void Reserve(int results, long ticks, byte firstGroup) => _output.Reserve(results, identity, ticks, firstGroup);
+    /// <summary>Makes room for so many results of one time, in order of their groups: where they will stand, once they are put there.</summary>
+    internal Span<TResult> Reserve(int results, long ticks, byte firstGroup) => _output.Reserve(results, identity, ticks, firstGroup);
+
+    /// <summary>Puts what was made in the room for it, without identity; the groups are those of the places.</summary>
+    internal void PutReserved(ReadOnlySpan<int> places, byte[] groups, long ticks) => _output.AddReserved(places, groups, ticks);
+
+    /// <summary>Puts the next result that was made in the room for it, with its identity.</summary>
+    internal void PutReserved(in WindowInfo<TKey> window, byte group, long ticks, int ordinal) =>
+        _output.AddReserved(ticks, group, new ResultId(window.Key, window.StartTicks, window.EndTicks, ordinal), EventKind.Insert);
 
     /// <summary>The same as <see cref="Emit(in WindowInfo{TKey}, byte, ref TState, long, int)"/> where there is room: it is made where it will stand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

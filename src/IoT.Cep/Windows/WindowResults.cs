@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>Makes a result of a window's state.</summary>
@@ -12,6 +14,9 @@ internal interface IWindowResult<TKey, TState, TResult>
     /// <summary>Whether the result that a correction replaces has to be remembered.</summary>
     bool NeedsPrevious { get; }
 
+    /// <summary>Makes many results in one loop; null where it can't.</summary>
+    IResultsAtOnce<TKey, TState, TResult>? AtOnce => null;
+
     /// <summary>Which of a selector's aggregates a projection asks for; null where it is not known.</summary>
     IAggregateUse? Use => null;
 
@@ -20,6 +25,16 @@ internal interface IWindowResult<TKey, TState, TResult>
 
     /// <summary>What is given where a result no longer holds.</summary>
     TResult Withdrawing(TResult previous, in WindowInfo<TKey> info) => previous;
+}
+
+/// <summary>Makes the results of windows that have the same bounds and no condition, each of its state and its key.</summary>
+internal interface IResultsAtOnce<TKey, TState, TResult>
+{
+    /// <summary>
+    /// Makes them in order. <paramref name="at"/> goes on by one with each, so that it says which one's projection threw, or asks for an aggregate that
+    /// is not there yet.
+    /// </summary>
+    void Make(long start, long end, ReadOnlySpan<TKey> keys, Span<TState> states, Span<TResult> results, ref int at);
 }
 
 /// <summary>Which of a selector's aggregates a projection asks for, so that others need not be kept.</summary>
@@ -57,7 +72,8 @@ internal sealed class Updates<TResult> : IUpdates<Update<TResult>>
 }
 
 internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>(
-    Projection<T> projection, WindowProjection<TKey, T, TResult> query) : IWindowResult<TKey, TState, TResult>
+    Projection<T> projection, WindowProjection<TKey, T, TResult> query)
+    : IWindowResult<TKey, TState, TResult>, IResultsAtOnce<TKey, TState, TResult>
     where TState : struct
     where TKernel : struct, IProjectionKernel<T, TState, TValue>
 {
@@ -66,6 +82,8 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
     private readonly Func<WindowGroup<TKey, T>, bool>? _having = query.Having;
 
     public IAggregateUse? Use => projection;
+
+    public IResultsAtOnce<TKey, TState, TResult>? AtOnce => _having is null ? this : null;
 
     public bool NeedsPrevious => query is not { Having: null, Updates: null };
 
@@ -85,6 +103,25 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
     }
 
     public string? Describe() => new WindowInfo<TKey>(_context.Key, _context.Start, _context.End).Describe();
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void Make(long start, long end, ReadOnlySpan<TKey> keys, Span<TState> states, Span<TResult> results, ref int at)
+    {
+        var (context, project) = (_context, _project);
+        context.Show(new WindowInfo<TKey>(keys[0], start, end), null);
+        Moments moments = default;
+        int first = at;
+        for (int i = 0; i < states.Length; i++)
+        {
+            at = first + i;
+            ref var state = ref states[i];
+            context.Key = keys[i];
+            context.Row = TKernel.CellsOf(in state);
+            results[i] = project(new WindowGroup<TKey, T>(context, TKernel.MomentsOf(ref state, ref moments)));
+        }
+
+        at = first + states.Length;
+    }
 
     public TResult Replacing(TResult made, TResult previous) => query.Updates is { } updates ? updates.Replacing(made, previous) : made;
 
