@@ -1,5 +1,5 @@
+using System.Reactive.Disposables;
 using System.Reactive.Linq;
-using System.Reactive.Subjects;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep.Tests;
