@@ -1,6 +1,6 @@
 using System.Reactive.Disposables;
 using System.Reactive.Linq;
-using IoT.Cep.Extensibility;
+using System.Reactive.Subjects;
 
 namespace IoT.Cep.Tests;
 
