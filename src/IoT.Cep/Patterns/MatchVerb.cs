@@ -150,12 +150,19 @@ public static class MatchExtensions
 }
 
 /// <summary>What a match operator is made of. The shapes are made once: a query's shards, and its matches, share them.</summary>
-internal sealed class MatchParts<TKey, T>
+internal class MatchParts<TKey, T>
     where TKey : notnull
 {
     private readonly PatternShape<T>[] _shapes;
     private readonly int _maxPerKey;
     private readonly WhenMatchesFull _whenFull;
+
+    /// <summary>Parts whose matchers are made elsewhere.</summary>
+    private protected MatchParts(KeySelector<TKey, T> key, bool isOrdered)
+    {
+        (Key, IsOrdered) = (key, isOrdered);
+        _shapes = [];
+    }
 
     internal MatchParts(Pattern<T>[] patterns, KeySelector<TKey, T> key, bool isOrdered, int maxPerKey, WhenMatchesFull whenFull)
     {
@@ -179,14 +186,14 @@ internal sealed class MatchParts<TKey, T>
 
     internal ConditionTable<T> Conditions { get; } = new();
 
-    internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} by {Key.Text}" : $"Match {_shapes.Length} patterns by {Key.Text}";
+    internal virtual string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} by {Key.Text}" : $"Match {_shapes.Length} patterns by {Key.Text}";
 
     /// <summary>The cheapest machine that is right for a pattern.</summary>
     private Matcher<TKey, T> Make(PatternShape<T> shape, MatchLimits limits) => !limits.WantsTimeouts && !ForcesRuns && Configurations<T>.WhyNot(shape) is null
         ? new SetMatcher<TKey, T>(shape, Key.MaxKeys, limits)
         : new RunMatcher<TKey, T>(shape, Key.MaxKeys, limits);
 
-    internal Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts)
+    internal virtual Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts)
     {
         var limits = new MatchLimits(query, _maxPerKey, _whenFull, wantsTimeouts);
         return [.. _shapes.Select(shape => Make(shape, limits))];

@@ -55,6 +55,11 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
     /// <summary>Time has come so far, and no event before it will be seen: what was to happen until then has not.</summary>
     internal abstract void Expire(long time);
 
+    /// <summary>No event comes any more. What is only certain then is found; it must not be given out before this time.</summary>
+    internal virtual void Finish(long time)
+    {
+    }
+
     internal abstract void Save(StateWriter writer);
 
     internal abstract void Load(StateReader reader, KeyRange keys);
