@@ -105,7 +105,16 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
         _output.Flush();
     }
 
-    protected override void OnEnd() => _output.Flush();
+    protected override void OnEnd()
+    {
+        foreach (var matcher in _matchers)
+        {
+            matcher.Finish(Watermark);
+        }
+
+        GiveOut();
+        _output.Flush();
+    }
 
     protected override bool OwnsOnLoad(T value) => _keys.Owns(_keyOf, value);
 

@@ -173,8 +173,18 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
                     return;
                 }
 
-                Query.Fail(error, this, rest.Events[Position], rest.Ticks[Position]);
-                rest = rest.Slice(Position + 1, rest.Length - Position - 1);
+                int from = Position;
+                if (IsGivingOut)
+                {
+                    SkipResult(error);
+                }
+                else
+                {
+                    Query.Fail(error, this, rest.Events[from], rest.Ticks[from]);
+                    from++;
+                }
+
+                rest = rest.Slice(from, rest.Length - from);
             }
         }
     }

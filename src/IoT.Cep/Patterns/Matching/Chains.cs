@@ -21,6 +21,9 @@ internal sealed class Chains<T>(PatternShape<T> shape)
     /// <summary>How many events are held.</summary>
     internal int Count { get; private set; }
 
+    /// <summary>How many places there are: each chain's number is less.</summary>
+    internal int Places => _taken.Length;
+
     /// <summary>How many bytes the arena has.</summary>
     internal long Bytes => (long)_taken.Length * Unsafe.SizeOf<Taken<T>>();
 
