@@ -164,4 +164,18 @@ public class PatternTests
         Assert.Equal(
             [new("a", TicksAt(1), TicksAt(3), 0), new("a", TicksAt(1), TicksAt(3), 1)], outcome.Rows.Select(row => row.Id!.Value));
     }
+
+    [Fact]
+    public void Match_whose_callback_throws_is_dropped_and_the_others_are_given()
+    {
+        var pattern = Pattern.Begin<double>(out var a, x => x < 5).FollowedBy(out var b, x => x > 5).Within(Seconds(60));
+        foreach (bool isOrdered in new[] { false, true })
+        {
+            var timeline = Timeline.Of<double>().At(1, 1).At(2, 2).At(3, 3).At(4, 9).At(5, 4).At(6, 8).End();
+            var outcome = (isOrdered ? timeline.InOrder() : timeline)
+                .Through(s => s.Match(pattern, m => m[a] == 2 || m[b] == 8 ? throw new InvalidOperationException("no") : m[a])).Skipping()
+                .Expect((4, 1), (4, 3));
+            Assert.Equal(2, outcome.DeadLetters.Count);
+        }
+    }
 }
