@@ -168,13 +168,13 @@ public class PatternTests
     [Fact]
     public void Match_whose_callback_throws_is_dropped_and_the_others_are_given()
     {
-        var pattern = Pattern.Begin<double>(out var a, x => x < 5).FollowedBy(out var b, x => x > 5).Within(Seconds(60));
+        var pattern = Pattern.Begin<Reading>(out var a, r => r.Value < 5).FollowedBy(out var b, r => r.Value > 5).Within(Seconds(60));
         foreach (bool isOrdered in new[] { false, true })
         {
-            var timeline = Timeline.Of<double>().At(1, 1).At(2, 2).At(3, 3).At(4, 9).At(5, 4).At(6, 8).End();
+            var timeline = Timeline.Keyed().At(1, "k", 1).At(2, "k", 2).At(3, "k", 3).At(4, "k", 9).At(5, "k", 4).At(6, "k", 8).End();
             var outcome = (isOrdered ? timeline.InOrder() : timeline)
-                .Through(s => s.Match(pattern, m => m[a] == 2 || m[b] == 8 ? throw new InvalidOperationException("no") : m[a])).Skipping()
-                .Expect((4, 1), (4, 3));
+                .Through(s => s.KeyBy(r => r.Key).Match(pattern, m => m[a].Value == 2 || m[b].Value == 8 ? throw new InvalidOperationException("no") : m[a].Value))
+                .Skipping().Expect((4, 1), (4, 3));
             Assert.Equal(2, outcome.DeadLetters.Count);
         }
     }

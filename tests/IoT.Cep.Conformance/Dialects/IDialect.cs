@@ -14,7 +14,12 @@ internal interface IDialect
 /// <summary>The dialects by their names.</summary>
 internal static class Dialects
 {
+    private const string Refused = "refused: ";
+
     private static readonly IDialect[] _all = [new RunsDialect(), new RowsDialect()];
+
+    /// <summary>Whether the library, or its mapping, does not let one say this.</summary>
+    internal static bool IsRefused(CaseResult result) => result.Error?.StartsWith(Refused, StringComparison.Ordinal) == true;
 
     internal static CaseResult? Run(Case one, Way way)
     {
@@ -23,10 +28,10 @@ internal static class Dialects
         {
             return dialect?.Run(one, way);
         }
-        catch (Exception error) when (error is ArgumentException or NotSupportedException or FormatException or InvalidOperationException)
+        catch (Exception error) when (error is ArgumentException or NotSupportedException or FormatException)
         {
             // What the library refuses is a result as well: a case that expects something else fails with the reason.
-            return new CaseResult([], null, 0, error.Message);
+            return new CaseResult([], null, 0, $"{Refused}{error.Message}");
         }
     }
 }

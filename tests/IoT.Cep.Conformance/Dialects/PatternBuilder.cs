@@ -12,6 +12,10 @@ internal sealed class PatternBuilder
 
     internal Dictionary<GroupElement, Group<Row>> Groups { get; } = new(ReferenceEqualityComparer.Instance);
 
+    /// <summary>The library wants a pattern to take something; no match is ever empty, so a single optional element is the same as one that is not.</summary>
+    internal static Element[] AtLeastOne(Element[] elements) =>
+        elements is [{ Quantifier: { IsOptional: true } optional } only] ? [only with { Quantifier = optional with { IsOptional = false } }] : elements;
+
     internal Pattern<Row> Build(Case one, Element[] elements)
     {
         FindLists(elements);
@@ -29,10 +33,10 @@ internal sealed class PatternBuilder
             case ["pastLast"]:
                 return After.PastLastEvent;
             case ["toFirst", var name]:
-                after = After.ToFirst(Handles.Find(name)!);
+                after = After.ToFirst(Require(name));
                 break;
             case ["toLast", var name]:
-                after = After.ToLast(Handles.Find(name)!);
+                after = After.ToLast(Require(name));
                 break;
             default:
                 throw new NotSupportedException($"There is no skip mode '{one.Skip}'.");
@@ -41,10 +45,12 @@ internal sealed class PatternBuilder
         return one.IsSkipStrict ? after.Strict() : after;
     }
 
+    private Step Require(string name) => Handles.Find(name) ?? throw new NotSupportedException($"There is no element '{name}' to skip to.");
+
     private PatternChain<Row> Chain(Element[] elements)
     {
         PatternChain<Row>? chain = null;
-        foreach (var element in AtLeastOne(elements))
+        foreach (var element in elements)
         {
             chain = element switch
             {
@@ -57,10 +63,6 @@ internal sealed class PatternBuilder
 
         return chain!;
     }
-
-    /// <summary>The library wants a pattern to take something; no match is ever empty, so a single optional element is the same as one that is not.</summary>
-    private static Element[] AtLeastOne(Element[] elements) =>
-        elements is [{ Quantifier: { IsOptional: true } optional } only] ? [only with { Quantifier = optional with { IsOptional = false } }] : elements;
 
     private Pattern<Row> Step(PatternChain<Row>? chain, StepElement step)
     {

@@ -13,7 +13,7 @@ internal sealed class RunsDialect : IDialect
     public CaseResult Run(Case one, Way way)
     {
         var builder = new PatternBuilder();
-        var elements = one.Pattern;
+        var elements = PatternBuilder.AtLeastOne(one.Pattern);
         var pattern = builder.Build(one, elements);
         var input = new Input<Row>();
         var matches = input.ToStream().KeyBy(row => row.Key).Match(pattern, out var timeouts, MaxPartialMatches)

@@ -42,12 +42,15 @@ internal sealed class Fuzzer(Reference reference)
     private static IEnumerable<Way> Ways(Case one, int seed)
     {
         int events = one.Rows.Length;
-        yield return Way.Straight with { WantsTimeouts = seed % 2 == 0 };
+
+        // Where its clock jumps, the reference ends all that is over by then before it skips anything; the library goes by the times themselves.
+        bool wantsTimeouts = one.Skip == "none";
+        yield return Way.Straight with { WantsTimeouts = wantsTimeouts && seed % 2 == 0 };
         yield return (seed % 8) switch
         {
-            0 => new Way("saved and restored once") { RestoreAt = 1 + (seed / 8 % events), WantsTimeouts = true },
+            0 => new Way("saved and restored once") { RestoreAt = 1 + (seed / 8 % events), WantsTimeouts = wantsTimeouts },
             1 => new Way("saved and restored before each event") { RestoresAlways = true },
-            _ => new Way("event by event") { IsOneByOne = true, WantsTimeouts = seed % 4 == 0 },
+            _ => new Way("event by event") { IsOneByOne = true, WantsTimeouts = wantsTimeouts && seed % 4 == 0 },
         };
     }
 
@@ -55,7 +58,7 @@ internal sealed class Fuzzer(Reference reference)
     {
         try
         {
-            return reference.Run(one) is { } expected && Dialects.Run(one, way) is { } result && !IsRefused(result) ? Verdict.Difference(expected, result) : null;
+            return reference.Run(one) is { } expected && Dialects.Run(one, way) is { } result && !Dialects.IsRefused(result) ? Verdict.Difference(expected, result) : null;
         }
         catch (Exception error) when (error is InvalidOperationException or NullReferenceException or KeyNotFoundException)
         {
@@ -63,8 +66,4 @@ internal sealed class Fuzzer(Reference reference)
             return null;
         }
     }
-
-    /// <summary>Whether a smaller case says what the library does not let one say.</summary>
-    private static bool IsRefused(CaseResult result) => result.Error?.StartsWith("The pattern '", StringComparison.Ordinal) == true
-        || result.Error?.StartsWith("The group '", StringComparison.Ordinal) == true || result.Error?.StartsWith("A pattern can't begin", StringComparison.Ordinal) == true;
 }
