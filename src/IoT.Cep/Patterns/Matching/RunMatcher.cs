@@ -31,7 +31,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override string Kind => "runs";
 
-    internal override bool SeesEveryEvent => Shape.SeesEveryEvent || Shape.HasDependent;
+    internal override bool SeesEveryEvent => Shape.SeesEveryEvent || Shape.HasDependent || (_limits.WantsTimeouts && Shape.TimesOutByWays);
 
     internal override int Keys => _runs.Keys.Count;
 
