@@ -85,6 +85,8 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
 
     protected override void ProcessOrdered(in Batch<T> batch)
     {
+        // Where a result's projection threw, others of the same event are left.
+        GiveOut();
         int count = AskConditions(batch.Events);
         for (int candidate = 0; candidate < count; candidate++)
         {

@@ -222,10 +222,16 @@ internal sealed class RunningValues<T>(Chains<T> chains)
         }
 
         var values = Room(column, at);
-        for (int i = at; i != Chains<T>.None && !values[i].IsKnown; i = chains.PreviousOfStep(i))
+        for (int i = at; i != Chains<T>.None; i = chains.PreviousOfStep(i))
         {
-            _unknown.Push(i);
+            // Places are used again: an earlier event may stand behind a later one.
             values = Room(column, i);
+            if (values[i].IsKnown)
+            {
+                break;
+            }
+
+            _unknown.Push(i);
         }
 
         try

@@ -9,6 +9,9 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 {
     private const int None = -1;
 
+    // Among the guards of a run that has not decided yet how it goes on, and so has none.
+    private const ulong AbsenceIsOver = 1;
+
     private readonly PatternProgram<T> _program;
     private readonly Chains<T> _chains;
     private readonly Runs<TKey, T> _runs;
@@ -34,7 +37,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override string Kind => "runs";
 
-    internal override bool SeesEveryEvent => Shape.SeesEveryEvent || Shape.HasDependent;
+    internal override bool SeesEveryEvent => Shape.SeesEveryEvent || Shape.HasDependent || (_limits.WantsTimeouts && Shape.TimesOutByWays);
 
     internal override int Keys => _runs.Keys.Count;
 
@@ -83,7 +86,10 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         {
             foreach (var transition in state.Transitions)
             {
-                Try(transition, isFresh: true, ulong.MaxValue, last, in asked, ref isKilled, ref isComplete);
+                if (guards != AbsenceIsOver || transition.Kind != TransitionKind.Pending)
+                {
+                    Try(transition, isFresh: true, ulong.MaxValue, last, in asked, ref isKilled, ref isComplete);
+                }
             }
         }
 
