@@ -32,7 +32,7 @@ internal static class AggregateFaults
         new("all samples of one time count", Aggregates + "Signals.cs",
             "samples[index + 1].Ticks == samples[index].Ticks;", "samples[index + 1].Ticks < samples[index].Ticks;"),
         new("line drawn before the last event at its end may have come", "src/IoT.Cep/Streams/FillGaps.cs",
-            "Sweep(Ticks.Minus(watermark, 1));", "Sweep(watermark);"),
+            "_series.StateAt(i).Last < ticks)", "_series.StateAt(i).Last <= ticks)"),
         new("late sample weighs as a new one", Aggregates + "DecayingAverage.cs",
             "(_weight + (weight * share), _sum + Scale(sum, share))", "(_weight + weight, _sum + sum)"),
         new("dead band around the last event, not the last kept", "src/IoT.Cep/Streams/DeadBand.cs",
