@@ -64,6 +64,7 @@ public class FuzzedPatternTests
             rows.At(3, $"other{i}", 0);
         }
 
+        // What was restored would stand in order again.
         rows.At(4, "a", 50).At(5, "a", -110).End()
             .Through(s => s.KeyBy(r => r.Key).Match(pattern).Select(m => m.Count)).WithoutSaving().Expect((5, 3));
     }
