@@ -3,6 +3,7 @@ namespace IoT.Cep.Conformance;
 /// <summary>The cases of a folder that we did not write, and random ones against its reference.</summary>
 public sealed class ConformanceTests
 {
+    /// <summary>Of each dialect.</summary>
     private const int FuzzedCases = 2_000;
 
     /// <summary>Fixed, so that a failure is the same failure for everybody; the console takes others.</summary>
@@ -49,10 +50,15 @@ public sealed class ConformanceTests
     }
 
     [ReferenceFact]
-    public void Random_cases_are_as_the_reference_has_them()
+    public void Random_cases_are_as_the_reference_has_them() => AssertSame(new RunsDialect());
+
+    [ReferenceFact]
+    public void Random_row_patterns_are_as_the_reference_has_them() => AssertSame(new RowsDialect());
+
+    private static void AssertSame(IDialect dialect)
     {
         using var reference = new Reference(Needs.Cases);
-        var fuzzer = new Fuzzer(reference);
+        var fuzzer = new Fuzzer(reference, dialect);
         for (int seed = FirstSeed; seed < FirstSeed + FuzzedCases; seed++)
         {
             string? difference = fuzzer.Try(seed);

@@ -47,4 +47,15 @@ public sealed class ExpressionTests
         Assert.IsType<RowTree.Permute>(tree.Parts[7]);
         Assert.Throws<FormatException>(() => RowPatternText.Parse("A (B"));
     }
+
+    [Theory]
+    [InlineData("A B* (C | D)? E{2,3} F{,2} G{2,} H*? PERMUTE(A, B C)")]
+    [InlineData("((A?)?)+? | (A | B) (C D)")]
+    public void Row_pattern_is_written_as_it_is_read(string text) => Assert.Equal(text, $"{RowPatternText.Parse(text)}");
+
+    [Fact]
+    public void Rows_before_are_counted()
+    {
+        Assert.Equal(2, Expression.Parse("value > prev(value) || prev(value, 2) == 1").Lookback);
+    }
 }

@@ -7,7 +7,9 @@ internal static class Program
         Runs pattern-matching cases, and random ones against a reference.
 
           --cases FILE [--dialect NAME]            runs the cases of a file, of all dialects or of one (runs, rows)
-          fuzz --cases FOLDER --count N [--seed S] compares random cases with FOLDER/reference.py, which python3 runs
+          fuzz --cases FOLDER --count N [--seed S] [--dialect NAME]
+                                                   compares N random cases of each dialect, or of one, with FOLDER/reference.py,
+                                                   which python3 runs
 
         Prints what failed, and how many passed and failed. The exit code is 1 where something failed.
         """;
@@ -27,7 +29,14 @@ internal static class Program
             return 2;
         }
 
-        return arguments[0] == "fuzz" ? FuzzCommand.Run(cases, Number(arguments, "--count", 10_000), Number(arguments, "--seed", 1)) : RunCases(cases, Option(arguments, "--dialect"));
+        string? dialect = Option(arguments, "--dialect");
+        if (dialect is not null && !Dialects.All.Any(one => one.Name == dialect))
+        {
+            Console.Error.WriteLine($"There is no dialect {dialect} here (see --help).");
+            return 2;
+        }
+
+        return arguments[0] == "fuzz" ? FuzzCommand.Run(cases, dialect, Number(arguments, "--count", 10_000), Number(arguments, "--seed", 1)) : RunCases(cases, dialect);
     }
 
     private static int RunCases(string file, string? dialect)
@@ -55,7 +64,7 @@ internal static class Program
             }
         }
 
-        Console.WriteLine($"{passed} passed, {failed} failed{(unmapped == 0 ? "" : $", {unmapped} not mapped yet")}");
+        Console.WriteLine($"{passed} passed, {failed} failed{(unmapped == 0 ? "" : $", {unmapped} of other dialects")}");
         return failed == 0 ? 0 : 1;
     }
 

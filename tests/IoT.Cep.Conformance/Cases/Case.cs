@@ -26,6 +26,21 @@ internal sealed class Case(JsonObject json)
 
     internal int? ExpectedLive => (int?)json["expected_live"];
 
+    /// <summary>The pattern of the dialect <c>rows</c>.</summary>
+    internal string RowsPattern => (string)json["rows_pattern"]!;
+
+    /// <summary>The definitions of row variables, by their names: any row fits those that have none.</summary>
+    internal IReadOnlyDictionary<string, string> Definitions => TextsOf(json["define"]);
+
+    internal IReadOnlyDictionary<string, string> Measures => TextsOf(json["measures"]);
+
+    /// <summary>When a row pattern's matches are given: <c>online</c>, <c>batch</c>, <c>interval</c>.</summary>
+    internal string Mode => (string?)json["mode"] ?? "online";
+
+    internal long IntervalMs => (long)json["interval_ms"]!;
+
+    internal bool GivesAll => (bool?)json["all_matches"] ?? false;
+
     /// <summary>How matches are compared: as a set of sets where nothing is said; <c>ordered</c>, <c>list</c>.</summary>
     internal string Comparison => (string?)json["compare"] ?? "";
 
@@ -33,6 +48,10 @@ internal sealed class Case(JsonObject json)
 
     internal IReadOnlyList<string>? ExpectedBindings => json["bindings"]?.AsArray().Select(bindings => FoundMatch.TextOf(
         bindings!.AsObject().Select(one => (one.Key, IdsOf(one.Value!))))).ToArray();
+
+    internal IReadOnlyList<string>? ExpectedVariables => json["expected_vars"]?.AsArray().Select(names => string.Join(' ', IdsOf(names!))).ToArray();
+
+    internal IReadOnlyList<string>? ExpectedMeasures => json["expected_measures"]?.AsArray().Select(measures => MeasuresOf(measures!)).ToArray();
 
     internal IReadOnlyList<FoundTimeout>? ExpectedTimeouts =>
         json["expected_timeouts"]?.AsArray().Select(one => new FoundTimeout(IdsOf(one!["events"]!), (long)one["ts"]!)).ToArray();
@@ -57,6 +76,11 @@ internal sealed class Case(JsonObject json)
     }
 
     internal static string[] IdsOf(JsonNode ids) => [.. ids.AsArray().Select(id => (string)id!)];
+
+    internal static string MeasuresOf(JsonNode measures) => FoundMatch.TextOf(measures.AsObject().Select(one => (one.Key, ValueOf(one.Value))));
+
+    private static Dictionary<string, string> TextsOf(JsonNode? texts) =>
+        texts?.AsObject().ToDictionary(one => one.Key, one => (string)one.Value!, StringComparer.Ordinal) ?? [];
 
     private static Row RowOf(JsonObject one, string[] partition)
     {

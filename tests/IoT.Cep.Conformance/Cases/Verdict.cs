@@ -23,6 +23,16 @@ internal static class Verdict
             Compare(complaints, "bindings", bindings, result.Matches.Select(match => match.Bindings), isList: false);
         }
 
+        if (one.ExpectedVariables is { } variables)
+        {
+            Compare(complaints, "variables", With(one, variables), result.Matches.Select(match => $"{string.Join(' ', match.Ids)}: {match.Variables}"), isList: false);
+        }
+
+        if (one.ExpectedMeasures is { } measures)
+        {
+            Compare(complaints, "measures", With(one, measures), result.Matches.Select(match => $"{string.Join(' ', match.Ids)}: {match.Measures}"), isList: false);
+        }
+
         if (one.ExpectedTimeouts is { } timeouts)
         {
             Compare(complaints, "timeouts", timeouts.Select(SetText).Distinct(), (result.Timeouts ?? []).Select(SetText).Distinct(), isList: false);
@@ -52,13 +62,15 @@ internal static class Verdict
         }
 
         // The library need not look at an event of which no condition is true: a partial match may go on as one where the reference has several already.
-        if (actual.Live > expected.Live || (actual.Live == 0) != (expected.Live == 0))
+        if (expected.Live is { } live && (actual.Live > live || (actual.Live == 0) != (live == 0)))
         {
-            complaints.Add($"expected {expected.Live} live partial matches, but got {actual.Live}");
+            complaints.Add($"expected {live} live partial matches, but got {actual.Live}");
         }
 
         return complaints.Count == 0 ? null : string.Join("; ", complaints);
     }
+
+    private static IEnumerable<string> With(Case one, IReadOnlyList<string> texts) => one.Expected.Zip(texts, (ids, text) => $"{string.Join(' ', ids)}: {text}");
 
     private static string TextOf(Case one, string[] ids) => string.Join(' ', one.Comparison is "ordered" or "list" ? ids : ids.Order(StringComparer.Ordinal));
 

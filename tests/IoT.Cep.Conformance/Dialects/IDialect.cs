@@ -5,10 +5,14 @@ internal interface IDialect
 {
     string Name { get; }
 
-    /// <summary>Runs a case; null where the dialect is read but not mapped to the library yet.</summary>
+    /// <summary>The random case of a seed: the same one each time.</summary>
+    /// <param name="seed">The seed.</param>
+    Case Make(int seed);
+
+    /// <summary>Runs a case.</summary>
     /// <param name="one">The case.</param>
     /// <param name="way">In which way.</param>
-    CaseResult? Run(Case one, Way way);
+    CaseResult Run(Case one, Way way);
 }
 
 /// <summary>The dialects by their names.</summary>
@@ -18,9 +22,12 @@ internal static class Dialects
 
     private static readonly IDialect[] _all = [new RunsDialect(), new RowsDialect()];
 
+    internal static IReadOnlyList<IDialect> All => _all;
+
     /// <summary>Whether the library, or its mapping, does not let one say this.</summary>
     internal static bool IsRefused(CaseResult result) => result.Error?.StartsWith(Refused, StringComparison.Ordinal) == true;
 
+    /// <summary>Runs a case; null where its dialect is none of these.</summary>
     internal static CaseResult? Run(Case one, Way way)
     {
         var dialect = Array.Find(_all, dialect => dialect.Name == one.Dialect);

@@ -204,6 +204,11 @@ internal sealed class PatternBuilder
         {
             var expression = Expression.Parse(text ?? "true");
             Text = expression.Text;
+            if (expression.Lookback > 0)
+            {
+                throw new FormatException($"'{Text}' looks at rows that stand before, which there are not in this dialect.");
+            }
+
             if (expression.Names.Count == 0)
             {
                 OnEvent = row => expression.Evaluate(new Scope(row)).IsTrue;

@@ -3,20 +3,6 @@ using System.Text.RegularExpressions;
 
 namespace IoT.Cep.Conformance;
 
-/// <summary>A row pattern as a tree, which is to be put into a builder's words.</summary>
-internal abstract record RowTree
-{
-    internal sealed record Var(string Name) : RowTree;
-
-    internal sealed record Concat(RowTree[] Parts) : RowTree;
-
-    internal sealed record Alternation(RowTree[] Parts) : RowTree;
-
-    internal sealed record Repeat(RowTree Of, int Min, int? Max, bool IsReluctant) : RowTree;
-
-    internal sealed record Permute(RowTree[] Parts) : RowTree;
-}
-
 /// <summary>Reads <c>A B* (C | D)? E{2,3} F{,2} G{2,} H*? PERMUTE(A, B)</c>.</summary>
 internal sealed partial class RowPatternText
 {

@@ -1,4 +1,3 @@
-using IoT.Cep.Extensibility;
 using IoT.Cep.Tests;
 
 namespace IoT.Cep.Conformance;
@@ -10,6 +9,8 @@ internal sealed class RunsDialect : IDialect
 
     public string Name => "runs";
 
+    public Case Make(int seed) => CaseGenerator.Make(seed);
+
     public CaseResult Run(Case one, Way way)
     {
         var builder = new PatternBuilder();
@@ -18,86 +19,13 @@ internal sealed class RunsDialect : IDialect
         var input = new Input<Row>();
         var matches = input.ToStream().KeyBy(row => row.Key).Match(pattern, out var timeouts, MaxPartialMatches)
             .Select(match => TextOf(match, elements, builder), "text of match");
-        var rows = Arriving(one, way);
-        var (found, live, error) = Run(one, way, input, matches.Node, rows);
+        var rows = CaseRun.Arriving(one, way);
+        var (found, live, error) = CaseRun.Of(one, way, input, matches.Node, rows);
         var timedOut = one.ExpectedTimeouts is null && !way.WantsTimeouts || error is not null
             ? null
-            : Run(one, way, input, timeouts.Select(timeout => TextOf(timeout), "text of timeout").Node, rows).Found.Select(text => FoundTimeout.Parse(text)).ToArray();
-        return new CaseResult([.. found.Select(FoundMatch.Parse)], timedOut, live, error);
+            : CaseRun.Of(one, way, input, timeouts.Select(timeout => TextOf(timeout), "text of timeout").Node, rows).Found.Select(text => FoundTimeout.Parse(text)).ToArray();
+        return new CaseResult([.. found.Select(FoundMatch.Parse)], timedOut, live, error is null ? null : CaseRun.ErrorOf(error));
     }
-
-    private static (List<string> Found, int Live, string? Error) Run(Case one, Way way, Input<Row> input, StreamNode<string> query, Row[] rows)
-    {
-        var found = new List<string>();
-        ReadOnlyMemory<byte>? saved = null;
-        for (int i = 0; ;)
-        {
-            using var run = new PlanRun<Row, string>(input, query, way.Shards);
-            if (saved is { } state)
-            {
-                run.Plan.Load(new StateReader(state));
-            }
-
-            int end = way.RestoresAlways ? i + 1 : i < way.RestoreAt ? way.RestoreAt.Value : rows.Length;
-            for (end = Math.Min(end, rows.Length); i < end;)
-            {
-                int some = way.IsOneByOne ? 1 : end - i;
-                run.Push(rows.AsSpan(i, some), [.. rows[i..(i + some)].Select(row => row.Ticks)]);
-                i += some;
-                run.Advance(SafeTime(rows, i));
-            }
-
-            if (i == rows.Length && one.FinalTime is { } final)
-            {
-                run.Advance(Row.TicksAt(final));
-            }
-
-            found.AddRange(run.Sink.Results.Select(result => result.Value));
-            int live = (int)run.Plan.Operators.OfType<IHoldsMatches>().Sum(operation => operation.Held.Open);
-            if (i == rows.Length || run.Sink.Error is not null)
-            {
-                return (found, live, run.Sink.Error is { } error ? ErrorOf(error) : null);
-            }
-
-            saved = run.Save().ToArray();
-        }
-    }
-
-    /// <summary>The time that no event that is still to come lies before.</summary>
-    private static long SafeTime(Row[] rows, int from)
-    {
-        long safe = rows[from - 1].Ticks;
-        foreach (var row in rows.AsSpan(from))
-        {
-            safe = Math.Min(safe, row.Ticks);
-        }
-
-        return from == rows.Length ? rows.Max(row => row.Ticks) : safe;
-    }
-
-    private static Row[] Arriving(Case one, Way way)
-    {
-        var rows = one.Rows;
-        if (way.Keys > 1)
-        {
-            rows = [.. rows.SelectMany(row => Enumerable.Range(0, way.Keys).Select(i => row with { Key = $"{row.Key}#{i}", Id = $"{row.Id}#{i}" }))];
-        }
-
-        if (way.ShuffleSeed is { } seed)
-        {
-            new Random(seed).Shuffle(rows);
-        }
-
-        return rows;
-    }
-
-    private static string ErrorOf(Exception error) => error.InnerException switch
-    {
-        AfterMatchException after when after.Message.Contains("has taken no event", StringComparison.Ordinal) => "skip-target-missing",
-        AfterMatchException => "skip-to-start",
-        { } inner => $"{inner.GetType().Name}: {inner.Message}",
-        null => error.Message,
-    };
 
     private static string TextOf(Match<Row> match, Element[] elements, PatternBuilder builder)
     {

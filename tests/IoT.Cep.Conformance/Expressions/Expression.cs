@@ -8,7 +8,8 @@ internal delegate Value Evaluator(in Scope scope);
 /// <param name="Evaluate">Its value.</param>
 /// <param name="Names">The steps whose events it mentions; where there are none it is about the current event alone.</param>
 /// <param name="Lists">Those of them of which it wants more than the last event.</param>
-internal sealed record Expression(string Text, Evaluator Evaluate, IReadOnlySet<string> Names, IReadOnlySet<string> Lists)
+/// <param name="Lookback">How many rows before the current one it looks back, whether they are in the match or not.</param>
+internal sealed record Expression(string Text, Evaluator Evaluate, IReadOnlySet<string> Names, IReadOnlySet<string> Lists, int Lookback)
 {
     /// <exception cref="FormatException">It is not of the language.</exception>
     internal static Expression Parse(string text) => new ExpressionParser(text).Parse();

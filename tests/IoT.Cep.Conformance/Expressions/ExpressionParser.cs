@@ -13,6 +13,7 @@ internal sealed partial class ExpressionParser
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly HashSet<string> _lists = new(StringComparer.Ordinal);
     private int _at;
+    private int _lookback;
 
     internal ExpressionParser(string text)
     {
@@ -37,7 +38,7 @@ internal sealed partial class ExpressionParser
     {
         var evaluate = Level(0);
         return _tokens[_at].Kind == TokenKind.End
-            ? new Expression(_text, evaluate, _names, _lists)
+            ? new Expression(_text, evaluate, _names, _lists, _lookback)
             : throw new FormatException($"'{_text}' goes on with '{_tokens[_at].Text}' where it should end.");
     }
 
@@ -133,6 +134,8 @@ internal sealed partial class ExpressionParser
                 return (in scope) => Value.Of(asked(in scope).IsNull);
             case "count" or "sum" or "avg" or "min" or "max" or "first" or "last":
                 return OfStep(function);
+            case "prev":
+                return Previous();
             default:
                 throw new FormatException($"'{_text}' calls '{function}', which there is not in this dialect.");
         }
@@ -165,6 +168,15 @@ internal sealed partial class ExpressionParser
             int inwards = (int)steps(in scope).Number;
             return inwards >= bound.Count ? Value.Null : bound.At(function == "first" ? inwards : bound.Count - 1 - inwards).Of(field);
         };
+    }
+
+    private Evaluator Previous()
+    {
+        string field = RequireName();
+        int rows = TakeSign(",") ? int.Parse(_tokens[_at++].Text, CultureInfo.InvariantCulture) : 1;
+        RequireSign(")");
+        _lookback = Math.Max(_lookback, rows);
+        return (in scope) => scope.Previous(rows, field);
     }
 
     private Evaluator Argument()

@@ -21,11 +21,18 @@ internal sealed class Handles
 /// <summary>What an expression sees: the event that is asked about, and what the match has so far.</summary>
 internal readonly ref struct Scope
 {
+    private const string AllRows = "match";
+
     private readonly PartialMatch<Row> _match;
     private readonly Handles? _handles;
     private readonly string? _own;
+    private readonly bool _isAlone;
 
     internal Scope(Row current) => Current = current;
+
+    /// <param name="current">The row, which the variable under test has already.</param>
+    /// <param name="own">The variable, of which no other row is asked.</param>
+    internal Scope(Row current, string own) => (Current, _own, _isAlone) = (current, own, true);
 
     /// <param name="current">The event.</param>
     /// <param name="match">The match so far.</param>
@@ -45,46 +52,67 @@ internal readonly ref struct Scope
     {
         if (name == _own)
         {
-            return new Bound(_match.Taken);
+            return _isAlone ? new Bound(Current) : new Bound(_match.Taken);
         }
 
         return _handles?.Find(name) switch
         {
             Steps<Row> steps => new Bound(_match[steps]),
             Step<Row> step when _match.Has(step) => new Bound(_match[step]),
+            null when name == AllRows && _handles is not null => new Bound(_match.Rows),
             _ => default,
         };
     }
+
+    /// <summary>A field of a row before the current one, in the match or not.</summary>
+    internal Value Previous(int rows, string field) => _match.HasPrevious(rows) ? _match.Previous(rows).Of(field) : Value.Null;
 }
 
 /// <summary>The events that a step has taken: several, or one, or none.</summary>
 internal readonly ref struct Bound
 {
     private readonly PartialEvents<Row> _events;
+    private readonly PartialRows<Row> _rows;
+    private readonly bool _isOfAll;
     private readonly Row? _only;
 
     internal Bound(PartialEvents<Row> events) => _events = events;
 
+    internal Bound(PartialRows<Row> rows)
+    {
+        _rows = rows;
+        _isOfAll = true;
+    }
+
     internal Bound(Row only) => _only = only;
 
-    internal int Count => _only is null ? _events.Count : 1;
+    internal int Count => _only is not null ? 1 : _isOfAll ? _rows.Count : _events.Count;
 
-    internal Row At(int index) => _only ?? _events[index];
+    internal Row At(int index) => _only ?? (_isOfAll ? _rows[index] : _events[index]);
 
     internal Value Of(string function, string field)
     {
         var selector = FieldSelector.Of(field);
         if (function == "sum")
         {
-            return Value.Of(_only is null ? _events.Sum(selector.Number) : selector.Number(_only));
+            return Value.Of(_only is not null ? selector.Number(_only) : Sum(selector.Number));
         }
 
         // The values that the match keeps know no null: where there is one, the events are gone through.
-        bool areAllThere = _only is null && _events.Count > 0 && _events.Sum(selector.Absent) == 0;
-        return areAllThere
-            ? Value.Of(function switch { "avg" => _events.Average(selector.Number), "min" => _events.Min(selector.Number), _ => _events.Max(selector.Number) })
-            : Enumerated(function, field);
+        bool areAllThere = _only is null && Count > 0 && Sum(selector.Absent) == 0;
+        return (areAllThere, _isOfAll, function) switch
+        {
+            (false, _, _) => Enumerated(function, field),
+            (_, true, "avg") => Value.Of(_rows.Average(selector.Number)),
+            (_, true, "min") => Value.Of(_rows.Min(selector.Number)),
+            (_, true, _) => Value.Of(_rows.Max(selector.Number)),
+            (_, _, "avg") => Value.Of(_events.Average(selector.Number)),
+            (_, _, "min") => Value.Of(_events.Min(selector.Number)),
+            _ => Value.Of(_events.Max(selector.Number)),
+        };
     }
+
+    private double Sum(Func<Row, double> value) => _isOfAll ? _rows.Sum(value) : _events.Sum(value);
 
     private Value Enumerated(string function, string field)
     {

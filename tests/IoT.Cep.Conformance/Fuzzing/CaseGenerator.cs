@@ -34,7 +34,7 @@ internal sealed class CaseGenerator
         var pattern = Elements(0, isTop: true);
         bool isAbsence = (bool?)pattern[^1]!["not"] == true && (string)pattern[^1]!["contiguity"]! != "next";
         var json = new JsonObject { ["id"] = $"seed-{seed}", ["dialect"] = "runs", ["pattern"] = pattern };
-        // Where a repetition could go on as well, the reference sees that an absence is over only with the event after the next.
+        // Where a repetition could go on as well, an absence is over for the reference only once an event has come meanwhile: no pause may be as long as its time.
         bool isAbsenceAlone = pattern.Last(element => element!["not"] is null) is { } before && before["group"] is null && before["quantifier"] is null;
         if (isAbsence && isAbsenceAlone && Chance(0.6))
         {
@@ -54,7 +54,19 @@ internal sealed class CaseGenerator
         json["events"] = Events(out long last);
         // Without one the reference leaves at the last event's time what is over by then: its clock moves only before an event.
         json["final_time"] = last + Pick(0, 0, 1, 5, 20);
+        if (isAbsence && !isAbsenceAlone && Chance(0.4))
+        {
+            pattern[^1]!["within_prev_ms"] = LongestPause(json) + _random.Next(1, 6);
+        }
+
         return json;
+    }
+
+    /// <summary>The longest time without an event, until the final time.</summary>
+    private static long LongestPause(JsonObject json)
+    {
+        long[] times = [.. json["events"]!.AsArray().Select(one => (long)one!["ts"]!), (long)json["final_time"]!];
+        return times.Zip(times.Skip(1), (earlier, later) => later - earlier).Max();
     }
 
     private void Skip(JsonObject json)

@@ -5,10 +5,20 @@ internal static class FuzzCommand
 {
     private const int MaxFailures = 10;
 
-    internal static int Run(string folder, int count, int seed)
+    internal static int Run(string folder, string? dialect, int count, int seed)
     {
         using var reference = new Reference(Directory.Exists(folder) ? folder : Path.GetDirectoryName(Path.GetFullPath(folder))!);
-        var fuzzer = new Fuzzer(reference);
+        int failed = 0;
+        foreach (var one in Dialects.All.Where(one => dialect is null || one.Name == dialect))
+        {
+            failed += Run(new Fuzzer(reference, one), one.Name, count, seed);
+        }
+
+        return failed == 0 ? 0 : 1;
+    }
+
+    private static int Run(Fuzzer fuzzer, string dialect, int count, int seed)
+    {
         int failed = 0;
         for (int i = 0; i < count && failed < MaxFailures; i++)
         {
@@ -19,8 +29,8 @@ internal static class FuzzCommand
             }
         }
 
-        Console.WriteLine(
-            $"{fuzzer.Compared - failed} passed, {failed} failed, {fuzzer.Skipped} not compared (seeds {seed} to {seed + fuzzer.Compared + fuzzer.Skipped - 1}; {fuzzer.Matching} with matches)");
-        return failed == 0 ? 0 : 1;
+        string seeds = $"seeds {seed} to {seed + fuzzer.Compared + fuzzer.Skipped - 1}";
+        Console.WriteLine($"{dialect}: {fuzzer.Compared - failed} passed, {failed} failed, {fuzzer.Skipped} not compared ({seeds}; {fuzzer.Matching} with matches)");
+        return failed;
     }
 }

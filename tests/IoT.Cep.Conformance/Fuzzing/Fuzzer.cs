@@ -1,7 +1,7 @@
 namespace IoT.Cep.Conformance;
 
 /// <summary>Compares random cases with the reference, each straight and in another way of running.</summary>
-internal sealed class Fuzzer(Reference reference)
+internal sealed class Fuzzer(Reference reference, IDialect dialect)
 {
     /// <summary>How many cases were compared.</summary>
     internal int Compared { get; private set; }
@@ -15,7 +15,7 @@ internal sealed class Fuzzer(Reference reference)
     /// <summary>Compares the case of a seed; gives what differs, shrunk, or null.</summary>
     internal string? Try(int seed)
     {
-        var one = CaseGenerator.Make(seed);
+        var one = dialect.Make(seed);
         var expected = reference.Run(one);
         if (expected is null)
         {

@@ -30,8 +30,8 @@ internal sealed class Reference : IDisposable
             ? new CaseResult([], null, 0, (string)error!)
             : new CaseResult(
                 [.. answer["matches"]!.AsArray().Select(match => MatchOf(match!))],
-                [.. answer["timeouts"]!.AsArray().Select(timeout => new FoundTimeout(Case.IdsOf(timeout!["ids"]!), (long)timeout["ts"]!))],
-                (int)answer["live"]!,
+                answer["timeouts"]?.AsArray().Select(timeout => new FoundTimeout(Case.IdsOf(timeout!["ids"]!), (long)timeout["ts"]!)).ToArray(),
+                (int?)answer["live"],
                 null);
     }
 
@@ -43,5 +43,8 @@ internal sealed class Reference : IDisposable
     }
 
     private static FoundMatch MatchOf(JsonNode match) => new(
-        Case.IdsOf(match["ids"]!), FoundMatch.TextOf(match["bindings"]!.AsObject().Select(one => (one.Key, Case.IdsOf(one.Value!)))));
+        Case.IdsOf(match["ids"]!),
+        FoundMatch.TextOf(match["bindings"]!.AsObject().Select(one => (one.Key, Case.IdsOf(one.Value!)))),
+        match["variables"] is { } variables ? string.Join(' ', Case.IdsOf(variables)) : "",
+        match["measures"] is { } measures ? Case.MeasuresOf(measures) : "");
 }

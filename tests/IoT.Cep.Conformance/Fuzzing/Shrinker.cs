@@ -5,7 +5,7 @@ namespace IoT.Cep.Conformance;
 /// <summary>Makes a failing case smaller while it still fails: events, elements, parts of elements, times.</summary>
 internal static class Shrinker
 {
-    private static readonly string[] _parts = ["quantifier", "until", "where", "within_prev_ms", "within_ms", "skip", "skip_strict", "value"];
+    private static readonly string[] _parts = ["quantifier", "until", "where", "within_prev_ms", "within_ms", "skip", "skip_strict", "value", "measures", "all_matches", "partition_by", "mode"];
     private static readonly (string Part, JsonNode Plain)[] _plain =
         [("optional", false), ("greedy", false), ("inner", "relaxed"), ("min", 1), ("max", 1), ("max", 2), ("contiguity", "followedBy"), ("where", "name == 'a'"), ("name", "a")];
 
@@ -35,6 +35,11 @@ internal static class Shrinker
         for (int i = json["events"]!.AsArray().Count - 1; i >= 0; i--)
         {
             yield return Changed(json, copy => copy["events"]!.AsArray().RemoveAt(i));
+        }
+
+        foreach (var smaller in RowShrinker.Candidates(json))
+        {
+            yield return smaller;
         }
 
         int lists = Lists(json).Count();
@@ -77,7 +82,7 @@ internal static class Shrinker
 
     private static bool IsNameOfStep(JsonObject place, string part) => part == "name" && !place.ContainsKey("ts");
 
-    private static JsonObject Changed(JsonObject json, Action<JsonObject> change)
+    internal static JsonObject Changed(JsonObject json, Action<JsonObject> change)
     {
         var copy = json.DeepClone().AsObject();
         change(copy);
@@ -106,7 +111,7 @@ internal static class Shrinker
         }
     }
 
-    private static IEnumerable<JsonArray> Lists(JsonObject json) => ListsIn(json["pattern"]!.AsArray());
+    private static IEnumerable<JsonArray> Lists(JsonObject json) => json["pattern"] is JsonArray pattern ? ListsIn(pattern) : [];
 
     private static IEnumerable<JsonArray> ListsIn(JsonArray list) =>
         list.SelectMany(element => element!["group"] is JsonArray inner ? ListsIn(inner) : []).Prepend(list);

@@ -204,23 +204,36 @@ internal sealed class RunningValues<T>(Chains<T> chains)
 
     internal ref readonly RunningValue Of(int at, Func<T, double> selector)
     {
-        int column = ColumnOf(selector);
-        if (column < 0)
+        try
         {
-            _scanned = default;
-            for (int i = at; i != Chains<T>.None; i = chains.PreviousOfStep(i))
-            {
-                _unknown.Push(i);
-            }
+            int column = ColumnOf(selector);
+            return ref column < 0 ? ref Scanned(at, selector) : ref Kept(column, at, selector);
+        }
+        finally
+        {
+            // A selector that throws leaves some.
+            _unknown.Clear();
+        }
+    }
 
-            while (_unknown.TryPop(out int i))
-            {
-                Add(ref _scanned, selector(chains.At(i).Event));
-            }
-
-            return ref _scanned;
+    private ref readonly RunningValue Scanned(int at, Func<T, double> selector)
+    {
+        _scanned = default;
+        for (int i = at; i != Chains<T>.None; i = chains.PreviousOfStep(i))
+        {
+            _unknown.Push(i);
         }
 
+        while (_unknown.TryPop(out int i))
+        {
+            Add(ref _scanned, selector(chains.At(i).Event));
+        }
+
+        return ref _scanned;
+    }
+
+    private ref readonly RunningValue Kept(int column, int at, Func<T, double> selector)
+    {
         var values = Room(column, at);
         for (int i = at; i != Chains<T>.None; i = chains.PreviousOfStep(i))
         {
@@ -234,19 +247,12 @@ internal sealed class RunningValues<T>(Chains<T> chains)
             _unknown.Push(i);
         }
 
-        try
+        while (_unknown.TryPop(out int i))
         {
-            while (_unknown.TryPop(out int i))
-            {
-                int previous = chains.PreviousOfStep(i);
-                var value = previous == Chains<T>.None ? default : values[previous];
-                Add(ref value, selector(chains.At(i).Event));
-                values[i] = value;
-            }
-        }
-        finally
-        {
-            _unknown.Clear();
+            int previous = chains.PreviousOfStep(i);
+            var value = previous == Chains<T>.None ? default : values[previous];
+            Add(ref value, selector(chains.At(i).Event));
+            values[i] = value;
         }
 
         return ref values[at];

@@ -48,7 +48,8 @@ public static class RowPattern
     /// are sorted as the parts are written.
     /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
-    /// <param name="parts">From one to sixteen variables and expressions.</param>
+    /// <param name="parts">From one to sixteen variables and expressions; at most seven where one of them can fit in several ways, as <c>b*</c> can: each order is then
+    /// tried on its own.</param>
     public static RowExpression<T> Permute<T>(params ReadOnlySpan<IRowExpression<T>> parts)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(parts.Length, 16, nameof(parts));
@@ -125,7 +126,7 @@ public sealed class RowDefinitions<T>
 
         return root.States <= RowPattern<T>.MaxStates
             ? new RowPattern<T>(_definitions, root)
-            : throw new ArgumentException($"The pattern '{root}' counts too far: its repetitions have {root.States:N0} states, and {RowPattern<T>.MaxStates:N0} are allowed.", nameof(parts));
+            : throw new ArgumentException($"The pattern '{root}' counts too far: its repetitions and permutations have {root.States:N0} states, and {RowPattern<T>.MaxStates:N0} are allowed.", nameof(parts));
     }
 
     private RowDefinitions<T> With(out RowVariable<T> variable, Condition<T> condition, string name)

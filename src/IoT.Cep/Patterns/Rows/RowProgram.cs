@@ -1,3 +1,4 @@
+using System.Numerics;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -176,17 +177,39 @@ internal sealed class RowProgram<T>
     private void Go(SequenceNode<T> sequence, int at, RowState<T> then) =>
         _open.Push((sequence.Parts[at], at == sequence.Parts.Length - 1 ? then : StateOf(sequence, at + 1, isFresh: true, then)));
 
-    private void Go(PermutedNode<T> permuted, int taken, RowState<T> then)
+    private void Go(PermutedNode<T> permuted, int at, RowState<T> then)
     {
+        if (PermutedNode<T>.IsOrdered(at))
+        {
+            var (part, behind) = PermutedNode<T>.Next(at);
+            GoOn(permuted, part, behind, then);
+            return;
+        }
+
+        int all = (1 << permuted.Parts.Length) - 1;
         for (int i = permuted.Parts.Length - 1; i >= 0; i--)
         {
-            int with = taken | (1 << i);
-            if (with != taken)
+            int with = at | (1 << i);
+            if (with == at)
             {
-                _open.Push((permuted.Parts[i], with == (1 << permuted.Parts.Length) - 1 ? then : StateOf(permuted, with, isFresh: true, then)));
+                continue;
+            }
+
+            if (permuted.Parts[i].IsPlain || BitOperations.PopCount((uint)(all & ~with)) < 2)
+            {
+                GoOn(permuted, i, with == all ? null : with, then);
+                continue;
+            }
+
+            foreach (int behind in permuted.OrdersOf(all & ~with).Reverse())
+            {
+                GoOn(permuted, i, behind, then);
             }
         }
     }
+
+    private void GoOn(PermutedNode<T> permuted, int part, int? behind, RowState<T> then) =>
+        _open.Push((permuted.Parts[part], behind is { } at ? StateOf(permuted, at, isFresh: true, then) : then));
 
     /// <summary>Once there are enough, a repetition that took no row is the last one: it would go on without end.</summary>
     private void Go(RepeatedNode<T> repeated, int count, bool isEmpty, RowState<T> then)
@@ -239,7 +262,7 @@ internal sealed class RowState<T>(RowNode<T>? node, int at, bool isFresh, RowSta
     /// <summary>The enclosing part; null at the pattern's end.</summary>
     internal RowNode<T>? Node => node;
 
-    /// <summary>The next of a sequence, the count of a repetition, those done of a permutation as bits.</summary>
+    /// <summary>The next of a sequence, the count of a repetition, of a permutation those that are done, or those that come and in which order.</summary>
     internal int At => at;
 
     /// <summary>Whether no row was taken since it was entered.</summary>
