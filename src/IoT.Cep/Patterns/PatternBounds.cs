@@ -7,7 +7,7 @@ internal static class PatternBounds
     /// <exception cref="ArgumentException">It has no <c>Within</c> and could wait for ever, or takes no event at all.</exception>
     internal static void Require<T>(Pattern<T> pattern)
     {
-        if (!Array.Exists(pattern.Nodes, node => node is not NotNode<T> && !node.Times.IsOptional))
+        if (Array.TrueForAll(pattern.Nodes, MayTakeNothing))
         {
             throw new ArgumentException($"The pattern '{pattern}' would match without any event: one of its steps must not be optional.", nameof(pattern));
         }
@@ -34,12 +34,17 @@ internal static class PatternBounds
         }
     }
 
+    private static bool MayTakeNothing<T>(PatternNode<T> node) => node is NotNode<T> || node.Times.IsOptional || (node is GroupNode<T> group
+        && (group.IsAllOf ? Array.TrueForAll(group.Sequences, MayTakeNothing) : Array.Exists(group.Sequences, MayTakeNothing)));
+
+    private static bool MayTakeNothing<T>(PatternNode<T>[] nodes) => Array.TrueForAll(nodes, MayTakeNothing);
+
     /// <summary>What may be waited for without end, or repeated without end.</summary>
     private static PatternNode<T>? Find<T>(PatternNode<T>[] nodes, bool isFirst)
     {
         foreach (var node in nodes)
         {
-            bool waits = (!isFirst && node.How != Contiguity.Next) || (node.Times.Max != 1 && node.Inner != Contiguity.Next);
+            bool waits = ((!isFirst || node is GroupNode<T> { IsAllOf: true }) && node.How != Contiguity.Next) || (node.Times.Max != 1 && node.Inner != Contiguity.Next);
             if (node is not NotNode<T> && (node.Times.Max is null || (waits && node.MaxGap == long.MaxValue)))
             {
                 return node;

@@ -164,7 +164,7 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
     /// <summary>Drops the result whose projection threw, so that <see cref="Advance"/> can go on behind it.</summary>
     protected virtual void DropResult() => throw new System.Diagnostics.UnreachableException("This operator has no projection.");
 
-    private void SkipResult(Exception error)
+    private protected void SkipResult(Exception error)
     {
         query.Fail(error, this, null, 0, DescribeResult?.Invoke());
         DropResult();

@@ -153,7 +153,8 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
     {
         // User errors recover here: positions are in this batch, not in the one that came in.
         var rest = batch;
-        while (rest.Length > 0)
+        bool hasMoreResults = false;
+        while (rest.Length > 0 || hasMoreResults)
         {
             try
             {
@@ -171,6 +172,15 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
                     }
 
                     return;
+                }
+
+                hasMoreResults = IsGivingOut;
+                if (hasMoreResults)
+                {
+                    // No event is to blame, and other results of the same event may wait behind this one.
+                    SkipResult(error);
+                    rest = rest.Slice(Position, rest.Length - Position);
+                    continue;
                 }
 
                 Query.Fail(error, this, rest.Events[Position], rest.Ticks[Position]);

@@ -170,7 +170,7 @@ internal sealed class PatternProgram<T>
                 {
                     if ((group.Taken >> i & 1) == 0)
                     {
-                        Enter(group with { Taken = group.Taken | 1u << i }, site.Sequences[i], 0, way with { Head = site.Node.How });
+                        Enter(group with { Taken = group.Taken | 1u << i }, site.Sequences[i], 0, way with { Head = site.Node.How, Gap = Math.Min(way.Gap, site.Node.MaxGap) });
                     }
                 }
 
@@ -186,7 +186,8 @@ internal sealed class PatternProgram<T>
 
             if (site.MayLeave(group.Count) || isEmpty)
             {
-                Enter(group.Up, group.Sequence, group.Index + 1, outside);
+                bool guards = site.Node.IsGreedy && site.Node.Times.Min != site.Node.Times.Max && !isEmpty;
+                Enter(group.Up, group.Sequence, group.Index + 1, guards ? outside with { Guards = [.. outside.Guards, site] } : outside);
             }
         }
 

@@ -199,11 +199,30 @@ internal sealed class Site<T>(PatternNode<T> node, int id, int depth, Test<T>? u
 
     internal Site<T>[][] Sequences { get; init; } = [];
 
+    /// <summary>The conditions any of which begins it: a step's own, or those of the steps that may stand first in a group.</summary>
+    internal Test<T>[] Heads => field ??= IsStep ? Choices : [.. Sequences.SelectMany(HeadsOf)];
+
     internal bool IsNot => node is NotNode<T>;
 
     internal bool IsAllOf => node is GroupNode<T> { IsAllOf: true };
 
     internal bool IsStep => node is StepNode<T>;
+
+    private static IEnumerable<Test<T>> HeadsOf(Site<T>[] sequence)
+    {
+        foreach (var site in sequence)
+        {
+            foreach (var head in site.IsNot ? [] : site.Heads)
+            {
+                yield return head;
+            }
+
+            if (!site.IsNot && !site.Node.Times.IsOptional)
+            {
+                yield break;
+            }
+        }
+    }
 
     internal bool MayRepeat(int count) => node.Times.Max is not { } max || count < max;
 

@@ -171,7 +171,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         ulong guards = transition.Guards.Length == 64 ? ulong.MaxValue : (1UL << transition.Guards.Length) - 1;
         for (int i = 0; i < transition.Guards.Length; i++)
         {
-            if (transition.Guards[i].Until is { } until && IsTrue(until, last, transition.Guards[i].Choices[0].Handle, in asked))
+            if (transition.Guards[i].Until is { } until && IsTrue(until, last, transition.Guards[i].Heads[0].Handle, in asked))
             {
                 guards &= ~(1UL << i);
             }
@@ -189,7 +189,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
                 continue;
             }
 
-            foreach (var choice in transition.Guards[i].Choices)
+            foreach (var choice in transition.Guards[i].Heads)
             {
                 if (IsTrue(choice, last, choice.Handle, in asked))
                 {
@@ -263,13 +263,16 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         {
             foreach (var guard in transition.Guards)
             {
-                if (guard.Choices.Length > 0 && IsTrue(guard.Choices[0], last, guard.Choices[0].Handle, in asked))
+                foreach (var head in guard.Heads)
                 {
-                    return $"ended by an event that the greedy '{guard.Choices[0].Handle}' takes: ({guard.Choices[0].Condition.Text})";
+                    if (IsTrue(head, last, head.Handle, in asked))
+                    {
+                        return $"ended by an event that the greedy '{head.Handle}' takes: ({head.Condition.Text})";
+                    }
                 }
             }
 
-            if (transition.Until is { } until && IsTrue(until, last, null, in asked))
+            if (transition.Until is { } until && IsTrue(until, last, transition.Choices[0].Handle, in asked))
             {
                 return $"ended by until: ({until.Condition.Text})";
             }

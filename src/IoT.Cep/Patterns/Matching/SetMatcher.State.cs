@@ -135,7 +135,11 @@ internal sealed partial class SetMatcher<TKey, T>
             graph.Unions.Add(_sets.UnionAt(set));
         }
 
-        Place(graph, set => set == SharedSets<T>.None ? set : SharedSets<T>.IsUnion(set) ? places.GetValueOrDefault(set, SharedSets<T>.None) : set - (_sets.First << 1));
+        // What an expired set lengthened may be gone already: nobody asks for it.
+        long first = _sets.First << 1;
+        Place(graph, set => set == SharedSets<T>.None ? set
+            : SharedSets<T>.IsUnion(set) ? places.GetValueOrDefault(set, SharedSets<T>.None)
+            : set < first ? SharedSets<T>.None : set - first);
         return graph;
     }
 
