@@ -8,12 +8,25 @@ internal static class Needs
     private static readonly string? _mosquitto =
         new[] { "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto" }.FirstOrDefault(File.Exists);
 
-    private static readonly string _data = Path.Combine(
-        Environment.GetEnvironmentVariable("IOT_CEP_SHARED") is { Length: > 0 } given ? given : Path.Combine(Root(), "..", "shared"), "data");
+    private static readonly string _shared =
+        Environment.GetEnvironmentVariable("IOT_CEP_SHARED") is { Length: > 0 } given ? given : Path.Combine(Root(), "..", "shared");
+
+    private static readonly string _data = Path.Combine(_shared, "data");
+
+    private static readonly bool _python = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(
+        folder => File.Exists(Path.Combine(folder, "python3")) || File.Exists(Path.Combine(folder, "python3.exe")));
 
     internal static string? WithoutMosquitto => Skip(_mosquitto is not null, "mosquitto is not installed.");
 
     internal static string? WithoutData => Skip(Directory.Exists(_data), $"There are no recorded data at {_data}: set IOT_CEP_SHARED to the folder that holds data.");
+
+    internal static string? WithoutCases => Skip(Directory.Exists(Cases), $"There are no pattern-matching cases at {Cases}: set IOT_CEP_CASES to the folder that holds them.");
+
+    internal static string? WithoutPython => WithoutCases ?? (_python ? null : "python3, which runs the cases' reference, is not installed.");
+
+    /// <summary>The folder of pattern-matching cases.</summary>
+    internal static string Cases { get; } =
+        Environment.GetEnvironmentVariable("IOT_CEP_CASES") is { Length: > 0 } cases ? cases : Path.Combine(_shared, "conformance");
 
     /// <summary>The broker's program.</summary>
     internal static string Mosquitto => _mosquitto ?? throw new FileNotFoundException("mosquitto is not installed.");
@@ -65,4 +78,18 @@ internal sealed class DataTheoryAttribute : TheoryAttribute
 internal sealed class MosquittoDataFactAttribute : FactAttribute
 {
     public MosquittoDataFactAttribute() => Skip = Needs.WithoutMosquitto ?? Needs.WithoutData;
+}
+
+/// <summary>A test over the pattern-matching cases.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class CasesFactAttribute : FactAttribute
+{
+    public CasesFactAttribute() => Skip = Needs.WithoutCases;
+}
+
+/// <summary>A test against the reference of the pattern-matching cases, which python3 runs.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class ReferenceFactAttribute : FactAttribute
+{
+    public ReferenceFactAttribute() => Skip = Needs.WithoutPython;
 }

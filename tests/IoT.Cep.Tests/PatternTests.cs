@@ -164,4 +164,18 @@ public class PatternTests
         Assert.Equal(
             [new("a", TicksAt(1), TicksAt(3), 0), new("a", TicksAt(1), TicksAt(3), 1)], outcome.Rows.Select(row => row.Id!.Value));
     }
+
+    [Fact]
+    public void Match_whose_callback_throws_is_dropped_and_the_others_are_given()
+    {
+        var pattern = Pattern.Begin<Reading>(out var a, r => r.Value < 5).FollowedBy(out var b, r => r.Value > 5).Within(Seconds(60));
+        foreach (bool isOrdered in new[] { false, true })
+        {
+            var timeline = Timeline.Keyed().At(1, "k", 1).At(2, "k", 2).At(3, "k", 3).At(4, "k", 9).At(5, "k", 4).At(6, "k", 8).End();
+            var outcome = (isOrdered ? timeline.InOrder() : timeline)
+                .Through(s => s.KeyBy(r => r.Key).Match(pattern, m => m[a].Value == 2 || m[b].Value == 8 ? throw new InvalidOperationException("no") : m[a].Value))
+                .Skipping().Expect((4, 1), (4, 3));
+            Assert.Equal(2, outcome.DeadLetters.Count);
+        }
+    }
 }

@@ -118,6 +118,11 @@ internal interface IFeed<TValue, TAccumulator>
     static abstract bool TryClear(ref TAccumulator accumulator);
 
     static abstract bool UsesTime { get; }
+
+    /// <summary>Whether a value can be taken out again.</summary>
+    static virtual bool CanRemove => false;
+
+    static virtual void Remove(ref TAccumulator accumulator, in TValue value) => throw new System.Diagnostics.UnreachableException();
 }
 
 internal readonly struct Untimed<TValue, TAccumulator> : IFeed<TValue, TAccumulator>
@@ -130,6 +135,10 @@ internal readonly struct Untimed<TValue, TAccumulator> : IFeed<TValue, TAccumula
     public static bool TryClear(ref TAccumulator accumulator) => accumulator.TryClear();
 
     public static bool UsesTime => false;
+
+    public static bool CanRemove => TAccumulator.CanRemove;
+
+    public static void Remove(ref TAccumulator accumulator, in TValue value) => TAccumulator.Remove(ref accumulator, in value);
 }
 
 internal readonly struct Timed<TValue, TAccumulator> : IFeed<TValue, TAccumulator>

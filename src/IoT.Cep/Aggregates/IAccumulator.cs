@@ -23,6 +23,12 @@ public interface IAccumulator<T, TSelf>
     /// </summary>
     /// <returns>False, as by default, where it can't: then the seed takes its place.</returns>
     bool TryClear() => false;
+
+    /// <summary>Whether it is an <see cref="IRemovableAccumulator{T, TSelf}"/>.</summary>
+    internal static virtual bool CanRemove => false;
+
+    internal static virtual void Remove(ref TSelf accumulator, in T value) =>
+        throw new System.Diagnostics.UnreachableException("Nothing is removed from an accumulator that can't.");
 }
 
 /// <summary>

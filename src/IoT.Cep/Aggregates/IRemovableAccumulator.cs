@@ -1,8 +1,8 @@
 namespace IoT.Cep;
 
 /// <summary>
-/// An accumulator that can also give a value back, so that a window which slides could take one value in and one out instead of merging states. Optional, and no
-/// window of this library calls it yet: all slide by merging.
+/// An accumulator that can also give a value back. Windows that slide with each event (<c>Window.Sliding</c>, <c>Window.Around</c>)
+/// over <c>Aggregate(seed, ...)</c> then take each event in and out again, and keep the events; without it they keep states and merge them. Optional.
 /// </summary>
 /// <remarks>
 /// Only what was added is removed, and after all was removed the accumulator is as good as empty. Removing leaves rounding errors of floating point
@@ -17,4 +17,8 @@ public interface IRemovableAccumulator<T, TSelf> : IAccumulator<T, TSelf>
     /// <summary>Takes a value out that was added before.</summary>
     /// <param name="value">The value.</param>
     void Remove(in T value);
+
+    static bool IAccumulator<T, TSelf>.CanRemove => true;
+
+    static void IAccumulator<T, TSelf>.Remove(ref TSelf accumulator, in T value) => accumulator.Remove(in value);
 }

@@ -85,7 +85,7 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
 
     protected override void ProcessOrdered(in Batch<T> batch)
     {
-        // What an error left behind comes before anything expires.
+        // Where a result's projection threw, others of the same event are left.
         GiveOut();
         int count = AskConditions(batch.Events);
         for (int candidate = 0; candidate < count; candidate++)
@@ -107,7 +107,16 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
         _output.Flush();
     }
 
-    protected override void OnEnd() => _output.Flush();
+    protected override void OnEnd()
+    {
+        foreach (var matcher in _matchers)
+        {
+            matcher.Finish(Watermark);
+        }
+
+        GiveOut();
+        _output.Flush();
+    }
 
     protected override bool OwnsOnLoad(T value) => _keys.Owns(_keyOf, value);
 

@@ -153,12 +153,19 @@ public static class MatchExtensions
 }
 
 /// <summary>What a match operator is made of. The shapes are made once: a query's shards, and its matches, share them.</summary>
-internal sealed class MatchParts<TKey, T>
+internal class MatchParts<TKey, T>
     where TKey : notnull
 {
     private readonly PatternShape<T>[] _shapes;
     private readonly int _maxPerKey;
     private readonly WhenMatchesFull _whenFull;
+
+    /// <summary>Parts whose matchers are made elsewhere.</summary>
+    private protected MatchParts(KeySelector<TKey, T> key, bool isOrdered)
+    {
+        (Key, IsOrdered) = (key, isOrdered);
+        _shapes = [];
+    }
 
     internal MatchParts(Pattern<T>[] patterns, KeySelector<TKey, T> key, bool isOrdered, int maxPerKey, WhenMatchesFull whenFull)
     {
@@ -186,7 +193,7 @@ internal sealed class MatchParts<TKey, T>
 
     internal ConditionTable<T> Conditions { get; } = new();
 
-    internal string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.By}, {Machine}" : $"Match {_shapes.Length} patterns {Key.By}, {Machine}";
+    internal virtual string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.By}, {Machine}" : $"Match {_shapes.Length} patterns {Key.By}, {Machine}";
 
     /// <summary>Which machine runs the pattern, and why.</summary>
     private string Machine
@@ -207,7 +214,7 @@ internal sealed class MatchParts<TKey, T>
     private string? WhyRuns(PatternShape<T> shape) =>
         ForcesRuns ? "so that results can be compared" : Remembered > 0 ? "it is remembered why there is no match" : Configurations<T>.WhyNot(shape);
 
-    internal Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts)
+    internal virtual Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts)
     {
         var limits = new MatchLimits(query, _maxPerKey, _whenFull, wantsTimeouts, Remembered);
         return [.. _shapes.Select(shape => Make(shape, limits))];

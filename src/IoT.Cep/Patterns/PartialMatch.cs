@@ -4,14 +4,16 @@ namespace IoT.Cep;
 
 /// <summary>The match so far, as a condition or a callback sees it: a ref struct, so nothing is allocated and nothing can be kept.</summary>
 /// <typeparam name="T">The event's type.</typeparam>
-public readonly ref struct PartialMatch<T>
+public readonly ref partial struct PartialMatch<T>
 {
     private readonly Chains<T> _chains;
     private readonly Step? _current;
     private readonly int _last;
     private readonly long _ticks;
+    private readonly RowsBefore<T>? _before;
 
-    internal PartialMatch(Chains<T> chains, int last, Step? current, long ticks) => (_chains, _last, _current, _ticks) = (chains, last, current, ticks);
+    internal PartialMatch(Chains<T> chains, int last, Step? current, long ticks, RowsBefore<T>? before = null) =>
+        (_chains, _last, _current, _ticks, _before) = (chains, last, current, ticks, before);
 
     /// <summary>How many events it has.</summary>
     public int Count => _chains.LengthOf(_last);
@@ -28,7 +30,15 @@ public readonly ref struct PartialMatch<T>
     public TimeSpan Elapsed => _last < 0 ? TimeSpan.Zero : TimeSpan.FromTicks(_ticks - _chains.At(_chains.FirstOf(_last)).Ticks);
 
     /// <summary>The time from the event that it took last to the one that is asked about; zero where that would be the first.</summary>
-    public TimeSpan SinceLast => _last < 0 ? TimeSpan.Zero : TimeSpan.FromTicks(_ticks - _chains.At(_last).Ticks);
+    public TimeSpan SinceLast
+    {
+        get
+        {
+            // The row that a definition is asked about is bound already.
+            int last = _before is null || _last < 0 ? _last : _chains.At(_last).Previous;
+            return last < 0 ? TimeSpan.Zero : TimeSpan.FromTicks(_ticks - _chains.At(last).Ticks);
+        }
+    }
 
     /// <summary>What the step under test has taken so far: its own handle is not assigned yet where its condition is written.</summary>
     public PartialEvents<T> Taken => _current is null ? default : EventsOf(_current);

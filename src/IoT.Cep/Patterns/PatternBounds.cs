@@ -7,7 +7,7 @@ internal static class PatternBounds
     /// <exception cref="ArgumentException">It has no <c>Within</c> and could wait for ever, or takes no event at all.</exception>
     internal static void Require<T>(Pattern<T> pattern)
     {
-        if (Array.TrueForAll(pattern.Nodes, MayTakeNothing))
+        if (!TakesSomething(pattern.Nodes))
         {
             throw new ArgumentException($"The pattern '{pattern}' would match without any event: one of its steps must not be optional.", nameof(pattern));
         }
@@ -34,10 +34,13 @@ internal static class PatternBounds
         }
     }
 
-    private static bool MayTakeNothing<T>(PatternNode<T> node) => node is NotNode<T> || node.Times.IsOptional || (node is GroupNode<T> group
-        && (group.IsAllOf ? Array.TrueForAll(group.Sequences, MayTakeNothing) : Array.Exists(group.Sequences, MayTakeNothing)));
-
-    private static bool MayTakeNothing<T>(PatternNode<T>[] nodes) => Array.TrueForAll(nodes, MayTakeNothing);
+    private static bool TakesSomething<T>(PatternNode<T>[] nodes) => Array.Exists(nodes, node => !node.Times.IsOptional && node switch
+    {
+        StepNode<T> => true,
+        GroupNode<T> { IsAllOf: true } all => Array.Exists(all.Sequences, TakesSomething),
+        GroupNode<T> any => Array.TrueForAll(any.Sequences, TakesSomething),
+        _ => false,
+    });
 
     /// <summary>What may be waited for without end, or repeated without end.</summary>
     private static PatternNode<T>? Find<T>(PatternNode<T>[] nodes, bool isFirst)

@@ -167,7 +167,10 @@ public sealed class RepeatedPattern<T> : Pattern<T>
     /// It takes as much as it can: the pattern goes on behind it only with an event that it would not take itself. Where nothing is said it is reluctant: each
     /// number of repetitions that is allowed goes on.
     /// </summary>
-    public RepeatedPattern<T> Greedy() => Last(Nodes[^1] with { IsGreedy = true });
+    /// <exception cref="InvalidOperationException">It is a group that is repeated: say Greedy of a step.</exception>
+    public RepeatedPattern<T> Greedy() => Nodes[^1] is StepNode<T>
+        ? Last(Nodes[^1] with { IsGreedy = true })
+        : throw new InvalidOperationException($"The group '{Nodes[^1]}' can't be greedy: what it would take is known only behind its last event. Say Greedy of a step.");
 
     /// <summary>No repetition takes this event, or one behind it.</summary>
     /// <param name="condition">Which event ends the repetition.</param>

@@ -28,7 +28,7 @@ public sealed class Step<T> : Step
 
 /// <summary>A repeated or optional step: <c>m[rises]</c> is a list.</summary>
 /// <typeparam name="T">The event's type.</typeparam>
-public sealed class Steps<T> : Step
+public class Steps<T> : Step
 {
     internal Steps(string text)
         : base(text)

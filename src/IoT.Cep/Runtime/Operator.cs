@@ -164,6 +164,7 @@ internal abstract class Operator<TIn, TOut>(Operator<TOut> next, QueryContext qu
     /// <summary>Drops the result whose projection threw, so that <see cref="Advance"/> can go on behind it.</summary>
     protected virtual void DropResult() => throw new System.Diagnostics.UnreachableException("This operator has no projection.");
 
+    /// <summary>Applies the policy to what a result's projection threw, and drops the result.</summary>
     private protected void SkipResult(Exception error)
     {
         query.Fail(error, this, null, 0, DescribeResult?.Invoke());

@@ -153,8 +153,7 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
     {
         // User errors recover here: positions are in this batch, not in the one that came in.
         var rest = batch;
-        bool hasMoreResults = false;
-        while (rest.Length > 0 || hasMoreResults)
+        while (true)
         {
             try
             {
@@ -164,6 +163,14 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
             }
             catch (Exception error) when (error is not QueryException)
             {
+                if (IsGivingOut)
+                {
+                    // Also where no event is left: the same event may have other results, which are given out now.
+                    SkipResult(error);
+                    rest = rest.Slice(Position, rest.Length - Position);
+                    continue;
+                }
+
                 if (IsAtomic && rest.Length > 1)
                 {
                     for (int i = 0; i < rest.Length; i++)
@@ -174,17 +181,12 @@ internal abstract class OrderedOperator<T, TResult>(Operator<TResult> next, Quer
                     return;
                 }
 
-                hasMoreResults = IsGivingOut;
-                if (hasMoreResults)
-                {
-                    // No event is to blame, and other results of the same event may wait behind this one.
-                    SkipResult(error);
-                    rest = rest.Slice(Position, rest.Length - Position);
-                    continue;
-                }
-
                 Query.Fail(error, this, rest.Events[Position], rest.Ticks[Position]);
                 rest = rest.Slice(Position + 1, rest.Length - Position - 1);
+                if (rest.Length == 0)
+                {
+                    return;
+                }
             }
         }
     }

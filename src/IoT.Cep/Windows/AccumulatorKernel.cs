@@ -33,6 +33,10 @@ internal readonly struct AccumulatorKernel<T, TAccumulator, TFeed>(TAccumulator 
 
     public bool HasEvents(in Seeded<TAccumulator> state) => state.IsSeeded;
 
+    public static bool CanRemove => TFeed.CanRemove;
+
+    public void Remove(ref Seeded<TAccumulator> state, in T value) => TFeed.Remove(ref state.Value, in value);
+
     public static bool UsesTime => TFeed.UsesTime;
 
     public static bool IsPlain => false;

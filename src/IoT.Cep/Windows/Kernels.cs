@@ -19,6 +19,12 @@ internal interface IWindowKernel<T, TState, TValue>
     /// <summary>Whether states are plain numbers: to merge them can't fail, and nothing is to be released.</summary>
     static abstract bool IsPlain { get; }
 
+    /// <summary>Whether an event can be taken out of a state again.</summary>
+    static virtual bool CanRemove => false;
+
+    /// <summary>Takes an event out that was added before.</summary>
+    void Remove(ref TState state, in T value) => throw new System.Diagnostics.UnreachableException();
+
     /// <summary>Takes in all events of another state, which stays as it is and shares nothing with this one.</summary>
     void Merge(ref TState state, in TState other);
 

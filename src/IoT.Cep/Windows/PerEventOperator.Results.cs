@@ -296,6 +296,11 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
                 states.Pop(ref window, place, number, in first.More);
             }
 
+            if (RuntimeHelpers.IsReferenceOrContainsReferences<TMore>())
+            {
+                first.More = default;
+            }
+
             if (TStates.CountOf(in window) == 0 && (_dropped == 0 || DroppedOf(place) == 0))
             {
                 keys.Remove(place);

@@ -45,11 +45,14 @@ internal sealed record WindowParts<TKey, T, TState, TValue, TKernel, TResult>(
         _ => throw new System.Diagnostics.UnreachableException($"No operator runs {Spec}."),
     };
 
-    /// <summary>One selector's simple aggregates, or the count alone, are kept so that an event can be taken out again; all else by merging.</summary>
+    /// <summary>One selector's simple aggregates, the count alone, and what can remove are kept so that an event can be taken out again; all else by merging.</summary>
     private Operator<T> PerEvent(PerEventWindows windows) => (object)this switch
     {
         WindowParts<TKey, T, Moments, double, OneKernel<T>, TResult> one when windows.WhenFull == WindowOverflow.Fail => OfMoments(one, windows),
         WindowParts<TKey, T, Moments, Unit, CountKernel<T>, TResult> count when windows.WhenFull == WindowOverflow.Fail => OfMoments(count, windows),
+        _ when TKernel.CanRemove && windows.WhenFull == WindowOverflow.Fail => new PerEventOperator<
+            TKey, T, TResult, TState, Removable<T, TState>, RemovingWindow<TState>, KeptEvent<T>, RemovingStates<T, TState, TValue, TKernel>>(
+            new(Next, Query, windows, Key, Result, Keys, Identity, null), new EventQueue<KeptEvent<T>>(), new(Kernel)),
         _ => new PerEventOperator<
             TKey, T, TResult, TState, TState, StackedStates<T, TState, TValue, TKernel>.Stack, Unit, StackedWindows<T, TState, TValue, TKernel>>(
             new(Next, Query, windows, Key, Result, Keys, Identity, null), new EventQueue<Unit>(), new(Kernel)),

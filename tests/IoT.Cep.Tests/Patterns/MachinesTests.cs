@@ -183,7 +183,7 @@ public class MachinesTests
     private static Pattern<Sign> First(Random random, int depth) => random.Next(depth == 0 ? 6 : 3) switch
     {
         0 => Repeat(random, Pattern.Begin(out _, SomeTimes(random), Condition(random))),
-        3 => Repeat(random, Pattern.Begin(out _, SomeTimes(random), Make(random, 3, depth + 1))),
+        3 => Repeat(random, Pattern.Begin(out _, SomeTimes(random), Make(random, 3, depth + 1)), isGroup: true),
         4 => Pattern.Begin(Pattern.AnyOf(Make(random, 2, depth + 1), Make(random, 2, depth + 1))),
         _ => Pattern.Begin(out Step<Sign> _, Condition(random)),
     };
@@ -203,7 +203,7 @@ public class MachinesTests
             case 5:
                 var group = Make(random, 3, depth + 1);
                 var groupTimes = SomeTimes(random);
-                return Repeat(random, how switch { 0 => chain.Next(out _, groupTimes, group), 1 => chain.FollowedBy(out _, groupTimes, group), _ => chain.FollowedByAny(out _, groupTimes, group) });
+                return Repeat(random, how switch { 0 => chain.Next(out _, groupTimes, group), 1 => chain.FollowedBy(out _, groupTimes, group), _ => chain.FollowedByAny(out _, groupTimes, group) }, isGroup: true);
             case 6:
                 var parts = random.Next(2) == 0 ? Pattern.AnyOf(Make(random, 2, depth + 1), Make(random, 2, depth + 1)) : Pattern.AllOf(Make(random, 2, depth + 1), Make(random, 2, depth + 1));
                 return how switch { 0 => chain.Next(parts), 1 => chain.FollowedBy(parts), _ => chain.FollowedByAny(parts) };
@@ -219,10 +219,10 @@ public class MachinesTests
         _ => chain.FollowedByAny(out _, Condition(random)),
     };
 
-    private static RepeatedPattern<Sign> Repeat(Random random, RepeatedPattern<Sign> pattern)
+    private static RepeatedPattern<Sign> Repeat(Random random, RepeatedPattern<Sign> pattern, bool isGroup = false)
     {
         pattern = random.Next(4) switch { 0 => pattern.Consecutive(), 1 => pattern.AllCombinations(), _ => pattern };
-        pattern = random.Next(4) == 0 ? pattern.Greedy() : pattern;
+        pattern = random.Next(4) == 0 && !isGroup ? pattern.Greedy() : pattern;
         return random.Next(4) == 0 ? pattern.Until(Condition(random)) : pattern;
     }
 

@@ -21,6 +21,9 @@ internal sealed class Chains<T>(PatternShape<T> shape)
     /// <summary>How many events are held.</summary>
     internal int Count { get; private set; }
 
+    /// <summary>How many places there are: each chain's number is less.</summary>
+    internal int Places => _taken.Length;
+
     /// <summary>How many bytes the arena has.</summary>
     internal long Bytes => (long)_taken.Length * Unsafe.SizeOf<Taken<T>>();
 
@@ -219,10 +222,16 @@ internal sealed class RunningValues<T>(Chains<T> chains)
         }
 
         var values = Room(column, at);
-        for (int i = at; i != Chains<T>.None && !values[i].IsKnown; i = chains.PreviousOfStep(i))
+        for (int i = at; i != Chains<T>.None; i = chains.PreviousOfStep(i))
         {
-            _unknown.Push(i);
+            // Places are used again: an earlier event may stand behind a later one.
             values = Room(column, i);
+            if (values[i].IsKnown)
+            {
+                break;
+            }
+
+            _unknown.Push(i);
         }
 
         try

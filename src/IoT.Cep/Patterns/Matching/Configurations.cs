@@ -191,7 +191,7 @@ internal sealed class Configurations<T>
 
         for (int i = 0; i < transition.Guards.Length; i++)
         {
-            if ((one.Guards >> i & 1) != 0 && Array.Exists(transition.Guards[i].Heads, choice => IsTrue(choice, bits)))
+            if ((one.Guards >> i & 1) != 0 && Array.Exists(transition.Guards[i].Choices, choice => IsTrue(choice, bits)))
             {
                 return;
             }

@@ -58,6 +58,11 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
     /// <summary>The partial match of a key that came furthest without becoming a match; null where no history is kept.</summary>
     internal virtual (int Length, WhyNot Why)? WhyNot(TKey key, long from, long to) => null;
 
+    /// <summary>No event comes any more. What is only certain then is found; it must not be given out before this time.</summary>
+    internal virtual void Finish(long time)
+    {
+    }
+
     internal abstract void Save(StateWriter writer);
 
     internal abstract void Load(StateReader reader, KeyRange keys);

@@ -186,8 +186,7 @@ internal sealed class PatternProgram<T>
 
             if (site.MayLeave(group.Count) || isEmpty)
             {
-                bool guards = site.Node.IsGreedy && site.Node.Times.Min != site.Node.Times.Max && !isEmpty;
-                Enter(group.Up, group.Sequence, group.Index + 1, guards ? outside with { Guards = [.. outside.Guards, site] } : outside);
+                Enter(group.Up, group.Sequence, group.Index + 1, outside);
             }
         }
 

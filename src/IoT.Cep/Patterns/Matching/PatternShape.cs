@@ -54,6 +54,12 @@ internal sealed class PatternShape<T>
     internal bool SeesEveryEvent { get; private set; }
 
     /// <summary>
+    /// Whether of several ways to go on some are over earlier than others: when a partial match decides for one of them then shows in its timeouts, and it does
+    /// so with any event. Matches do not depend on it.
+    /// </summary>
+    internal bool TimesOutByWays { get; private set; }
+
+    /// <summary>
     /// What a taken event is labelled with: the choice that took it, and how many of the groups that enclose its step it continues; the others begin anew
     /// with it. So a match's groups can be told from its labels.
     /// </summary>
@@ -89,6 +95,7 @@ internal sealed class PatternShape<T>
         for (int i = 0; i < nodes.Length; i++)
         {
             SeesEveryEvent |= MattersAlways(nodes, i, groups.Length > 0);
+            TimesOutByWays |= nodes[i].MaxGap != long.MaxValue && Branches(nodes, groups.Length > 0);
             sites[i] = Add(nodes[i], groups);
         }
 
@@ -116,12 +123,14 @@ internal sealed class PatternShape<T>
     {
         var node = nodes[i];
         bool isFirst = i == 0 && !isInGroup;
-        bool branches = isInGroup || Array.Exists(nodes, other => other.Times is not { Max: 1, IsOptional: false } || other is GroupNode<T>);
         return (node.How == Contiguity.Next && !isFirst)
             || (node.Times.Max != 1 && node.Inner == Contiguity.Next)
-            || (node is NotNode<T> && branches)
+            || (node is NotNode<T> && Branches(nodes, isInGroup))
             || node is { IsGreedy: true, Until: not null };
     }
+
+    private static bool Branches(PatternNode<T>[] nodes, bool isInGroup) =>
+        isInGroup || Array.Exists(nodes, other => other.Times is not { Max: 1, IsOptional: false } || other is GroupNode<T>);
 
     private Test<T>? TestOf(Condition<T>? condition) => condition is null ? null : TestOf(condition, -1);
 
@@ -199,30 +208,11 @@ internal sealed class Site<T>(PatternNode<T> node, int id, int depth, Test<T>? u
 
     internal Site<T>[][] Sequences { get; init; } = [];
 
-    /// <summary>The conditions any of which begins it: a step's own, or those of the steps that may stand first in a group.</summary>
-    internal Test<T>[] Heads => field ??= IsStep ? Choices : [.. Sequences.SelectMany(HeadsOf)];
-
     internal bool IsNot => node is NotNode<T>;
 
     internal bool IsAllOf => node is GroupNode<T> { IsAllOf: true };
 
     internal bool IsStep => node is StepNode<T>;
-
-    private static IEnumerable<Test<T>> HeadsOf(Site<T>[] sequence)
-    {
-        foreach (var site in sequence)
-        {
-            foreach (var head in site.IsNot ? [] : site.Heads)
-            {
-                yield return head;
-            }
-
-            if (!site.IsNot && !site.Node.Times.IsOptional)
-            {
-                yield break;
-            }
-        }
-    }
 
     internal bool MayRepeat(int count) => node.Times.Max is not { } max || count < max;
 

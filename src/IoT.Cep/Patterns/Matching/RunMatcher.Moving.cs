@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
@@ -40,10 +41,13 @@ internal sealed partial class RunMatcher<TKey, T>
             _timedOut.Clear();
             do
             {
-                ref var run = ref _runs.At(index);
-                _touched.Add(run.Key);
-                End(in run, due);
-                _runs.Remove(index);
+                _touched.Add(_runs.At(index).Key);
+                if (!IsOnlyAbsenceOver(index, due))
+                {
+                    End(in _runs.At(index), due);
+                    _runs.Remove(index);
+                }
+
                 index = _runs.NextDue(_span, out long next);
                 if (next != due)
                 {
@@ -60,11 +64,44 @@ internal sealed partial class RunMatcher<TKey, T>
         }
     }
 
+    /// <summary>Where an absence is only one of several ways to go on, it is complete when its own time is over, and the run goes on by the others.</summary>
+    private bool IsOnlyAbsenceOver(int index, long due)
+    {
+        ref var run = ref _runs.At(index);
+        if (AbsenceOf(in run) is not { } absence || run.Transition is not null || Ticks.Plus(_chains.At(run.Last).Ticks, absence.MaxGap) != due
+            || due == Ticks.Plus(run.Start, _span) || absence.MaxGap == run.State.MaxGap)
+        {
+            return false;
+        }
+
+        Complete(run.Key, run.Last, due);
+        run.Guards = AbsenceIsOver;
+        _runs.SetDue(index, DueOf(in run));
+        return true;
+    }
+
+    /// <summary>The absence that a run waits for, if there is one and its time is not over yet.</summary>
+    private static Transition<T>? AbsenceOf(in Run<TKey, T> run)
+    {
+        if (run.Transition is { } committed)
+        {
+            return committed.Kind == TransitionKind.Pending ? committed : null;
+        }
+
+        return run.Guards == AbsenceIsOver ? null : run.State.Transitions.Find(transition => transition.Kind == TransitionKind.Pending);
+    }
+
+    /// <summary>When something is to be done about a run because of its gaps.</summary>
+    private long DueOf(in Run<TKey, T> run)
+    {
+        long gap = run.Transition?.MaxGap ?? Math.Min(run.State.MaxGap, AbsenceOf(in run)?.MaxGap ?? long.MaxValue);
+        return gap == long.MaxValue ? long.MaxValue : Ticks.Plus(_chains.At(run.Last).Ticks, gap);
+    }
+
     /// <summary>A run's time is over: an absence is complete then, anything else has failed.</summary>
     private void End(in Run<TKey, T> run, long due)
     {
-        bool isPending = run.Transition is not null ? run.Transition.Kind == TransitionKind.Pending : run.State.Transitions.Exists(transition => transition.Kind == TransitionKind.Pending);
-        if (isPending)
+        if (AbsenceOf(in run) is not null)
         {
             Complete(run.Key, run.Last, due);
             _history?.End(run.Story, "matched", due, isMatch: true);
@@ -192,8 +229,7 @@ internal sealed partial class RunMatcher<TKey, T>
     private int Add(TKey key, in Run<TKey, T> run, int before)
     {
         int index = _runs.Add(key, in run, before);
-        long gap = run.Transition?.MaxGap ?? run.State.MaxGap;
-        _runs.SetDue(index, gap == long.MaxValue ? long.MaxValue : Extensibility.Ticks.Plus(_chains.At(run.Last).Ticks, gap));
+        _runs.SetDue(index, DueOf(in run));
         return index;
     }
 

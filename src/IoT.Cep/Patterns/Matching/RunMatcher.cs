@@ -9,6 +9,9 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 {
     private const int None = -1;
 
+    // Among the guards of a run that has not decided yet how it goes on, and so has none.
+    private const ulong AbsenceIsOver = 1;
+
     private readonly PatternProgram<T> _program;
     private readonly Chains<T> _chains;
     private readonly Runs<TKey, T> _runs;
@@ -34,7 +37,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override string Kind => "runs";
 
-    internal override bool SeesEveryEvent => Shape.SeesEveryEvent || Shape.HasDependent;
+    internal override bool SeesEveryEvent => Shape.SeesEveryEvent || Shape.HasDependent || (_limits.WantsTimeouts && Shape.TimesOutByWays);
 
     internal override int Keys => _runs.Keys.Count;
 
@@ -83,7 +86,10 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         {
             foreach (var transition in state.Transitions)
             {
-                Try(transition, isFresh: true, ulong.MaxValue, last, in asked, ref isKilled, ref isComplete);
+                if (guards != AbsenceIsOver || transition.Kind != TransitionKind.Pending)
+                {
+                    Try(transition, isFresh: true, ulong.MaxValue, last, in asked, ref isKilled, ref isComplete);
+                }
             }
         }
 
@@ -171,7 +177,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         ulong guards = transition.Guards.Length == 64 ? ulong.MaxValue : (1UL << transition.Guards.Length) - 1;
         for (int i = 0; i < transition.Guards.Length; i++)
         {
-            if (transition.Guards[i].Until is { } until && IsTrue(until, last, transition.Guards[i].Heads[0].Handle, in asked))
+            if (transition.Guards[i].Until is { } until && IsTrue(until, last, transition.Guards[i].Choices[0].Handle, in asked))
             {
                 guards &= ~(1UL << i);
             }
@@ -189,7 +195,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
                 continue;
             }
 
-            foreach (var choice in transition.Guards[i].Heads)
+            foreach (var choice in transition.Guards[i].Choices)
             {
                 if (IsTrue(choice, last, choice.Handle, in asked))
                 {
@@ -263,7 +269,7 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         {
             foreach (var guard in transition.Guards)
             {
-                foreach (var head in guard.Heads)
+                foreach (var head in guard.Choices)
                 {
                     if (IsTrue(head, last, head.Handle, in asked))
                     {

@@ -135,11 +135,9 @@ internal sealed partial class SetMatcher<TKey, T>
             graph.Unions.Add(_sets.UnionAt(set));
         }
 
-        // What an expired set lengthened may be gone already: nobody asks for it.
-        long first = _sets.First << 1;
-        Place(graph, set => set == SharedSets<T>.None ? set
-            : SharedSets<T>.IsUnion(set) ? places.GetValueOrDefault(set, SharedSets<T>.None)
-            : set < first ? SharedSets<T>.None : set - first);
+        // What nothing alive leads to any more is left out, and where something dead leads to it.
+        Place(graph, set => SharedSets<T>.IsUnion(set) ? places.GetValueOrDefault(set, SharedSets<T>.None)
+            : set >> 1 >= _sets.First ? set - (_sets.First << 1) : SharedSets<T>.None);
         return graph;
     }
 
