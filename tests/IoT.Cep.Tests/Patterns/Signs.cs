@@ -55,7 +55,7 @@ internal static class Signs
 
     internal static void Expect(string signs, Pattern<Sign> pattern, Func<Match<Sign>, string> print, params string[] matches)
     {
-        var expected = matches.Order(StringComparer.Ordinal).ToArray();
+        string[] expected = matches.Order(StringComparer.Ordinal).ToArray();
         foreach (bool isRuns in new[] { false, true })
         {
             var outcome = Rows(signs).Through(s => Match(s.KeyBy(sign => sign.Key), pattern, isRuns).Select(m => $"{m.First.Key}: {print(m)}")).Run();
@@ -71,10 +71,19 @@ internal static class Signs
     internal static IEnumerable<(double Seconds, string Match)> Play(string signs, Pattern<Sign> pattern) =>
         Rows(signs, keys: "x").Through(s => s.KeyBy(sign => sign.Key).Match(pattern).Select(Text)).Run().Results;
 
-    internal static IEventStream<Match<Sign>> Match(IKeyedStream<char, Sign> stream, Pattern<Sign> pattern, bool isRuns) => isRuns
-        ? new MatchNode<char, Sign>(stream.Node, new MatchParts<char, Sign>(
-            [pattern], stream.Key, stream.Node.IsOrdered, MatchExtensions.DefaultMaxPartialMatchesPerKey, WhenMatchesFull.DropOldest) { ForcesRuns = true }).ToStream()
-        : stream.Match(pattern);
+    internal static IEventStream<Match<Sign>> Match(IKeyedStream<char, Sign> stream, Pattern<Sign> pattern, bool isRuns)
+    {
+        if (!isRuns)
+        {
+            return stream.Match(pattern);
+        }
+
+        var parts = new MatchParts<char, Sign>([pattern], stream.Key, stream.Node.IsOrdered, MatchExtensions.DefaultMaxPartialMatchesPerKey, WhenMatchesFull.DropOldest)
+        {
+            ForcesRuns = true,
+        };
+        return new MatchNode<char, Sign>(stream.Node, parts).ToStream();
+    }
 
     internal static string Text(Match<Sign> match)
     {
