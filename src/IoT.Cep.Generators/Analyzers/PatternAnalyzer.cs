@@ -46,7 +46,7 @@ public sealed class PatternAnalyzer : DiagnosticAnalyzer
     {
         foreach (var argument in call.Arguments)
         {
-            if (argument.Parameter?.Name == "pattern")
+            if (argument.Parameter is { Name: "pattern" } parameter && parameter.Type.IsCep("Pattern"))
             {
                 yield return Unwrap(argument.Value);
             }

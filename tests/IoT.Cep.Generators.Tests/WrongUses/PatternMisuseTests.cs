@@ -39,7 +39,7 @@ public sealed class PatternMisuseTests
 
     [Fact]
     public async Task A_list_of_events_is_no_event() => Assert.Equal(
-        ["(1,97): error CS1061: 'StepEvents<Reading>' does not contain a definition for 'Celsius' and no accessible extension method 'Celsius' accepting a first argument "
+        ["(1,98): error CS1061: 'StepEvents<Reading>' does not contain a definition for 'Celsius' and no accessible extension method 'Celsius' accepting a first argument "
             + "of type 'StepEvents<Reading>' could be found (are you missing a using directive or an assembly reference?)"],
         await CompileErrors.Of(
             "var x = k.Match(Pattern.Begin<Reading>(out var a, Times.Exactly(1), r => true)).Select(m => m[a].Celsius);"));
