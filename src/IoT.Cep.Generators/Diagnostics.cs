@@ -43,6 +43,11 @@ internal static class Diagnostics
         "The selector captures '{0}', which is declared inside the projection, so it is another selector for every window. "
             + "Declare the variable outside of the projection, or put the decision into the selector.");
 
+    internal static readonly DiagnosticDescriptor UnboundedPattern = Error(
+        "CEP008",
+        "Pattern could wait for ever",
+        "The pattern would remember a first event for ever where no '{0}' comes, or where it never ends. Say how long with .Within(...).");
+
     private static DiagnosticDescriptor Error(string id, string title, string message) => new(
         id,
         title,

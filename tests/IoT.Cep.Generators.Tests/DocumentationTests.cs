@@ -36,7 +36,7 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_rule_has_its_section()
     {
-        DiagnosticAnalyzer[] analyzers = [new EventTypeAnalyzer(), new TypeArgumentAnalyzer(), new ProjectionAnalyzer()];
+        DiagnosticAnalyzer[] analyzers = [new EventTypeAnalyzer(), new TypeArgumentAnalyzer(), new ProjectionAnalyzer(), new PatternAnalyzer()];
         Assert.Equal(
             analyzers.SelectMany(static a => a.SupportedDiagnostics).Select(static d => "## " + d.Id).Order(StringComparer.Ordinal),
             _page.Split('\n').Where(static line => line.StartsWith("## CEP", StringComparison.Ordinal)));

@@ -45,7 +45,7 @@ internal static class Snippet
     internal static async Task<IReadOnlyList<Diagnostic>> Diagnose(params string[] sources)
     {
         var generated = Generate(sources);
-        var analyzed = generated.WithAnalyzers([new EventTypeAnalyzer(), new TypeArgumentAnalyzer(), new ProjectionAnalyzer()]);
+        var analyzed = generated.WithAnalyzers([new EventTypeAnalyzer(), new TypeArgumentAnalyzer(), new ProjectionAnalyzer(), new PatternAnalyzer()]);
         return [.. (await analyzed.GetAllDiagnosticsAsync())
             .Where(static d => d.Severity >= DiagnosticSeverity.Warning)
             .OrderBy(static d => d.Location.SourceTree?.FilePath, StringComparer.Ordinal)

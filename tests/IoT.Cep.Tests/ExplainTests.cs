@@ -36,7 +36,7 @@ public class ExplainTests
            4  [ingress]  Input  -> 3
            3  [ingress]  Sample 00:00:05 over all events  -> 2
            2  [ingress]  Window tumbling 00:00:10 over all events: w => w.Last(r => r.Value)  -> 1
-           1  [ingress]  Match first (x => x > 1) over all events  -> 0
+           1  [ingress]  Match first (x => x > 1) over all events, as runs: there is no Within  -> 0
            0  [ingress]  Collect
 
         """, Explain(1, s => s.Sample(Seconds(5)).Window(Window.Tumbling(Seconds(10))).Select(w => w.Last(r => r.Value)).Match(Pattern.Begin<double>(out var first, x => x > 1))));

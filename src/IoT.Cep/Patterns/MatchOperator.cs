@@ -66,7 +66,7 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
 
     bool ITellsWhyNot.Remembers => _remembers;
 
-    bool ITellsWhyNot.Runs(object? shape) => Array.Exists(_matchers, matcher => ReferenceEquals(matcher.Shape, shape));
+    IEnumerable<object> ITellsWhyNot.Shapes => _matchers.Select(matcher => matcher.Shape);
 
     (int Length, WhyNot Why)? ITellsWhyNot.WhyNot(object key, long from, long to) => key is TKey own && _keys.Contains(StableHash.GroupOf(own))
         ? _matchers.Select(matcher => matcher.WhyNot(own, from, to)).MaxBy(one => one?.Length)

@@ -174,6 +174,7 @@ internal class MatchParts<TKey, T>
         _maxPerKey = maxPerKey;
         _whenFull = whenFull;
         _shapes = new PatternShape<T>[patterns.Length];
+        MatchCodec.Register<T>();
         for (int i = 0; i < patterns.Length; i++)
         {
             _shapes[i] = new PatternShape<T>(patterns[i], Conditions, _shapes, i);

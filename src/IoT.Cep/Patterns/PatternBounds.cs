@@ -47,7 +47,7 @@ internal static class PatternBounds
     {
         foreach (var node in nodes)
         {
-            bool waits = (!isFirst && node.How != Contiguity.Next) || (node.Times.Max != 1 && node.Inner != Contiguity.Next);
+            bool waits = ((!isFirst || node is GroupNode<T> { IsAllOf: true }) && node.How != Contiguity.Next) || (node.Times.Max != 1 && node.Inner != Contiguity.Next);
             if (node is not NotNode<T> && (node.Times.Max is null || (waits && node.MaxGap == long.MaxValue)))
             {
                 return node;

@@ -99,7 +99,7 @@ public class Pattern<T> : PatternChain<T>
             sequences[i] = parts[i].Nodes;
         }
 
-        return new Pattern<T>([new GroupNode<T>(Contiguity.Next, sequences, isAllOf)], null, After.NoSkip);
+        return new Pattern<T>([new GroupNode<T>(Contiguity.FollowedBy, sequences, isAllOf)], null, After.NoSkip);
     }
 
     internal void RequireGroup(string parameter)

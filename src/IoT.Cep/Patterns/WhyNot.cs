@@ -22,8 +22,8 @@ internal interface ITellsWhyNot
     /// <summary>Whether a history is kept.</summary>
     bool Remembers { get; }
 
-    /// <summary>Whether it is a pattern of this operator.</summary>
-    bool Runs(object? shape);
+    /// <summary>The shapes of its patterns.</summary>
+    IEnumerable<object> Shapes { get; }
 
     /// <summary>The furthest partial match of a key, with how far it came; null where the operator keeps no history, or has no such keys.</summary>
     (int Length, WhyNot Why)? WhyNot(object key, long from, long to);
@@ -83,7 +83,7 @@ internal sealed class MatchHistory<TKey, T>(PatternShape<T> shape, int capacity)
             for (long number = Math.Max(0, _next - capacity); number < _next; number++)
             {
                 ref var story = ref _ring[number % capacity];
-                if (story.Start >= from && story.Start <= to && !story.IsMatch && story.Length >= (furthest?.Length ?? 0)
+                if (story.State is not null && story.Start >= from && story.Start <= to && !story.IsMatch && story.Length >= (furthest?.Length ?? 0)
                     && EqualityComparer<TKey>.Default.Equals(story.Key, key))
                 {
                     furthest = story;

@@ -196,6 +196,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
 
     internal void Save(StateWriter writer)
     {
+        using var matches = MatchCodec.In(_operators);
         writer.Int32(1);
         var stateful = _operators.Where(o => o.IsStateful).GroupBy(o => o.Info!.Name).ToList();
         writer.Int32(stateful.Count);
@@ -214,6 +215,7 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
 
     internal void Load(StateReader reader)
     {
+        using var matches = MatchCodec.In(_operators);
         int version = reader.Int32();
         if (version != 1)
         {

@@ -115,7 +115,7 @@ public sealed class Query : IDisposable
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="match">The match.</param>
     /// <exception cref="ArgumentException">It is another query's match.</exception>
-    public string Explain<T>(Match<T> match) => _plan.Operators.OfType<ITellsWhyNot>().Any(one => one.Runs(match.Shape))
+    public string Explain<T>(Match<T> match) => _plan.Operators.OfType<ITellsWhyNot>().Any(one => one.Shapes.Contains(match.Shape))
         ? match.Explain()
         : throw new ArgumentException($"The match is not of the query '{Name}'.", nameof(match));
 

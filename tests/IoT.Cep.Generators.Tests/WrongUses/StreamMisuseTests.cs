@@ -112,7 +112,7 @@ public sealed class StreamMisuseTests
 
     [Fact]
     public async Task Match_after_rx_says_that_event_time_was_lost() => Assert.Equal(
-        [$"(1,1): error CS0619: 'EventStreamGuards.Match<T>(IObservable<T>, Pattern<T>, int)' is obsolete: {LostTime}"],
+        [$"(1,1): error CS0619: 'EventStreamGuards.Match<T>(IObservable<T>, Pattern<T>, int, WhenMatchesFull, int)' is obsolete: {LostTime}"],
         await CompileErrors.Of("s.Distinct().Match((Pattern<Reading>)null!);"));
 
     [Fact]

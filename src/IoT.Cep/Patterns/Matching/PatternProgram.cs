@@ -170,7 +170,7 @@ internal sealed class PatternProgram<T>
                 {
                     if ((group.Taken >> i & 1) == 0)
                     {
-                        Enter(group with { Taken = group.Taken | 1u << i }, site.Sequences[i], 0, way with { Head = site.Node.How });
+                        Enter(group with { Taken = group.Taken | 1u << i }, site.Sequences[i], 0, way with { Head = site.Node.How, Gap = Math.Min(way.Gap, site.Node.MaxGap) });
                     }
                 }
 

@@ -64,8 +64,16 @@ internal sealed partial class RunMatcher<TKey, T>
             _runs.Remove(_runs.Oldest);
         }
 
-        foreach (var (key, run) in loaded.OrderBy(one => one.Run.Start).ThenBy(one => one.Run.First))
+        foreach (var (key, one) in loaded.OrderBy(one => one.Run.Start).ThenBy(one => one.Run.First))
         {
+            var run = one;
+            if (_history is not null && run.Story == None)
+            {
+                // Its story was told to who saved it; here it begins with what it has.
+                run.Story = _history.Begin(key, run.Start);
+                _history.Advance(run.Story, _chains, run.Last, run.State);
+            }
+
             Add(key, in run, None);
         }
     }
@@ -127,6 +135,7 @@ internal sealed partial class RunMatcher<TKey, T>
             Start = reader.Int64(),
             First = reader.Int64(),
             Last = places[reader.Int32()],
+            Story = None,
         };
     }
 

@@ -269,13 +269,16 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         {
             foreach (var guard in transition.Guards)
             {
-                if (guard.Choices.Length > 0 && IsTrue(guard.Choices[0], last, guard.Choices[0].Handle, in asked))
+                foreach (var head in guard.Choices)
                 {
-                    return $"ended by an event that the greedy '{guard.Choices[0].Handle}' takes: ({guard.Choices[0].Condition.Text})";
+                    if (IsTrue(head, last, head.Handle, in asked))
+                    {
+                        return $"ended by an event that the greedy '{head.Handle}' takes: ({head.Condition.Text})";
+                    }
                 }
             }
 
-            if (transition.Until is { } until && IsTrue(until, last, null, in asked))
+            if (transition.Until is { } until && IsTrue(until, last, transition.Choices[0].Handle, in asked))
             {
                 return $"ended by until: ({until.Condition.Text})";
             }

@@ -101,6 +101,11 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         sets = ref _keys.Entries[place].State;
         sets.Set(_next);
         Limit(ref sets);
+        if (sets.Groups == 0)
+        {
+            Let(in sets);
+            Remove(place);
+        }
     }
 
     internal override void Expire(long time)
@@ -140,16 +145,18 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     {
         foreach (var take in takes)
         {
-            long set = _sets.Take(in value, ticks, take.Label, before, place);
-            Own(ref _keys.Entries[place].State, set >> 1);
+            bool goesOn = take.Next is not null;
+            long set = _sets.Take(in value, ticks, take.Label, before, goesOn ? place : -1);
             if (take.IsFinal)
             {
                 _complete.Enqueue((key, set, ticks, limit));
             }
 
-            if (take.Next is { } next)
+            if (goesOn)
             {
-                Stand(next, set, ticks);
+                // What only completes is no partial match: it counts for nothing, and is given out at once.
+                Own(ref _keys.Entries[place].State, set >> 1);
+                Stand(take.Next!, set, ticks);
             }
         }
     }
@@ -214,11 +221,25 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     {
         ref var entry = ref _keys.Entries[place];
         entry.State.Oldest = next;
-        if (--entry.State.Count > 0)
+        if (--entry.State.Count == 0)
         {
-            return;
+            Remove(place);
         }
+    }
 
+    /// <summary>No partial match is open any more: the events are nobody's.</summary>
+    private void Let(in KeySets<T> sets)
+    {
+        for (long number = sets.Oldest; sets.Count > 0 && number != SharedSets<T>.None; number = _sets.At(number).Next)
+        {
+            _sets.At(number).Owner = -1;
+        }
+    }
+
+    /// <summary>Forgets a key that has nothing any more; the last one takes its place.</summary>
+    private void Remove(int place)
+    {
+        ref var entry = ref _keys.Entries[place];
         int moved = _keys.Remove(entry.Key);
         if (moved != place)
         {
