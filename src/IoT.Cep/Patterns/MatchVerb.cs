@@ -112,6 +112,33 @@ public static class MatchExtensions
         WhenMatchesFull whenFull = WhenMatchesFull.DropOldest) =>
         stream.Unkeyed().Match(pattern, out timeouts, maxPartialMatches, whenFull);
 
+    /// <summary>Finds each match of a pattern over all events, without a key, and makes of it at once what is needed: nothing is allocated for a match.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <typeparam name="TResult">The result's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="pattern">The pattern.</param>
+    /// <param name="result">Called once for each match, on the thread that runs the query. The match can't be kept.</param>
+    /// <param name="maxPartialMatches">How many partial matches may be open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <param name="text">The callback's source text, for <c>Explain</c>; the compiler fills it in.</param>
+    /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
+    public static IEventStream<TResult> Match<T, TResult>(
+        this IEventStream<T> stream, Pattern<T> pattern, Func<PartialMatch<T>, TResult> result, int maxPartialMatches = DefaultMaxPartialMatchesPerKey,
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest, [CallerArgumentExpression(nameof(result))] string text = "") =>
+        stream.Unkeyed().Match(pattern, result, maxPartialMatches, whenFull, text);
+
+    /// <summary>Finds each match of several patterns in one pass over all events, without a key. <c>m.Variant</c> is the index of the pattern.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="stream">The stream.</param>
+    /// <param name="patterns">The patterns.</param>
+    /// <param name="maxPartialMatches">How many partial matches of each pattern may be open.</param>
+    /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
+    /// <exception cref="ArgumentException">There is no pattern, or one could wait, and grow, for ever.</exception>
+    public static IEventStream<Match<T>> Match<T>(
+        this IEventStream<T> stream, IReadOnlyList<Pattern<T>> patterns, int maxPartialMatches = DefaultMaxPartialMatchesPerKey,
+        WhenMatchesFull whenFull = WhenMatchesFull.DropOldest) =>
+        stream.Unkeyed().Match(patterns, maxPartialMatches, whenFull);
+
     /// <summary>A pattern that ends in a negation can't be matched: it would wait for ever.</summary>
     /// <typeparam name="TKey">The key's type.</typeparam>
     /// <typeparam name="T">The event's type.</typeparam>
