@@ -7,7 +7,7 @@ namespace IoT.Cep;
 /// Finds the matches of one pattern, or of several at once. Conditions on the event alone are asked first, each once for each event, over the whole batch: an
 /// event that concerns no pattern costs no look-up.
 /// </summary>
-internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator<T, TResult>, IHoldsMatches, ITellsWhyNot
+internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator<T, TResult>, IHoldsMatches, ITellsWhyNot
     where TKey : notnull
     where TGiving : struct, IGiving<T, TResult>
 {
@@ -20,6 +20,7 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
     private readonly KeyRange _keys;
     private readonly bool _identity;
     private readonly bool _remembers;
+    private readonly bool _seesEveryEvent;
     private readonly TGiving _giving;
     private readonly OrderedOutput<TResult> _output;
     private ulong[] _truths = [];
@@ -59,6 +60,11 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
         _identity = identity;
         _giving = giving;
         _output = new OrderedOutput<TResult>(next);
+        if (_matchers is [SetMatcher<TKey, T> sets])
+        {
+            _giver = _sets = sets;
+            _seesEveryEvent = sets.SeesEveryEvent;
+        }
     }
 
     MatchesHeld IHoldsMatches.Held => new(
@@ -87,6 +93,12 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
     {
         // Where a result's projection threw, others of the same event are left.
         GiveOut();
+        if (_sets is not null)
+        {
+            ProcessBySets(in batch, _sets);
+            return;
+        }
+
         int count = AskConditions(batch.Events);
         for (int candidate = 0; candidate < count; candidate++)
         {
@@ -159,6 +171,8 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
         _output.Dispose();
         Pooled.Return(ref _truths, 0);
         Pooled.Return(ref _candidates, 0);
+        Pooled.Return(ref _chunkKeys, _chunkKeys.Length);
+        Pooled.Return(ref _chunkPlaces, 0);
     }
 
     /// <summary>Asks each condition over the whole batch, without a branch, and gives the events that may concern a pattern.</summary>
@@ -333,64 +347,3 @@ internal interface IHoldsMatches
 /// <param name="Open">How many are open.</param>
 /// <param name="Bytes">The memory that is set aside for them.</param>
 internal readonly record struct MatchesHeld(int Keys, int Events, double Open, long Bytes);
-
-/// <summary>What is made of a match: the match itself, a partial one whose time was over, or what a callback makes of it.</summary>
-internal interface IGiving<T, TResult>
-{
-    bool TakesTimeouts { get; }
-
-    TResult Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull;
-
-    void Save(StateWriter writer, TResult result);
-
-    TResult Load(StateReader reader, PatternShape<T> shape);
-}
-
-internal readonly struct MatchGiving<T> : IGiving<T, Match<T>>
-{
-    public bool TakesTimeouts => false;
-
-    public Match<T> Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull => matcher.NextMatch;
-
-    public void Save(StateWriter writer, Match<T> result)
-    {
-        writer.Int32(result.Variant);
-        result.Save(writer);
-    }
-
-    public Match<T> Load(StateReader reader, PatternShape<T> shape) => Match<T>.Load(reader, shape.Variants[reader.Int32()]);
-}
-
-internal readonly struct TimeoutGiving<T> : IGiving<T, Timeout<T>>
-{
-    public bool TakesTimeouts => true;
-
-    public Timeout<T> Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull => new(matcher.NextMatch, Ticks.ToTime(matcher.Next.Ticks));
-
-    public void Save(StateWriter writer, Timeout<T> result)
-    {
-        writer.Int64(Ticks.From(result.At));
-        result.Partial.Save(writer);
-    }
-
-    public Timeout<T> Load(StateReader reader, PatternShape<T> shape)
-    {
-        long at = reader.Int64();
-        return new Timeout<T>(Match<T>.Load(reader, shape), Ticks.ToTime(at));
-    }
-}
-
-internal readonly struct CallbackGiving<T, TResult>(Func<PartialMatch<T>, TResult> select) : IGiving<T, TResult>
-{
-    public bool TakesTimeouts => false;
-
-    public TResult Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull => select(matcher.NextPartial);
-
-    public void Save(StateWriter writer, TResult result) => StateCodec.Require<TResult>().Write(writer, result);
-
-    public TResult Load(StateReader reader, PatternShape<T> shape) => StateCodec.Require<TResult>().Read(reader);
-}

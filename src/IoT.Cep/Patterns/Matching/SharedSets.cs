@@ -49,13 +49,9 @@ internal sealed class SharedSets<T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Taking<T> TakingAt(long set) => ref At(set >> 1);
 
-    /// <summary>The latest start of a set's matches.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal long LatestStart(long set) => IsUnion(set) ? UnionAt(set).LatestStart : TakingAt(set).LatestStart;
-
     /// <summary>The set of what is in another one, each lengthened by an event; or the match that begins with the event.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal long Take(in T value, long ticks, int label, long before, int owner)
+    internal long Take(in T value, long ticks, int label, long before, long latestStart, int owner)
     {
         if (_nextTaking - _firstTaking == _takings.Length)
         {
@@ -63,18 +59,16 @@ internal sealed class SharedSets<T>
         }
 
         long number = _nextTaking++;
-        long latest = before == None ? ticks : LatestStart(before);
         ref var taking = ref At(number);
         taking.Event = value;
-        (taking.Ticks, taking.LatestStart, taking.Before) = (ticks, latest, before);
-        (taking.Label, taking.Owner, taking.Next) = (label, owner, None);
+        (taking.Ticks, taking.LatestStart, taking.Before) = (ticks, latestStart, before);
+        (taking.Label, taking.Owner) = (label, owner);
         return number << 1;
     }
 
     /// <summary>The union of two sets, the one with the later start first.</summary>
-    internal long Unite(long one, long other, long ticks)
+    internal long Unite(long one, long latest, long other, long otherLatest, long ticks)
     {
-        long latest = LatestStart(one), otherLatest = LatestStart(other);
         if (otherLatest > latest || (otherLatest == latest && IsUnion(one) && !IsUnion(other)))
         {
             (one, other, latest, otherLatest) = (other, one, otherLatest, latest);
@@ -200,8 +194,8 @@ internal struct Taking<T>
     /// <summary>The set that it lengthens, or none where matches begin with it.</summary>
     internal long Before;
 
-    /// <summary>The number of the next event of the same key.</summary>
-    internal long Next;
+    /// <summary>The number of the same key's event before it; or of the one after it, where the key came near its limit.</summary>
+    internal long Link;
     internal int Label;
 
     /// <summary>The key's place; negative where the key has let it go.</summary>
