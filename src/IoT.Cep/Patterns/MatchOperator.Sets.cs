@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -33,6 +34,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
             try
             {
                 Find(batch.Events, start, end, sets);
+                sets.Prefetch(_chunkPlaces.AsSpan(0, end - start));
             }
             finally
             {
@@ -143,16 +145,21 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int AskTwo(Func<T, bool> one, Func<T, bool> other, ReadOnlySpan<T> events, Span<ulong> truths, Span<int> candidates)
     {
-        int count = 0;
+        // Not checked against bounds: both have room for all events.
+        ref ulong truth = ref MemoryMarshal.GetReference(truths);
+        ref int candidate = ref MemoryMarshal.GetReference(candidates);
         for (int i = 0; i < events.Length; i++)
         {
-            ulong bits = (one(events[i]) ? 1UL : 0) | (other(events[i]) ? 2UL : 0);
-            truths[count] = bits;
-            candidates[count] = i;
-            count += bits != 0 ? 1 : 0;
+            Ahead.Prefetch(in events[i]);
+            uint bits = (one(events[i]) ? 1u : 0) | ((other(events[i]) ? 1u : 0) << 1);
+            truth = bits;
+            candidate = i;
+            uint step = bits != 0 ? 1u : 0;
+            truth = ref Unsafe.Add(ref truth, step);
+            candidate = ref Unsafe.Add(ref candidate, step);
         }
 
-        return count;
+        return (int)(Unsafe.ByteOffset(ref MemoryMarshal.GetReference(candidates), ref candidate) / sizeof(int));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -161,7 +168,8 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     {
         for (int i = 0; i < truths.Length; i++)
         {
-            truths[i] = (first(events[i]) ? 1UL : 0) | (second(events[i]) ? 2UL : 0) | (third(events[i]) ? 4UL : 0) | (fourth(events[i]) ? 8UL : 0);
+            Ahead.Prefetch(in events[i]);
+            truths[i] = (first(events[i]) ? 1UL : 0) | ((second(events[i]) ? 1UL : 0) << 1) | ((third(events[i]) ? 1UL : 0) << 2) | ((fourth(events[i]) ? 1UL : 0) << 3);
         }
     }
 
@@ -172,7 +180,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     {
         for (int i = 0; i < truths.Length; i++)
         {
-            truths[i] |= (first(events[i]) ? 16UL : 0) | (second(events[i]) ? 32UL : 0) | (third(events[i]) ? 64UL : 0) | (fourth(events[i]) ? 128UL : 0);
+            truths[i] |= ((first(events[i]) ? 1UL : 0) << 4) | ((second(events[i]) ? 1UL : 0) << 5) | ((third(events[i]) ? 1UL : 0) << 6) | ((fourth(events[i]) ? 1UL : 0) << 7);
         }
     }
 

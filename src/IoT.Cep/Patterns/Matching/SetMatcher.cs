@@ -14,6 +14,9 @@ namespace IoT.Cep;
 internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     where TKey : notnull
 {
+    // With fewer, everything is in the second cache.
+    private const int ManyKeys = 8_192;
+
     private readonly SharedSets<T> _sets = new();
     private readonly Configurations<T> _configurations;
     private readonly PlacedMap<TKey, KeySets> _keys;
@@ -97,6 +100,24 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         }
 
         return place;
+    }
+
+    /// <summary>Asks for the sets of keys that were just looked up, where there are so many that they are far away.</summary>
+    internal void Prefetch(ReadOnlySpan<int> places)
+    {
+        if (_keys.Count < ManyKeys)
+        {
+            return;
+        }
+
+        foreach (int place in places)
+        {
+            if (place >= 0)
+            {
+                ref var sets = ref _keys.At(place).State;
+                _sets.Prefetch(sets.Set, sets.Newest);
+            }
+        }
     }
 
     /// <summary>Does what an event does to its key's sets. The common cases are here: one set at most, which passes as a whole, or is completed as a whole.</summary>

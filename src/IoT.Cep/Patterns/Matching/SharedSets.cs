@@ -66,6 +66,17 @@ internal sealed class SharedSets<T>
         return number << 1;
     }
 
+    /// <summary>Asks for a set's node and for an event.</summary>
+    internal void Prefetch(long set, long number)
+    {
+        if (IsUnion(set))
+        {
+            Ahead.PrefetchAt(ref UnionAt(set));
+        }
+
+        Ahead.PrefetchAt(ref At(number));
+    }
+
     /// <summary>The union of two sets, the one with the later start first.</summary>
     internal long Unite(long one, long latest, long other, long otherLatest, long ticks)
     {
