@@ -12,6 +12,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
     where TGiving : struct, IGiving<T, TResult>
 {
     private readonly Matcher<TKey, T>[] _matchers;
+    private readonly Matcher<TKey, T>[] _timely;
     private readonly Func<T, bool>[] _conditions;
     private readonly ulong[][] _concerned;
     private readonly ulong[] _always;
@@ -54,6 +55,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
             _always[i >> 6] |= _matchers[i].SeesEveryEvent ? 1UL << i : 0;
         }
 
+        _timely = Array.FindAll(_matchers, matcher => matcher is not SetMatcher<TKey, T>);
         _remembers = parts.Remembered > 0;
         _keyOf = parts.Key.Select;
         _keys = keys;
@@ -104,11 +106,19 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         {
             int i = _candidates[candidate];
             Position = i;
+            if (candidate % Chunk == 0)
+            {
+                ExpireSets(batch.Ticks[i]);
+            }
+
             Take(in batch.Events[i], batch.Ticks[i], _truths.AsSpan(i * _words, _words));
 
             // The event has had its effect: an error of a result's projection leads behind it.
             Position = i + 1;
-            GiveOut();
+            foreach (var matcher in _asked)
+            {
+                GiveOut(matcher);
+            }
         }
     }
 
@@ -212,7 +222,12 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
 
     private void Take(in T value, long ticks, ReadOnlySpan<ulong> truths)
     {
-        Expire(ticks);
+        foreach (var matcher in _timely)
+        {
+            matcher.Expire(ticks);
+            GiveOut(matcher);
+        }
+
         var key = _keyOf(value);
         _asked.Clear();
         for (int word = 0; word < _always.Length; word++)
@@ -247,6 +262,18 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         return concerned;
     }
 
+    /// <summary>Sets pass over what has expired, so that is removed now and then; runs have to be told each time.</summary>
+    private void ExpireSets(long time)
+    {
+        foreach (var matcher in _matchers)
+        {
+            if (matcher is SetMatcher<TKey, T>)
+            {
+                matcher.Expire(time);
+            }
+        }
+    }
+
     private void Expire(long time)
     {
         foreach (var matcher in _matchers)
@@ -261,18 +288,23 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
     {
         foreach (var matcher in _matchers)
         {
-            while (matcher.HasFound)
-            {
-                if (matcher.Next.IsTimeout == _giving.TakesTimeouts)
-                {
-                    _giver = matcher;
-                    _isGiving = true;
-                    Give(matcher, matcher.Next);
-                    _isGiving = false;
-                }
+            GiveOut(matcher);
+        }
+    }
 
-                matcher.RemoveFound();
+    private void GiveOut(Matcher<TKey, T> matcher)
+    {
+        while (matcher.HasFound)
+        {
+            if (matcher.Next.IsTimeout == _giving.TakesTimeouts)
+            {
+                _giver = matcher;
+                _isGiving = true;
+                Give(matcher, matcher.Next);
+                _isGiving = false;
             }
+
+            matcher.RemoveFound();
         }
     }
 

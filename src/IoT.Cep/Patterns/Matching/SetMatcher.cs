@@ -25,6 +25,7 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     private readonly int _start;
     private Standing[] _next = new Standing[4];
     private int _nextCount;
+    private ulong _nextConfigurations;
     private ulong _bits;
     private long _expired = long.MinValue;
 
@@ -220,12 +221,13 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
         ref var sets = ref _keys.At(place).State;
         long limit = Math.Max(Ticks.Minus(ticks, _span), sets.Floor);
-        if (begins.Length == 0 && IsUnmoved(in sets, limit, bits))
+        int unmoved = begins.Length == 0 ? CountUnmoved(in sets, limit, bits) : 0;
+        if (unmoved == sets.Groups && begins.Length == 0)
         {
             return;
         }
 
-        _nextCount = 0;
+        (_nextCount, _nextConfigurations) = (0, 0);
         if (begins.Length > 0 && MayBegin(in sets))
         {
             Take(begins, SharedSets<T>.None, ticks, in value, ticks, place, limit);
@@ -239,8 +241,18 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
                 continue;
             }
 
+            if (i < unmoved)
+            {
+                Stand(in standing, ticks);
+                continue;
+            }
+
             var change = _configurations.ChangeOf(standing.At, bits);
-            Take(change.Takes, standing.Set, standing.LatestStart, in value, ticks, place, limit);
+            if (change.Takes.Length > 0)
+            {
+                Take(change.Takes, standing.Set, standing.LatestStart, in value, ticks, place, limit);
+            }
+
             if (change.Next >= 0)
             {
                 Stand(new Standing(change.Next, standing.Set, standing.LatestStart), ticks);
@@ -254,19 +266,16 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         }
     }
 
-    /// <summary>Whether an event changes nothing: each set stays where it is, as a whole.</summary>
-    private bool IsUnmoved(in KeySets sets, long limit, ulong bits)
+    /// <summary>How many sets stay where they are, as wholes, before the first that does not.</summary>
+    private int CountUnmoved(in KeySets sets, long limit, ulong bits)
     {
-        for (int i = 0; i < sets.Groups; i++)
+        int unmoved = 0;
+        while (unmoved < sets.Groups && sets[unmoved].LatestStart > limit && _configurations.ChangeOf(sets[unmoved].At, bits).Kind == ChangeKind.None)
         {
-            var standing = sets[i];
-            if (standing.LatestStart <= limit || _configurations.ChangeOf(standing.At, bits).Kind != ChangeKind.None)
-            {
-                return false;
-            }
+            unmoved++;
         }
 
-        return true;
+        return unmoved;
     }
 
     private void Take(SetTake<T>[] takes, long before, long latestStart, in T value, long ticks, int place, long limit)
@@ -290,21 +299,34 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     /// <summary>A set stands in a configuration from now on; where another one does, both do as one.</summary>
     private void Stand(in Standing standing, long ticks)
     {
-        foreach (ref var other in _next.AsSpan(0, _nextCount))
+        // Mostly there is none: that is seen without looking for it.
+        ulong configuration = 1UL << (standing.At & 63);
+        if ((_nextConfigurations & configuration) != 0 && TryUnite(in standing, ticks))
         {
-            if (other.At == standing.At)
-            {
-                long union = _sets.Unite(other.Set, other.LatestStart, standing.Set, standing.LatestStart, ticks);
-                other = new Standing(other.At, union, Math.Max(other.LatestStart, standing.LatestStart));
-                return;
-            }
+            return;
         }
 
+        _nextConfigurations |= configuration;
         if (_nextCount == _next.Length)
         {
             Array.Resize(ref _next, _nextCount * 2);
         }
 
         _next[_nextCount++] = standing;
+    }
+
+    private bool TryUnite(in Standing standing, long ticks)
+    {
+        foreach (ref var other in _next.AsSpan(0, _nextCount))
+        {
+            if (other.At == standing.At)
+            {
+                long union = _sets.Unite(other.Set, other.LatestStart, standing.Set, standing.LatestStart, ticks);
+                other = new Standing(other.At, union, Math.Max(other.LatestStart, standing.LatestStart));
+                return true;
+            }
+        }
+
+        return false;
     }
 }
