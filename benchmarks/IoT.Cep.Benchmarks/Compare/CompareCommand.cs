@@ -70,6 +70,8 @@ internal static class CompareCommand
         "W6" => TwoStepPattern.Make(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "callback" => DevicePatterns.MakeCallback(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "negation" => DevicePatterns.MakeNegation(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
+        "correlated" => RunPatterns.MakeCorrelated(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
+        "kleene" => RunPatterns.MakeKleene(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "steps8" => DevicePatterns.MakeSteps(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         "variants100" => DevicePatterns.MakeVariants(ReadingData.TenPerSecondAndDevice(options.Events, options.Devices)),
         ['f', 'l', 'a', 't', var steps, '-', .. var window] => FlatPattern.Make(

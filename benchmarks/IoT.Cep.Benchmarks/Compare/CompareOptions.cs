@@ -8,8 +8,8 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,mqtt, and of the patterns callback,negation,steps8,variants100,
-                            flat3,flat9 (or flat3-1000, one window of it); all by default
+          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,mqtt, and of the patterns callback,negation,correlated,
+                            kleene,steps8,variants100,flat3,flat9 (or flat3-1000, one window of it); all by default
           --devices N       how many devices send; 1000 by default
           --events N        how many events; 10000000 by default
           --runs N          measured runs of each, of which the median counts; 5 by default
@@ -31,7 +31,7 @@ internal sealed record CompareOptions
     /// <summary>Of the flat ones each window is a workload of its own: <c>flat3</c> stands for all of a sequence of three.</summary>
     internal static readonly string[] Patterns =
     [
-        "callback", "negation", "steps8", "variants100",
+        "callback", "negation", "correlated", "kleene", "steps8", "variants100",
         "flat3-100", "flat3-1000", "flat3-10000", "flat3-100000", "flat9-100", "flat9-1000", "flat9-10000", "flat9-100000",
     ];
 

@@ -173,7 +173,7 @@ internal static class DevicePatterns
         }
     }
 
-    private sealed class Sink : SummingSink<Match<Reading>>
+    internal sealed class Sink : SummingSink<Match<Reading>>
     {
         public override void Write(in Batch<Match<Reading>> batch)
         {
@@ -188,7 +188,7 @@ internal static class DevicePatterns
         }
     }
 
-    private sealed class SecondsSink : SummingSink<double>
+    internal sealed class SecondsSink : SummingSink<double>
     {
         public override void Write(in Batch<double> batch)
         {

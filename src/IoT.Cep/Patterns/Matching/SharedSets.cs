@@ -176,7 +176,7 @@ internal sealed class SharedSets<T>
     private void GrowTakings()
     {
         var old = _takings;
-        _takings = new Taking<T>[old.Length * 2];
+        _takings = GC.AllocateUninitializedArray<Taking<T>>(old.Length * 2);
         for (long number = _firstTaking; number < _nextTaking; number++)
         {
             At(number) = old[number & (old.Length - 1)];
@@ -187,7 +187,7 @@ internal sealed class SharedSets<T>
     private void GrowUnions()
     {
         var old = _unions;
-        _unions = new Joining[old.Length * 2];
+        _unions = GC.AllocateUninitializedArray<Joining>(old.Length * 2);
         for (long number = _firstUnion; number < _nextUnion; number++)
         {
             _unions[number & (_unions.Length - 1)] = old[number & (old.Length - 1)];
