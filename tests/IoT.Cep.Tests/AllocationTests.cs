@@ -137,6 +137,20 @@ public class AllocationTests
     }
 
     [Fact]
+    public void Repetitions_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).Match(
+            Pattern.Begin<Event>(out var a, e => e.Value > 3400)
+                .FollowedBy(out _, Times.OneOrMore, (e, m) => e.Value < 1500)
+                .FollowedBy(out var b, e => e.Value is > 2000 and < 3000).Within(Seconds(2)), m => m[a].Value + m[b].Value));
+
+    [Fact]
+    public void Running_values_of_repetitions_allocate_nothing() =>
+        AllocatesNothing(s => s.KeyBy(ComingAndGoing).Match(
+            Pattern.Begin<Event>(out var a, e => e.Value > 3400)
+                .FollowedBy(out _, Times.OneOrMore, (e, m) => e.Value < 1500 && m.Taken.Sum(x => x.Value) < 4000)
+                .FollowedBy(out var b, e => e.Value is > 2000 and < 3000).Within(Seconds(2)), m => m[a].Value + m[b].Value));
+
+    [Fact]
     public void Match_is_one_allocation()
     {
         // An array of two events, with their times and labels.

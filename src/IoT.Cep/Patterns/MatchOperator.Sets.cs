@@ -115,7 +115,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
         }
     }
 
-    /// <summary>Asks each condition over the whole batch, without a branch, and gives the events that may concern the pattern, and their truths beside each other.</summary>
+    /// <summary>Asks each condition over the whole batch, without a branch; gives the events that may concern the pattern, and their truths beside each other.</summary>
     private int AskForSets(ReadOnlySpan<T> events)
     {
         var all = _conditions;
@@ -169,7 +169,8 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
         for (int i = 0; i < truths.Length; i++)
         {
             Ahead.Prefetch(in events[i]);
-            truths[i] = (first(events[i]) ? 1UL : 0) | ((second(events[i]) ? 1UL : 0) << 1) | ((third(events[i]) ? 1UL : 0) << 2) | ((fourth(events[i]) ? 1UL : 0) << 3);
+            truths[i] = (first(events[i]) ? 1UL : 0) | ((second(events[i]) ? 1UL : 0) << 1)
+                | ((third(events[i]) ? 1UL : 0) << 2) | ((fourth(events[i]) ? 1UL : 0) << 3);
         }
     }
 
@@ -180,7 +181,8 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     {
         for (int i = 0; i < truths.Length; i++)
         {
-            truths[i] |= ((first(events[i]) ? 1UL : 0) << 4) | ((second(events[i]) ? 1UL : 0) << 5) | ((third(events[i]) ? 1UL : 0) << 6) | ((fourth(events[i]) ? 1UL : 0) << 7);
+            truths[i] |= ((first(events[i]) ? 1UL : 0) << 4) | ((second(events[i]) ? 1UL : 0) << 5)
+                | ((third(events[i]) ? 1UL : 0) << 6) | ((fourth(events[i]) ? 1UL : 0) << 7);
         }
     }
 
