@@ -8,7 +8,8 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,mqtt; all by default
+          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,mqtt, and of the patterns callback,negation,correlated,
+                            kleene,steps8,variants100,flat3,flat9 (or flat3-1000, one window of it); all by default
           --devices N       how many devices send; 1000 by default
           --events N        how many events; 10000000 by default
           --runs N          measured runs of each, of which the median counts; 5 by default
@@ -20,13 +21,21 @@ internal sealed record CompareOptions
           keys              Rx: the same windows by the source's time, W2's query; hand: W2's loop
           disorder          Rx: the same query over the same events in order; hand: a loop that takes them out of order
           sliding-max       Rx: nothing
+          patterns          Rx: nothing
           senml, json       Rx: nothing; hand: a bare reader of the payloads
           mqtt              Rx: nothing; hand: MQTTnet alone
 
         Exit code: 0 all right, 1 a result is wrong or a check failed, 2 wrong usage.
         """;
 
-    internal static readonly string[] Known = ["W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", "senml", "json", "mqtt"];
+    /// <summary>Of the flat ones each window is a workload of its own: <c>flat3</c> stands for all of a sequence of three.</summary>
+    internal static readonly string[] Patterns =
+    [
+        "callback", "negation", "correlated", "kleene", "steps8", "variants100",
+        "flat3-100", "flat3-1000", "flat3-10000", "flat3-100000", "flat9-100", "flat9-1000", "flat9-10000", "flat9-100000",
+    ];
+
+    internal static readonly string[] Known = ["W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json", "mqtt"];
 
     internal IReadOnlyList<string> Workloads { get; private init; } = Known;
 
@@ -77,11 +86,15 @@ internal sealed record CompareOptions
             : throw new UsageException($"{name} needs a whole number from 1 to {most}, not '{text}'.");
     }
 
-    private static string[] WorkloadsOf(string text) => [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-        .Select(name => Array.Find(Known, known => known.Equals(name, StringComparison.OrdinalIgnoreCase))
-            ?? throw new UsageException($"Unknown workload '{name}'; there are {string.Join(", ", Known)}."))];
-}
+    private static string[] WorkloadsOf(string text) =>
+        [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).SelectMany(WorkloadsNamed)];
 
+    private static string[] WorkloadsNamed(string name)
+    {
+        string[] found = Array.FindAll(Known, known => known.Equals(name, StringComparison.OrdinalIgnoreCase) || known.StartsWith(name + "-", StringComparison.OrdinalIgnoreCase));
+        return found.Length > 0 ? found : throw new UsageException($"Unknown workload '{name}'; there are {string.Join(", ", Known)}.");
+    }
+}
 /// <summary>The command line can't be used; the message says why.</summary>
 #pragma warning disable CA1032, CA1064 // thrown and caught within this command
 internal sealed class UsageException(string message) : Exception(message);

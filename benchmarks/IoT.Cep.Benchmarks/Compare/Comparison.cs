@@ -13,6 +13,9 @@ internal sealed record Figures(string Workload, int Devices, Speed Cep, Speed? P
 
     internal string FloorName { get; init; } = "";
 
+    /// <summary>What the query holds at its end; empty where that says nothing.</summary>
+    internal string Held { get; init; } = "";
+
     /// <summary>Which results differ from the floor's.</summary>
     internal List<string> ResultErrors { get; init; } = [];
 
@@ -50,6 +53,7 @@ internal static class Comparison
         {
             PeerName = workload.Peer?.Name ?? "",
             FloorName = workload.Floor.Name,
+            Held = await HeldAsync(workload.Cep, workload.Count),
             ResultErrors = errors,
             AllocationError = bytes > allowed + 0.01 ? $"{bytes:F3} bytes allocated per event; {allowed + 0.01:F3} are allowed." : null,
         };
@@ -115,6 +119,13 @@ internal static class Comparison
         }
 
         return least;
+    }
+
+    private static async Task<string> HeldAsync(Contender contender, int count)
+    {
+        await using var prepared = contender.Prepare(count);
+        await prepared.RunAsync();
+        return prepared.Held;
     }
 
     private static async Task<long> AllocatedAsync(Contender contender, int count)

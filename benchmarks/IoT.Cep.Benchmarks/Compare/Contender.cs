@@ -14,6 +14,9 @@ internal abstract class Prepared : IAsyncDisposable
 {
     internal abstract ValueTask<Outcome> RunAsync();
 
+    /// <summary>What it holds once it has run, where that is of interest.</summary>
+    internal virtual string Held => "";
+
     public abstract ValueTask DisposeAsync();
 
     internal static Prepared Of(Func<Outcome> run) => new Synchronous(run);

@@ -28,6 +28,16 @@ internal sealed class QueryRun : Prepared
         return new QueryRun(engine, () => new Outcome(sink.Count, sink.Sum));
     }
 
+    /// <summary>Of a pattern, what its partial matches take: the one thing that is asked of the inside.</summary>
+    internal override string Held
+    {
+        get
+        {
+            var held = _engine.Queries.SelectMany(query => query.Plan.Operators).OfType<IHoldsMatches>().Select(one => one.Held).ToList();
+            return held.Count == 0 ? "" : $"  {held.Sum(one => one.Open):G4} open in {held.Sum(one => one.Bytes):N0} bytes";
+        }
+    }
+
     internal override async ValueTask<Outcome> RunAsync()
     {
         await _engine.RunAsync();

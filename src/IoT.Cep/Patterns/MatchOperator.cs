@@ -7,11 +7,12 @@ namespace IoT.Cep;
 /// Finds the matches of one pattern, or of several at once. Conditions on the event alone are asked first, each once for each event, over the whole batch: an
 /// event that concerns no pattern costs no look-up.
 /// </summary>
-internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator<T, TResult>, IHoldsMatches, ITellsWhyNot
+internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator<T, TResult>, IHoldsMatches, ITellsWhyNot
     where TKey : notnull
     where TGiving : struct, IGiving<T, TResult>
 {
     private readonly Matcher<TKey, T>[] _matchers;
+    private readonly Matcher<TKey, T>[] _timely;
     private readonly Func<T, bool>[] _conditions;
     private readonly ulong[][] _concerned;
     private readonly ulong[] _always;
@@ -20,6 +21,7 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
     private readonly KeyRange _keys;
     private readonly bool _identity;
     private readonly bool _remembers;
+    private readonly bool _seesEveryEvent;
     private readonly TGiving _giving;
     private readonly OrderedOutput<TResult> _output;
     private ulong[] _truths = [];
@@ -53,12 +55,18 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
             _always[i >> 6] |= _matchers[i].SeesEveryEvent ? 1UL << i : 0;
         }
 
+        _timely = Array.FindAll(_matchers, matcher => matcher is not SetMatcher<TKey, T>);
         _remembers = parts.Remembered > 0;
         _keyOf = parts.Key.Select;
         _keys = keys;
         _identity = identity;
         _giving = giving;
         _output = new OrderedOutput<TResult>(next);
+        if (_matchers is [SetMatcher<TKey, T> sets])
+        {
+            _giver = _sets = sets;
+            _seesEveryEvent = sets.SeesEveryEvent;
+        }
     }
 
     MatchesHeld IHoldsMatches.Held => new(
@@ -87,16 +95,30 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
     {
         // Where a result's projection threw, others of the same event are left.
         GiveOut();
+        if (_sets is not null)
+        {
+            ProcessBySets(in batch, _sets);
+            return;
+        }
+
         int count = AskConditions(batch.Events);
         for (int candidate = 0; candidate < count; candidate++)
         {
             int i = _candidates[candidate];
             Position = i;
+            if (candidate % Chunk == 0)
+            {
+                ExpireSets(batch.Ticks[i]);
+            }
+
             Take(in batch.Events[i], batch.Ticks[i], _truths.AsSpan(i * _words, _words));
 
             // The event has had its effect: an error of a result's projection leads behind it.
             Position = i + 1;
-            GiveOut();
+            foreach (var matcher in _asked)
+            {
+                GiveOut(matcher);
+            }
         }
     }
 
@@ -159,6 +181,8 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
         _output.Dispose();
         Pooled.Return(ref _truths, 0);
         Pooled.Return(ref _candidates, 0);
+        Pooled.Return(ref _chunkKeys, _chunkKeys.Length);
+        Pooled.Return(ref _chunkPlaces, 0);
     }
 
     /// <summary>Asks each condition over the whole batch, without a branch, and gives the events that may concern a pattern.</summary>
@@ -198,7 +222,12 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
 
     private void Take(in T value, long ticks, ReadOnlySpan<ulong> truths)
     {
-        Expire(ticks);
+        foreach (var matcher in _timely)
+        {
+            matcher.Expire(ticks);
+            GiveOut(matcher);
+        }
+
         var key = _keyOf(value);
         _asked.Clear();
         for (int word = 0; word < _always.Length; word++)
@@ -233,6 +262,18 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
         return concerned;
     }
 
+    /// <summary>Sets pass over what has expired, so that is removed now and then; runs have to be told each time.</summary>
+    private void ExpireSets(long time)
+    {
+        foreach (var matcher in _matchers)
+        {
+            if (matcher is SetMatcher<TKey, T>)
+            {
+                matcher.Expire(time);
+            }
+        }
+    }
+
     private void Expire(long time)
     {
         foreach (var matcher in _matchers)
@@ -247,18 +288,23 @@ internal sealed class MatchOperator<TKey, T, TResult, TGiving> : OrderedOperator
     {
         foreach (var matcher in _matchers)
         {
-            while (matcher.HasFound)
-            {
-                if (matcher.Next.IsTimeout == _giving.TakesTimeouts)
-                {
-                    _giver = matcher;
-                    _isGiving = true;
-                    Give(matcher, matcher.Next);
-                    _isGiving = false;
-                }
+            GiveOut(matcher);
+        }
+    }
 
-                matcher.RemoveFound();
+    private void GiveOut(Matcher<TKey, T> matcher)
+    {
+        while (matcher.HasFound)
+        {
+            if (matcher.Next.IsTimeout == _giving.TakesTimeouts)
+            {
+                _giver = matcher;
+                _isGiving = true;
+                Give(matcher, matcher.Next);
+                _isGiving = false;
             }
+
+            matcher.RemoveFound();
         }
     }
 
@@ -333,64 +379,3 @@ internal interface IHoldsMatches
 /// <param name="Open">How many are open.</param>
 /// <param name="Bytes">The memory that is set aside for them.</param>
 internal readonly record struct MatchesHeld(int Keys, int Events, double Open, long Bytes);
-
-/// <summary>What is made of a match: the match itself, a partial one whose time was over, or what a callback makes of it.</summary>
-internal interface IGiving<T, TResult>
-{
-    bool TakesTimeouts { get; }
-
-    TResult Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull;
-
-    void Save(StateWriter writer, TResult result);
-
-    TResult Load(StateReader reader, PatternShape<T> shape);
-}
-
-internal readonly struct MatchGiving<T> : IGiving<T, Match<T>>
-{
-    public bool TakesTimeouts => false;
-
-    public Match<T> Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull => matcher.NextMatch;
-
-    public void Save(StateWriter writer, Match<T> result)
-    {
-        writer.Int32(result.Variant);
-        result.Save(writer);
-    }
-
-    public Match<T> Load(StateReader reader, PatternShape<T> shape) => Match<T>.Load(reader, shape.Variants[reader.Int32()]);
-}
-
-internal readonly struct TimeoutGiving<T> : IGiving<T, Timeout<T>>
-{
-    public bool TakesTimeouts => true;
-
-    public Timeout<T> Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull => new(matcher.NextMatch, Ticks.ToTime(matcher.Next.Ticks));
-
-    public void Save(StateWriter writer, Timeout<T> result)
-    {
-        writer.Int64(Ticks.From(result.At));
-        result.Partial.Save(writer);
-    }
-
-    public Timeout<T> Load(StateReader reader, PatternShape<T> shape)
-    {
-        long at = reader.Int64();
-        return new Timeout<T>(Match<T>.Load(reader, shape), Ticks.ToTime(at));
-    }
-}
-
-internal readonly struct CallbackGiving<T, TResult>(Func<PartialMatch<T>, TResult> select) : IGiving<T, TResult>
-{
-    public bool TakesTimeouts => false;
-
-    public TResult Make<TKey>(Matcher<TKey, T> matcher)
-        where TKey : notnull => select(matcher.NextPartial);
-
-    public void Save(StateWriter writer, TResult result) => StateCodec.Require<TResult>().Write(writer, result);
-
-    public TResult Load(StateReader reader, PatternShape<T> shape) => StateCodec.Require<TResult>().Read(reader);
-}

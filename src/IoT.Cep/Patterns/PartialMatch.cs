@@ -41,7 +41,7 @@ public readonly ref partial struct PartialMatch<T>
     }
 
     /// <summary>What the step under test has taken so far: its own handle is not assigned yet where its condition is written.</summary>
-    public PartialEvents<T> Taken => _current is null ? default : EventsOf(_current);
+    public PartialEvents<T> Taken => _current is null ? default : new PartialEvents<T>(_chains, _chains.LastOf(_last, _current));
 
     /// <summary>The time of its first event.</summary>
     /// <exception cref="InvalidOperationException">It has none yet.</exception>

@@ -54,16 +54,17 @@ public class MachinesTests
                 known.RemoveAll(one => !one.Matches.Exists(match => match[0] > limit));
                 var before = random.Next(3) > 0 && known.Count > 0 ? known[random.Next(known.Count)] : (SharedSets<int>.None, [[]]);
                 var live = before.Matches.Where(match => match is [] || match[0] > limit).ToList();
-                known.Add((sets.Take(now, now, 0, before.Set, -1), [.. live.Select(match => (int[])[.. match, now])]));
+                long latest = before.Set == SharedSets<int>.None ? now : LatestStart(sets, before.Set);
+                known.Add((sets.Take(now, now, 0, before.Set, latest, -1), [.. live.Select(match => (int[])[.. match, now])]));
                 if (known.Count > 1 && random.Next(2) == 0)
                 {
                     var (one, other) = (known[random.Next(known.Count)], known[random.Next(known.Count)]);
                     if (one.Set != other.Set)
                     {
-                        long union = sets.Unite(one.Set, other.Set, now);
+                        long union = sets.Unite(one.Set, LatestStart(sets, one.Set), other.Set, LatestStart(sets, other.Set), now);
                         ref var joined = ref sets.UnionAt(union);
-                        Assert.Equal(sets.LatestStart(joined.Left), joined.LatestStart);
-                        Assert.True(joined.LatestStart >= joined.RightLatest && sets.LatestStart(joined.Right) == joined.RightLatest);
+                        Assert.Equal(LatestStart(sets, joined.Left), joined.LatestStart);
+                        Assert.True(joined.LatestStart >= joined.RightLatest && LatestStart(sets, joined.Right) == joined.RightLatest);
                         known.Add((union, [.. one.Matches, .. other.Matches]));
                     }
                 }
@@ -81,6 +82,9 @@ public class MachinesTests
             }
         }
     }
+
+    private static long LatestStart(SharedSets<int> sets, long set) =>
+        SharedSets<int>.IsUnion(set) ? sets.UnionAt(set).LatestStart : sets.TakingAt(set).LatestStart;
 
     private static void Free(SharedSets<int> sets, long limit)
     {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>
@@ -6,13 +8,18 @@ namespace IoT.Cep;
 /// </summary>
 internal sealed class Configurations<T>
 {
-    private const int MaxIndexedConditions = 6;
+    // Of so many conditions a configuration's changes are found by their bits: a thousand places for each.
+    private const int MaxIndexedConditions = 10;
     private const int MaxRemembered = 4096;
 
     private readonly PatternProgram<T> _program;
     private readonly Dictionary<string, Configuration<T>> _known = new(StringComparer.Ordinal);
     private readonly int[] _numbers;
     private readonly bool _isDirect;
+    private readonly List<Configuration<T>> _all = [];
+
+    // What events do, by configuration and bits, where there are few conditions.
+    private Change<T>?[] _changes = [];
 
     internal Configurations(PatternProgram<T> program)
     {
@@ -56,13 +63,31 @@ internal sealed class Configurations<T>
         return bits;
     }
 
+    /// <summary>The configuration of a number.</summary>
+    internal Configuration<T> At(int id) => _all[id];
+
     /// <summary>What an event with these bits does to the partial matches of a configuration.</summary>
-    internal Change<T> ChangeOf(Configuration<T> configuration, ulong bits)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal Change<T> ChangeOf(int id, ulong bits)
     {
+        var changes = _changes;
+        ulong place = ((ulong)(uint)id << _numbers.Length) | bits;
+        return place < (ulong)changes.Length && changes[place] is { } change ? change : FindChange(id, bits);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Change<T> FindChange(int id, ulong bits)
+    {
+        var configuration = _all[id];
         if (_numbers.Length <= MaxIndexedConditions)
         {
-            var changes = configuration.Changes ??= new Change<T>?[1 << _numbers.Length];
-            return changes[bits] ??= Make(configuration, bits);
+            var made = Make(configuration, bits);
+            if (_changes.Length < _all.Count << _numbers.Length)
+            {
+                Array.Resize(ref _changes, Math.Max(_all.Count, 4) * 2 << _numbers.Length);
+            }
+
+            return _changes[(id << _numbers.Length) | (int)bits] = made;
         }
 
         if (!configuration.Remembered.TryGetValue(bits, out var change))
@@ -119,7 +144,8 @@ internal sealed class Configurations<T>
         if (!_known.TryGetValue(key, out var known))
         {
             _known[key] = known = make();
-            known.Key = key;
+            (known.Key, known.Id) = (key, _all.Count);
+            _all.Add(known);
         }
 
         return known;
@@ -154,7 +180,7 @@ internal sealed class Configurations<T>
         }
 
         var next = waiting.Count == 0 ? null : waiting.SequenceEqual(configuration.Waiting) ? configuration : Of([.. waiting]);
-        return new Change<T>(next, [.. takes]);
+        return new Change<T>(configuration, next, [.. takes]);
     }
 
     private static void End(bool isKilled, int from, List<SetTake<T>> takes, List<Waiting<T>> waiting)
@@ -170,7 +196,7 @@ internal sealed class Configurations<T>
         {
             if (takes[i].IsFinal)
             {
-                takes[i] = takes[i] with { Next = null };
+                takes[i] = takes[i] with { Next = Change<T>.None };
             }
             else
             {
@@ -207,7 +233,7 @@ internal sealed class Configurations<T>
         if (taken is not null && !isEnd)
         {
             var target = _program.TargetOf(transition);
-            takes.Add(new SetTake<T>(transition.LabelOf(taken), target.IsFinal, target.Transitions.Count == 0 ? null : Fresh(target)));
+            takes.Add(new SetTake<T>(transition.LabelOf(taken), target.IsFinal, target.Transitions.Count == 0 ? Change<T>.None : Fresh(target).Id));
         }
 
         bool isBegun = one.State.Path is not null;
@@ -247,11 +273,11 @@ internal sealed class Configuration<T>(State<T>? fresh, Waiting<T>[] waiting)
     /// <summary>The name by which saved state knows it.</summary>
     internal string Key { get; set; } = "";
 
+    /// <summary>Its number, while the query runs.</summary>
+    internal int Id { get; set; }
+
     /// <summary>How many partial matches each one here counts for.</summary>
     internal int Weight => Math.Max(1, waiting.Length);
-
-    /// <summary>What events do, by their bits, where there are few conditions.</summary>
-    internal Change<T>?[]? Changes { get; set; }
 
     internal Dictionary<ulong, Change<T>> Remembered { get; } = [];
 }
@@ -264,8 +290,37 @@ internal readonly record struct Waiting<T>(State<T> State, int Index, ulong Guar
     public override string ToString() => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{State.Key},{Index},{Guards}");
 }
 
-/// <summary>What an event does to partial matches: those that pass it go on in the next configuration (null where none does); and it is taken, in no way or in several.</summary>
-internal sealed record Change<T>(Configuration<T>? Next, SetTake<T>[] Takes);
+/// <summary>What an event does to the partial matches of a configuration.</summary>
+internal sealed class Change<T>(Configuration<T> from, Configuration<T>? next, SetTake<T>[] takes)
+{
+    internal const int None = -1;
+
+    /// <summary>Where those that pass the event go on, or <see cref="None"/>.</summary>
+    internal readonly int Next = next?.Id ?? None;
+
+    /// <summary>In which ways it is taken.</summary>
+    internal readonly SetTake<T>[] Takes = takes;
+
+    internal readonly ChangeKind Kind = takes is [] && next == from ? ChangeKind.None
+        : takes is [{ IsFinal: true, Next: None }] && next is null ? ChangeKind.Completes
+        : takes is [{ IsFinal: false, Next: not None }] && next is null ? ChangeKind.Moves
+        : ChangeKind.Any;
+}
+
+/// <summary>The common changes, for which there are short ways.</summary>
+internal enum ChangeKind
+{
+    Any,
+
+    /// <summary>All pass, and stay where they are.</summary>
+    None,
+
+    /// <summary>All become matches, and nothing goes on. Of the start: the event is a match.</summary>
+    Completes,
+
+    /// <summary>All take the event and go on elsewhere. Of the start: a partial match begins, and none other.</summary>
+    Moves,
+}
 
 /// <summary>An event is taken: with which label, whether that completes a match, and where the longer partial match stands then.</summary>
-internal sealed record SetTake<T>(int Label, bool IsFinal, Configuration<T>? Next);
+internal readonly record struct SetTake<T>(int Label, bool IsFinal, int Next);

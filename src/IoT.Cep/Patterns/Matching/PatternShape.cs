@@ -78,7 +78,19 @@ internal sealed class PatternShape<T>
     }
 
     /// <summary>Whether it is a handle of this pattern.</summary>
-    internal bool Knows(Step step) => _places.Exists(place => place.Handle == step || place.Groups.Contains(step));
+    internal bool Knows(Step step)
+    {
+        // Asked wherever a condition reads a step that has taken nothing: no closure.
+        foreach (var place in _places)
+        {
+            if (place.Handle == step || Array.IndexOf(place.Groups, step) >= 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>What went wrong where a step has no event.</summary>
     internal Exception Missing(Step step, string asked) => Knows(step)

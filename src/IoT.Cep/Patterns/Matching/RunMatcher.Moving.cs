@@ -239,7 +239,7 @@ internal sealed partial class RunMatcher<TKey, T>
         while (_runs.Of(key) is var runs && runs.Count > _limits.MaxPerKey)
         {
             Interlocked.Increment(ref _limits.Query.DiscardedPartialMatches);
-            Drop(_limits.WhenFull == WhenMatchesFull.DropNewest ? runs.Newest : runs.Oldest, $"dropped: the key had more than {_limits.MaxPerKey:N0} partial matches", ticks);
+            Drop(_limits.WhenFull == WhenMatchesFull.DropNewest ? runs.Newest : runs.Oldest, _history is null ? "" : $"dropped: the key had more than {_limits.MaxPerKey:N0} partial matches", ticks);
         }
     }
 
@@ -291,7 +291,7 @@ internal sealed partial class RunMatcher<TKey, T>
 
                 // Too many wait for one that is slow: it gives way.
                 Interlocked.Increment(ref _limits.Query.DiscardedPartialMatches);
-                Drop(oldest, $"dropped: more than {_limits.MaxPerKey:N0} matches waited for it", ticks);
+                Drop(oldest, _history is null ? "" : $"dropped: more than {_limits.MaxPerKey:N0} matches waited for it", ticks);
                 continue;
             }
 
@@ -316,7 +316,7 @@ internal sealed partial class RunMatcher<TKey, T>
 
         while (_runs.OldestOf(key) is var oldest and not None && _runs.At(oldest).First < to)
         {
-            Drop(oldest, $"dropped by a match, after which {_after} goes on", _chains.At(last).Ticks);
+            Drop(oldest, _history is null ? "" : $"dropped by a match, after which {_after} goes on", _chains.At(last).Ticks);
         }
 
         for (int i = waiting.Count - 1; i >= 0; i--)

@@ -1,27 +1,24 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>Gives out what is complete.</summary>
 internal sealed partial class SetMatcher<TKey, T>
 {
     private readonly Spelling<T> _spelling;
-    private readonly Queue<(TKey Key, long Set, long Ticks, long Limit)> _complete = new();
+    private readonly Queue<Completed> _completed = new();
+    private Completed _completedNow;
     private bool _isSpelling;
 
-    internal override bool HasFound
-    {
-        get
-        {
-            if (!_isSpelling && _complete.TryPeek(out var complete))
-            {
-                _spelling.Begin(complete.Set, complete.Limit);
-                _isSpelling = _spelling.MoveNext();
-            }
+    internal override bool HasFound => _isSpelling || SpellNext();
 
-            return _isSpelling;
-        }
-    }
+    internal override Found<TKey> Next => new(_keys.At(_completedNow.Place).Key, _spelling.Start, _spelling.End, _completedNow.Ticks, IsTimeout: false);
 
-    internal override Found<TKey> Next => new(_complete.Peek().Key, _spelling.Start, _spelling.End, _complete.Peek().Ticks, IsTimeout: false);
+    /// <summary>The next result's key group.</summary>
+    internal byte NextGroup => _keys.At(_completedNow.Place).Group;
+
+    /// <summary>The next result's time.</summary>
+    internal long NextTicks => _completedNow.Ticks;
 
     internal override Match<T> NextMatch => _spelling.ToMatch();
 
@@ -34,14 +31,19 @@ internal sealed partial class SetMatcher<TKey, T>
         {
             var counted = new Dictionary<long, double>();
             double open = 0;
-            for (int i = 0; i < _keys.Count; i++)
+            for (int i = 0; i < _keys.Places; i++)
             {
-                ref var sets = ref _keys.Entries[i].State;
+                ref var sets = ref _keys.At(i).State;
+                if (!_keys.At(i).IsLive)
+                {
+                    continue;
+                }
+
                 long limit = Math.Max(_expired, sets.Floor);
                 counted.Clear();
                 for (int j = 0; j < sets.Groups; j++)
                 {
-                    open += sets[j].LatestStart <= limit ? 0 : Count(sets[j].Set, limit, counted) * sets[j].At.Weight;
+                    open += sets[j].LatestStart <= limit ? 0 : Count(sets[j].Set, limit, counted) * _configurations.At(sets[j].At).Weight;
                 }
             }
 
@@ -49,13 +51,36 @@ internal sealed partial class SetMatcher<TKey, T>
         }
     }
 
-    internal override void RemoveFound()
+    internal override void RemoveFound() => _isSpelling = _spelling.MoveNext();
+
+    /// <summary>All of a set has become matches, each of which is spelled out before the next event is looked at.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Complete(int place, long set, long ticks, long limit)
     {
-        _isSpelling = _spelling.MoveNext();
-        if (!_isSpelling)
+        if (_isSpelling)
         {
-            _complete.Dequeue();
+            _completed.Enqueue(new Completed(place, set, ticks, limit));
+            return;
         }
+
+        Spell(new Completed(place, set, ticks, limit));
+    }
+
+    private void Spell(in Completed completed)
+    {
+        _completedNow = completed;
+        _spelling.Begin(completed.Set, completed.Limit);
+        _isSpelling = _spelling.MoveNext();
+    }
+
+    private bool SpellNext()
+    {
+        if (_completed.Count > 0)
+        {
+            Spell(_completed.Dequeue());
+        }
+
+        return _isSpelling;
     }
 
     /// <summary>Without recursion: sets are as deep as there are events.</summary>
@@ -87,4 +112,6 @@ internal sealed partial class SetMatcher<TKey, T>
 
         return counted[set];
     }
+
+    private readonly record struct Completed(int Place, long Set, long Ticks, long Limit);
 }

@@ -44,7 +44,7 @@ internal sealed partial class SetMatcher<TKey, T>
             writer.Int32(saved.Standing.Count);
             foreach (var standing in saved.Standing)
             {
-                writer.Text(standing.At.Key);
+                writer.Text(_configurations.At(standing.At).Key);
                 writer.Int64(standing.Set);
                 writer.Int64(standing.LatestStart);
             }
@@ -94,7 +94,7 @@ internal sealed partial class SetMatcher<TKey, T>
             for (int count = reader.Int32(); count > 0; count--)
             {
                 graph.Keys[firstKey + i].Standing.Add(
-                    new Standing<T>(_configurations.Find(reader.Text()!), Moved(reader.Int64(), takingsBefore, unionsBefore), reader.Int64()));
+                    new Standing(_configurations.Find(reader.Text()!).Id, Moved(reader.Int64(), takingsBefore, unionsBefore), reader.Int64()));
             }
         }
 
@@ -108,10 +108,18 @@ internal sealed partial class SetMatcher<TKey, T>
     private Graph Describe()
     {
         var graph = new Graph([], [], []);
-        for (int i = 0; i < _keys.Count; i++)
+        var numbers = new Dictionary<int, int>();
+        for (int i = 0; i < _keys.Places; i++)
         {
-            ref var sets = ref _keys.Entries[i].State;
-            var standing = new List<Standing<T>>();
+            ref var entry = ref _keys.At(i);
+            if (!entry.IsLive)
+            {
+                continue;
+            }
+
+            ref var sets = ref entry.State;
+            numbers[i] = graph.Keys.Count;
+            var standing = new List<Standing>();
             for (int j = 0; j < sets.Groups; j++)
             {
                 if (sets[j].LatestStart > Math.Max(_expired, sets.Floor))
@@ -120,12 +128,14 @@ internal sealed partial class SetMatcher<TKey, T>
                 }
             }
 
-            graph.Keys.Add(new SavedKey(_keys.Entries[i].Key, sets.Floor, standing));
+            graph.Keys.Add(new SavedKey(entry.Key, sets.Floor, standing));
         }
 
         for (long number = _sets.First; number < _sets.End; number++)
         {
-            graph.Takings.Add((_sets.At(number), _sets.At(number).Owner));
+            int owner = _sets.At(number).Owner;
+            bool counts = owner >= 0 && number > _keys.At(owner).State.Base;
+            graph.Takings.Add((_sets.At(number), counts ? numbers.GetValueOrDefault(owner, -1) : -1));
         }
 
         var places = new Dictionary<long, long>();
@@ -220,26 +230,30 @@ internal sealed partial class SetMatcher<TKey, T>
         for (int i = 0; i < takings.Length; i++)
         {
             var (taking, owner) = graph.Takings[takings[i]];
-            (taking.Owner, taking.Next) = (-1, SharedSets<T>.None);
+            (taking.Owner, taking.Link) = (-1, SharedSets<T>.None);
             _sets.At(i) = taking;
             if (owner >= 0)
             {
                 int place = PlaceOf(graph.Keys[owner]);
                 _sets.At(i).Owner = place;
-                Own(ref _keys.Entries[place].State, i);
+                Own(ref _keys.At(place).State, (long)i << 1);
             }
         }
     }
 
     private int PlaceOf(SavedKey saved)
     {
-        int place = _keys.IndexOf(saved.Key);
+        int place = _keys.Find(saved.Key);
         if (place < 0)
         {
-            place = _keys.Add(saved.Key, (uint)saved.Key.GetHashCode());
-            ref var sets = ref _keys.Entries[place].State;
-            sets = new KeySets<T> { Oldest = SharedSets<T>.None, Newest = SharedSets<T>.None, Floor = saved.Floor };
-            sets.Set(saved.Standing);
+            place = _keys.Add(saved.Key);
+            ref var sets = ref _keys.At(place).State;
+            sets.Clear();
+            sets.Put(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(saved.Standing));
+            if (saved.Floor != long.MinValue)
+            {
+                sets.NeedRest().Floor = saved.Floor;
+            }
         }
 
         return place;
@@ -256,7 +270,7 @@ internal sealed partial class SetMatcher<TKey, T>
         return places;
     }
 
-    private sealed record SavedKey(TKey Key, long Floor, List<Standing<T>> Standing);
+    private sealed record SavedKey(TKey Key, long Floor, List<Standing> Standing);
 
     private sealed record Graph(List<SavedKey> Keys, List<(Taking<T> Taking, int Owner)> Takings, List<Joining> Unions);
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 
@@ -8,15 +7,25 @@ namespace IoT.Cep;
 /// Matches by sets: partial matches that have the same future are one set, however many they are, so an event costs the same whether there is one of them or a
 /// billion. For patterns whose conditions ask for nothing but the event.
 /// </summary>
+/// <remarks>
+/// What has expired is passed over where it is met, so nothing has to be removed before an event is looked at, but where a limit would be reached: it is
+/// removed now and then, and what comes out does not depend on when.
+/// </remarks>
 internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     where TKey : notnull
 {
+    // With fewer, everything is in the second cache.
+    private const int ManyKeys = 8_192;
+
     private readonly SharedSets<T> _sets = new();
     private readonly Configurations<T> _configurations;
-    private readonly KeyedMap<TKey, KeySets<T>> _keys;
+    private readonly PlacedMap<TKey, KeySets> _keys;
     private readonly MatchLimits _limits;
     private readonly long _span;
-    private readonly List<Standing<T>> _next = [];
+    private readonly int _start;
+    private Standing[] _next = new Standing[4];
+    private int _nextCount;
+    private ulong _nextConfigurations;
     private ulong _bits;
     private long _expired = long.MinValue;
 
@@ -24,7 +33,8 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         : base(shape)
     {
         _configurations = new Configurations<T>(new PatternProgram<T>(shape));
-        _keys = new KeyedMap<TKey, KeySets<T>>(maxKeys);
+        _start = _configurations.Start.Id;
+        _keys = new PlacedMap<TKey, KeySets>(maxKeys);
         _limits = limits;
         _span = shape.Span;
         _spelling = new Spelling<T>(_sets, shape);
@@ -36,50 +46,191 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override int Keys => _keys.Count;
 
+    /// <summary>How many events keys hold; those that a key let go are not its own.</summary>
     internal override int Events
     {
         get
         {
             int events = 0;
-            for (int i = 0; i < _keys.Count; i++)
+            for (long number = _sets.First; number < _sets.End; number++)
             {
-                events += _keys.Entries[i].State.Count;
+                events += _sets.At(number).Owner >= 0 ? 1 : 0;
             }
 
             return events;
         }
     }
 
-    internal override long Bytes => _sets.Bytes + (_keys.Count * (long)Unsafe.SizeOf<KeyedMap<TKey, KeySets<T>>.Entry>());
+    internal override long Bytes => _sets.Bytes + _keys.Bytes;
 
-    internal override void Decide(TKey key, in T value, long ticks, ReadOnlySpan<ulong> truths) => _bits = _configurations.BitsOf(truths);
+    internal override void Decide(TKey key, in T value, long ticks, ReadOnlySpan<ulong> truths) => _bits = BitsOf(truths);
 
-    internal override void Apply(TKey key, in T value, long ticks, long position)
+    internal override void Apply(TKey key, in T value, long ticks, long position) => Apply(_keys.Find(key), key, in value, ticks, _bits);
+
+    internal override void Expire(long time)
     {
-        var begins = _configurations.ChangeOf(_configurations.Start, _bits).Takes;
-        int place = _keys.IndexOf(key);
-        if (place < 0)
+        long limit = _expired = Ticks.Minus(time, _span);
+        while (_sets.First < _sets.End && _sets.At(_sets.First).Ticks <= limit)
         {
-            if (begins.Length == 0)
+            ref var oldest = ref _sets.At(_sets.First);
+            if (oldest.Owner >= 0)
             {
-                return;
+                Forget(oldest.Owner, oldest.Link);
             }
 
-            place = _keys.Add(key, (uint)key.GetHashCode());
-            _keys.Entries[place].State = new KeySets<T> { Oldest = SharedSets<T>.None, Newest = SharedSets<T>.None, Floor = long.MinValue };
+            _sets.RemoveFirst();
         }
 
-        ref var sets = ref _keys.Entries[place].State;
-        long limit = Math.Max(Ticks.Minus(ticks, _span), sets.Floor);
-        if (begins.Length == 0 && IsUnmoved(in sets, limit))
+        _sets.RemoveUnions(limit);
+    }
+
+    /// <summary>A bit for each of the pattern's conditions.</summary>
+    internal ulong BitsOf(ReadOnlySpan<ulong> truths) => _configurations.BitsOf(truths);
+
+    /// <summary>How often a key was removed: what was looked up before is worth nothing then.</summary>
+    internal int Removals => _keys.Removals;
+
+    /// <summary>The key's place, or -1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal int Find(TKey key)
+    {
+        int place = _keys.Find(key);
+        if (place >= 0)
+        {
+            Ahead.PrefetchEnds(ref _keys.At(place));
+        }
+
+        return place;
+    }
+
+    /// <summary>Asks for the sets of keys that were just looked up, where there are so many that they are far away.</summary>
+    internal void Prefetch(ReadOnlySpan<int> places)
+    {
+        if (_keys.Count < ManyKeys)
         {
             return;
         }
 
-        _next.Clear();
+        foreach (int place in places)
+        {
+            if (place >= 0)
+            {
+                ref var sets = ref _keys.At(place).State;
+                _sets.Prefetch(sets.Set, sets.Newest);
+            }
+        }
+    }
+
+    /// <summary>Does what an event does to its key's sets. The common cases are here: one set at most, which passes as a whole, or is completed as a whole.</summary>
+    /// <param name="place">The key's place, or -1.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="value">The event.</param>
+    /// <param name="ticks">Its time.</param>
+    /// <param name="bits">What conditions are true of it.</param>
+    internal void Apply(int place, TKey key, in T value, long ticks, ulong bits)
+    {
+        var begin = _configurations.ChangeOf(_start, bits);
+        if (place < 0)
+        {
+            if (begin.Takes.Length > 0)
+            {
+                Begin(key, in value, ticks, bits);
+            }
+
+            return;
+        }
+
+        ref var sets = ref _keys.At(place).State;
+        if (sets.Groups > 1 || sets.Rest is not null || sets.Count >= _limits.MaxPerKey)
+        {
+            ApplyAny(place, key, in value, ticks, bits);
+            return;
+        }
+
+        bool isAlive = sets.Groups != 0 && sets.LatestStart > Ticks.Minus(ticks, _span);
+        var change = isAlive ? _configurations.ChangeOf(sets.At, bits) : null;
+        if (begin.Takes.Length == 0)
+        {
+            if (change is null)
+            {
+                LetGo(ref sets);
+                return;
+            }
+
+            if (change.Kind == ChangeKind.Completes)
+            {
+                long set = _sets.Take(in value, ticks, change.Takes[0].Label, sets.Set, sets.LatestStart, place);
+                Own(ref sets, set);
+                LetGo(ref sets);
+                Complete(place, set, ticks, Ticks.Minus(ticks, _span));
+                return;
+            }
+
+            if (change.Kind == ChangeKind.None)
+            {
+                return;
+            }
+        }
+        else if (begin.Kind == ChangeKind.Moves && (change is null || (change.Kind == ChangeKind.None && sets.At == begin.Takes[0].Next)))
+        {
+            long set = _sets.Take(in value, ticks, begin.Takes[0].Label, SharedSets<T>.None, ticks, place);
+            Own(ref sets, set);
+            sets.Set = change is null ? set : _sets.Unite(set, ticks, sets.Set, sets.LatestStart, ticks);
+            (sets.At, sets.Groups, sets.LatestStart) = (begin.Takes[0].Next, 1, ticks);
+            return;
+        }
+
+        ApplyAny(place, key, in value, ticks, bits);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Begin(TKey key, in T value, long ticks, ulong bits)
+    {
+        // The place may have been looked up before the key came.
+        int place = _keys.Find(key);
+        if (place < 0)
+        {
+            place = Add(key, ticks);
+        }
+
+        Apply(place, key, in value, ticks, bits);
+    }
+
+    private int Add(TKey key, long ticks)
+    {
+        if (_keys.IsFull)
+        {
+            Expire(ticks);
+        }
+
+        int place = _keys.Add(key);
+        _keys.At(place).State.Clear();
+        return place;
+    }
+
+    /// <summary>Any event: each set is asked where it goes.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ApplyAny(int place, TKey key, in T value, long ticks, ulong bits)
+    {
+        var begins = _configurations.ChangeOf(_start, bits).Takes;
+        if (_keys.At(place).State.Count >= _limits.MaxPerKey && !Recount(ref place, key, ticks))
+        {
+            Apply(-1, key, in value, ticks, bits);
+            return;
+        }
+
+        ref var sets = ref _keys.At(place).State;
+        long limit = Math.Max(Ticks.Minus(ticks, _span), sets.Floor);
+        int unmoved = begins.Length == 0 ? CountUnmoved(in sets, limit, bits) : 0;
+        if (unmoved == sets.Groups && begins.Length == 0)
+        {
+            return;
+        }
+
+        (_nextCount, _nextConfigurations) = (0, 0);
         if (begins.Length > 0 && MayBegin(in sets))
         {
-            Take(begins, SharedSets<T>.None, in value, ticks, place, key, limit);
+            Take(begins, SharedSets<T>.None, ticks, in value, ticks, place, limit);
         }
 
         for (int i = 0; i < sets.Groups; i++)
@@ -90,208 +241,96 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
                 continue;
             }
 
-            var change = _configurations.ChangeOf(standing.At, _bits);
-            Take(change.Takes, standing.Set, in value, ticks, place, key, limit);
-            if (change.Next is { } next)
+            if (i < unmoved)
             {
-                Stand(next, standing.Set, ticks);
+                Stand(in standing, ticks);
+                continue;
+            }
+
+            var change = _configurations.ChangeOf(standing.At, bits);
+            if (change.Takes.Length > 0)
+            {
+                Take(change.Takes, standing.Set, standing.LatestStart, in value, ticks, place, limit);
+            }
+
+            if (change.Next >= 0)
+            {
+                Stand(new Standing(change.Next, standing.Set, standing.LatestStart), ticks);
             }
         }
 
-        sets = ref _keys.Entries[place].State;
-        sets.Set(_next);
-        Limit(ref sets);
-        if (sets.Groups == 0)
+        sets.Put(_next.AsSpan(0, _nextCount));
+        if (_nextCount == 0)
         {
-            Let(in sets);
-            Remove(place);
+            LetGo(ref sets);
+        }
+        else if (sets.Count > _limits.MaxPerKey)
+        {
+            Limit(ref sets, ticks);
         }
     }
 
-    internal override void Expire(long time)
+    /// <summary>How many sets stay where they are, as wholes, before the first that does not.</summary>
+    private int CountUnmoved(in KeySets sets, long limit, ulong bits)
     {
-        long limit = _expired = Ticks.Minus(time, _span);
-        while (_sets.First < _sets.End && _sets.At(_sets.First).Ticks <= limit)
+        int unmoved = 0;
+        while (unmoved < sets.Groups && sets[unmoved].LatestStart > limit && _configurations.ChangeOf(sets[unmoved].At, bits).Kind == ChangeKind.None)
         {
-            ref var oldest = ref _sets.At(_sets.First);
-            if (oldest.Owner >= 0)
-            {
-                Forget(oldest.Owner, oldest.Next);
-            }
-
-            _sets.RemoveFirst();
+            unmoved++;
         }
 
-        _sets.RemoveUnions(limit);
+        return unmoved;
     }
 
-    /// <summary>Whether an event changes nothing: each set stays where it is, as a whole.</summary>
-    private bool IsUnmoved(in KeySets<T> sets, long limit)
-    {
-        for (int i = 0; i < sets.Groups; i++)
-        {
-            var standing = sets[i];
-            var change = _configurations.ChangeOf(standing.At, _bits);
-            if (change.Takes.Length > 0 || !ReferenceEquals(change.Next, standing.At) || standing.LatestStart <= limit)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private void Take(SetTake<T>[] takes, long before, in T value, long ticks, int place, TKey key, long limit)
+    private void Take(SetTake<T>[] takes, long before, long latestStart, in T value, long ticks, int place, long limit)
     {
         foreach (var take in takes)
         {
-            bool goesOn = take.Next is not null;
-            long set = _sets.Take(in value, ticks, take.Label, before, goesOn ? place : -1);
+            long set = _sets.Take(in value, ticks, take.Label, before, latestStart, place);
+            Own(ref _keys.At(place).State, set);
             if (take.IsFinal)
             {
-                _complete.Enqueue((key, set, ticks, limit));
+                Complete(place, set, ticks, limit);
             }
 
-            if (goesOn)
+            if (take.Next >= 0)
             {
-                // What only completes is no partial match: it counts for nothing, and is given out at once.
-                Own(ref _keys.Entries[place].State, set >> 1);
-                Stand(take.Next!, set, ticks);
+                Stand(new Standing(take.Next, set, latestStart), ticks);
             }
         }
     }
 
     /// <summary>A set stands in a configuration from now on; where another one does, both do as one.</summary>
-    private void Stand(Configuration<T> at, long set, long ticks)
+    private void Stand(in Standing standing, long ticks)
     {
-        for (int i = 0; i < _next.Count; i++)
-        {
-            if (ReferenceEquals(_next[i].At, at))
-            {
-                long union = _sets.Unite(_next[i].Set, set, ticks);
-                _next[i] = new Standing<T>(at, union, _sets.LatestStart(union));
-                return;
-            }
-        }
-
-        _next.Add(new Standing<T>(at, set, _sets.LatestStart(set)));
-    }
-
-    private void Own(ref KeySets<T> sets, long number)
-    {
-        if (sets.Newest == SharedSets<T>.None)
-        {
-            sets.Oldest = number;
-        }
-        else
-        {
-            _sets.At(sets.Newest).Next = number;
-        }
-
-        sets.Newest = number;
-        sets.Count++;
-    }
-
-    private bool MayBegin(in KeySets<T> sets)
-    {
-        if (sets.Count < _limits.MaxPerKey || _limits.WhenFull == WhenMatchesFull.DropOldest)
-        {
-            return true;
-        }
-
-        Interlocked.Increment(ref _limits.Query.DiscardedPartialMatches);
-        return false;
-    }
-
-    /// <summary>A key that holds more events than it may loses its oldest ones, and the partial matches that began no later.</summary>
-    private void Limit(ref KeySets<T> sets)
-    {
-        while (sets.Count > _limits.MaxPerKey)
-        {
-            Interlocked.Increment(ref _limits.Query.DiscardedPartialMatches);
-            ref var oldest = ref _sets.At(sets.Oldest);
-            oldest.Owner = -1;
-            sets.Floor = Math.Max(sets.Floor, oldest.Ticks);
-            sets.Oldest = oldest.Next;
-            sets.Count--;
-        }
-    }
-
-    private void Forget(int place, long next)
-    {
-        ref var entry = ref _keys.Entries[place];
-        entry.State.Oldest = next;
-        if (--entry.State.Count == 0)
-        {
-            Remove(place);
-        }
-    }
-
-    /// <summary>No partial match is open any more: the events are nobody's.</summary>
-    private void Let(in KeySets<T> sets)
-    {
-        for (long number = sets.Oldest; sets.Count > 0 && number != SharedSets<T>.None; number = _sets.At(number).Next)
-        {
-            _sets.At(number).Owner = -1;
-        }
-    }
-
-    /// <summary>Forgets a key that has nothing any more; the last one takes its place.</summary>
-    private void Remove(int place)
-    {
-        ref var entry = ref _keys.Entries[place];
-        int moved = _keys.Remove(entry.Key);
-        if (moved != place)
-        {
-            for (long number = _keys.Entries[place].State.Oldest; number != SharedSets<T>.None; number = _sets.At(number).Next)
-            {
-                _sets.At(number).Owner = place;
-            }
-        }
-    }
-}
-
-/// <summary>A set of partial matches, and where it stands. The latest of their starts tells whether the set is still there to be looked at.</summary>
-internal readonly record struct Standing<T>(Configuration<T> At, long Set, long LatestStart);
-
-/// <summary>What a key holds: its sets, and its events in order, by which it is known when nothing of it can be of use any more.</summary>
-internal struct KeySets<T>
-{
-    private Standing<T> _first;
-    private Standing<T> _second;
-    private Standing<T>[]? _more;
-
-    internal long Oldest;
-    internal long Newest;
-
-    /// <summary>What began no later was dropped, because there was too much.</summary>
-    internal long Floor;
-    internal int Count;
-    internal int Groups;
-
-    internal readonly Standing<T> this[int index] => index switch
-    {
-        0 => _first,
-        1 => _second,
-        _ => _more![index - 2],
-    };
-
-    internal void Set(List<Standing<T>> sets)
-    {
-        Groups = sets.Count;
-        _first = sets.Count > 0 ? sets[0] : default;
-        _second = sets.Count > 1 ? sets[1] : default;
-        if (sets.Count <= 2)
+        // Mostly there is none: that is seen without looking for it.
+        ulong configuration = 1UL << (standing.At & 63);
+        if ((_nextConfigurations & configuration) != 0 && TryUnite(in standing, ticks))
         {
             return;
         }
 
-        if (_more is null || _more.Length < sets.Count - 2)
+        _nextConfigurations |= configuration;
+        if (_nextCount == _next.Length)
         {
-            _more = new Standing<T>[(sets.Count - 2) * 2];
+            Array.Resize(ref _next, _nextCount * 2);
         }
 
-        Debug.Assert(sets.Count - 2 <= _more.Length, "There is room.");
-        sets.CopyTo(2, _more, 0, sets.Count - 2);
+        _next[_nextCount++] = standing;
+    }
+
+    private bool TryUnite(in Standing standing, long ticks)
+    {
+        foreach (ref var other in _next.AsSpan(0, _nextCount))
+        {
+            if (other.At == standing.At)
+            {
+                long union = _sets.Unite(other.Set, other.LatestStart, standing.Set, standing.LatestStart, ticks);
+                other = new Standing(other.At, union, Math.Max(other.LatestStart, standing.LatestStart));
+                return true;
+            }
+        }
+
+        return false;
     }
 }

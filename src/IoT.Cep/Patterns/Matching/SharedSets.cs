@@ -49,13 +49,9 @@ internal sealed class SharedSets<T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Taking<T> TakingAt(long set) => ref At(set >> 1);
 
-    /// <summary>The latest start of a set's matches.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal long LatestStart(long set) => IsUnion(set) ? UnionAt(set).LatestStart : TakingAt(set).LatestStart;
-
     /// <summary>The set of what is in another one, each lengthened by an event; or the match that begins with the event.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal long Take(in T value, long ticks, int label, long before, int owner)
+    internal long Take(in T value, long ticks, int label, long before, long latestStart, int owner)
     {
         if (_nextTaking - _firstTaking == _takings.Length)
         {
@@ -63,18 +59,27 @@ internal sealed class SharedSets<T>
         }
 
         long number = _nextTaking++;
-        long latest = before == None ? ticks : LatestStart(before);
         ref var taking = ref At(number);
         taking.Event = value;
-        (taking.Ticks, taking.LatestStart, taking.Before) = (ticks, latest, before);
-        (taking.Label, taking.Owner, taking.Next) = (label, owner, None);
+        (taking.Ticks, taking.LatestStart, taking.Before) = (ticks, latestStart, before);
+        (taking.Label, taking.Owner) = (label, owner);
         return number << 1;
     }
 
-    /// <summary>The union of two sets, the one with the later start first.</summary>
-    internal long Unite(long one, long other, long ticks)
+    /// <summary>Asks for a set's node and for an event.</summary>
+    internal void Prefetch(long set, long number)
     {
-        long latest = LatestStart(one), otherLatest = LatestStart(other);
+        if (IsUnion(set))
+        {
+            Ahead.PrefetchAt(ref UnionAt(set));
+        }
+
+        Ahead.PrefetchAt(ref At(number));
+    }
+
+    /// <summary>The union of two sets, the one with the later start first.</summary>
+    internal long Unite(long one, long latest, long other, long otherLatest, long ticks)
+    {
         if (otherLatest > latest || (otherLatest == latest && IsUnion(one) && !IsUnion(other)))
         {
             (one, other, latest, otherLatest) = (other, one, otherLatest, latest);
@@ -171,7 +176,7 @@ internal sealed class SharedSets<T>
     private void GrowTakings()
     {
         var old = _takings;
-        _takings = new Taking<T>[old.Length * 2];
+        _takings = GC.AllocateUninitializedArray<Taking<T>>(old.Length * 2);
         for (long number = _firstTaking; number < _nextTaking; number++)
         {
             At(number) = old[number & (old.Length - 1)];
@@ -182,7 +187,7 @@ internal sealed class SharedSets<T>
     private void GrowUnions()
     {
         var old = _unions;
-        _unions = new Joining[old.Length * 2];
+        _unions = GC.AllocateUninitializedArray<Joining>(old.Length * 2);
         for (long number = _firstUnion; number < _nextUnion; number++)
         {
             _unions[number & (_unions.Length - 1)] = old[number & (old.Length - 1)];
@@ -200,8 +205,8 @@ internal struct Taking<T>
     /// <summary>The set that it lengthens, or none where matches begin with it.</summary>
     internal long Before;
 
-    /// <summary>The number of the next event of the same key.</summary>
-    internal long Next;
+    /// <summary>The number of the same key's event before it; or of the one after it, where the key came near its limit.</summary>
+    internal long Link;
     internal int Label;
 
     /// <summary>The key's place; negative where the key has let it go.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace IoT.Cep;
 
 /// <summary>
@@ -7,68 +9,72 @@ namespace IoT.Cep;
 internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
 {
     private readonly Chains<T> _chains = new(shape);
-    private readonly List<(long Set, int Depth)> _open = [];
-    private readonly List<long> _path = [];
+    private (long Set, int Depth)[] _open = new (long, int)[16];
+    private int _openCount;
+
+    // The events of the match that was spelled last, the last one first.
+    private long[] _path = new long[16];
+    private int _length;
     private int _chain = Chains<T>.None;
     private long _limit;
 
-    /// <summary>The events of the match that was spelled last, the last one first.</summary>
-    internal List<long> Path => _path;
+    internal long Start => sets.TakingAt(_path[_length - 1]).Ticks;
+
+    internal long End => sets.TakingAt(_path[0]).Ticks;
 
     /// <summary>Begins with a set that is complete.</summary>
     internal void Begin(long set, long limit)
     {
         _limit = limit;
-        _open.Clear();
-        _path.Clear();
-        _open.Add((set, 0));
+        _open[0] = (set, 0);
+        _openCount = 1;
     }
 
     /// <summary>Finds the next match.</summary>
     /// <returns>Whether there is one.</returns>
     internal bool MoveNext()
     {
-        FreeChain();
-        if (_open.Count == 0)
+        if (_chain != Chains<T>.None)
+        {
+            FreeChain();
+        }
+
+        if (_openCount == 0)
         {
             return false;
         }
 
-        var (set, depth) = _open[^1];
-        _open.RemoveAt(_open.Count - 1);
-        _path.RemoveRange(depth, _path.Count - depth);
-        while (true)
+        (long set, int length) = _open[--_openCount];
+        while ((set = sets.Live(set, _limit)) != SharedSets<T>.None)
         {
-            set = sets.Live(set, _limit);
-            if (set == SharedSets<T>.None)
-            {
-                return true;
-            }
-
             if (SharedSets<T>.IsUnion(set))
             {
                 ref var union = ref sets.UnionAt(set);
-                _open.Add((union.Left, _path.Count));
+                Open(union.Left, length);
                 set = union.Right;
             }
             else
             {
-                _path.Add(set);
+                if (length == _path.Length)
+                {
+                    Array.Resize(ref _path, length * 2);
+                }
+
+                _path[length++] = set;
                 set = sets.TakingAt(set).Before;
             }
         }
+
+        _length = length;
+        return true;
     }
-
-    internal long Start => sets.TakingAt(_path[^1]).Ticks;
-
-    internal long End => sets.TakingAt(_path[0]).Ticks;
 
     internal Match<T> ToMatch()
     {
-        var events = new MatchEvent<T>[_path.Count];
+        var events = new MatchEvent<T>[_length];
         for (int i = 0; i < events.Length; i++)
         {
-            ref var taking = ref sets.TakingAt(_path[^(i + 1)]);
+            ref var taking = ref sets.TakingAt(_path[_length - 1 - i]);
             events[i] = new MatchEvent<T>(taking.Event, taking.Ticks, taking.Label);
         }
 
@@ -80,7 +86,7 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
     {
         if (_chain == Chains<T>.None)
         {
-            for (int i = _path.Count - 1; i >= 0; i--)
+            for (int i = _length - 1; i >= 0; i--)
             {
                 ref var taking = ref sets.TakingAt(_path[i]);
                 int before = _chain;
@@ -90,6 +96,17 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
         }
 
         return new PartialMatch<T>(_chains, _chain, null, End);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Open(long set, int depth)
+    {
+        if (_openCount == _open.Length)
+        {
+            Array.Resize(ref _open, _openCount * 2);
+        }
+
+        _open[_openCount++] = (set, depth);
     }
 
     private void FreeChain()
