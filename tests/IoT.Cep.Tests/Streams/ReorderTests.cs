@@ -66,7 +66,7 @@ public class ReorderTests
 
     [Fact]
     public void Early_release_moves_time_on_for_what_is_behind() =>
-        Timeline.Of<double>().At(1, 1).At(12, 2).At(13, 3).At(2, 4).Watermark(1)
+        Timeline.Of<double>().At(1, 1).At(12, 2).At(13, 3).At(2, 4)
             .Through(s => s.Reorder(maxEvents: 1).Window(Window.Tumbling(Seconds(10))).Select(w => w.Sum(x => x)))
             .Expect((10, 1));
 
