@@ -55,7 +55,7 @@ internal static class Comparison
             FloorName = workload.Floor.Name,
             Held = await HeldAsync(workload.Cep, workload.Count),
             ResultErrors = errors,
-            AllocationError = bytes > allowed + 0.01 ? $"{bytes:F3} bytes allocated per event; {allowed + 0.01:F3} are allowed." : null,
+            AllocationError = bytes > (allowed * 1.02) + 0.01 ? $"{bytes:F3} bytes allocated per event; {(allowed * 1.02) + 0.01:F3} are allowed." : null,
         };
     }
 
