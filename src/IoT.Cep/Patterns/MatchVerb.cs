@@ -220,7 +220,12 @@ internal class MatchParts<TKey, T>
 
     internal ConditionTable<T> Conditions { get; } = new();
 
-    internal virtual string Text => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.By}, {Machine}" : $"Match {_shapes.Length} patterns {Key.By}, {Machine}";
+    internal virtual string Text => $"{Patterns}, {Machine}";
+
+    /// <summary>What is timed out is seen by runs alone.</summary>
+    internal string TimeoutText => $"{Patterns}, as runs: timeouts are wanted";
+
+    private string Patterns => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.By}" : $"Match {_shapes.Length} patterns {Key.By}";
 
     /// <summary>Which machine runs the pattern, and why.</summary>
     private string Machine
@@ -248,57 +253,48 @@ internal class MatchParts<TKey, T>
     }
 }
 
-internal sealed record MatchNode<TKey, T>(StreamNode<T> Source, MatchParts<TKey, T> Parts) : StreamNode<T, Match<T>>(Source)
+/// <summary>What is found by patterns: matches, what callbacks make of them, or timeouts.</summary>
+internal abstract record FoundNode<TKey, T, TResult>(StreamNode<T> Source, MatchParts<TKey, T> Parts) : StreamNode<T, TResult>(Source)
+    where TKey : notnull
+{
+    internal override int Depth => Input.Depth + 1;
+
+    internal override bool IsStateless => false;
+
+    internal override bool HasIdentity => true;
+
+    internal override bool IsOrdered => true;
+
+    internal override void Build(Plan plan, Operator<TResult> next) =>
+        plan.BuildKeyed(this, Input, Parts.Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity));
+
+    protected abstract Operator<T> Make(Operator<TResult> next, QueryContext query, KeyRange keys, bool identity);
+}
+
+internal sealed record MatchNode<TKey, T>(StreamNode<T> Source, MatchParts<TKey, T> Parts) : FoundNode<TKey, T, Match<T>>(Source, Parts)
     where TKey : notnull
 {
     internal override string Text => Parts.Text;
 
-    internal override int Depth => Input.Depth + 1;
-
-    internal override bool IsStateless => false;
-
-    internal override bool HasIdentity => true;
-
-    internal override bool IsOrdered => true;
-
-    internal override void Build(Plan plan, Operator<Match<T>> next) => plan.BuildKeyed(
-        this, Input, Parts.Key, next,
-        (output, keys) => new MatchOperator<TKey, T, Match<T>, MatchGiving<T>>(output, plan.Query, Parts, default, keys, plan.WantsIdentity));
+    protected override Operator<T> Make(Operator<Match<T>> next, QueryContext query, KeyRange keys, bool identity) =>
+        new MatchOperator<TKey, T, Match<T>, MatchGiving<T>>(next, query, Parts, default, keys, identity);
 }
 
-internal sealed record TimeoutNode<TKey, T>(StreamNode<T> Source, MatchParts<TKey, T> Parts) : StreamNode<T, Timeout<T>>(Source)
+internal sealed record TimeoutNode<TKey, T>(StreamNode<T> Source, MatchParts<TKey, T> Parts) : FoundNode<TKey, T, Timeout<T>>(Source, Parts)
     where TKey : notnull
 {
-    internal override string Text => $"Timeouts of {Parts.Text}";
+    internal override string Text => $"Timeouts of {Parts.TimeoutText}";
 
-    internal override int Depth => Input.Depth + 1;
-
-    internal override bool IsStateless => false;
-
-    internal override bool HasIdentity => true;
-
-    internal override bool IsOrdered => true;
-
-    internal override void Build(Plan plan, Operator<Timeout<T>> next) => plan.BuildKeyed(
-        this, Input, Parts.Key, next,
-        (output, keys) => new MatchOperator<TKey, T, Timeout<T>, TimeoutGiving<T>>(output, plan.Query, Parts, default, keys, plan.WantsIdentity));
+    protected override Operator<T> Make(Operator<Timeout<T>> next, QueryContext query, KeyRange keys, bool identity) =>
+        new MatchOperator<TKey, T, Timeout<T>, TimeoutGiving<T>>(next, query, Parts, default, keys, identity);
 }
 
 internal sealed record MatchedNode<TKey, T, TResult>(StreamNode<T> Source, MatchParts<TKey, T> Parts, Func<PartialMatch<T>, TResult> Result, string Expression)
-    : StreamNode<T, TResult>(Source)
+    : FoundNode<TKey, T, TResult>(Source, Parts)
     where TKey : notnull
 {
     internal override string Text => $"{Parts.Text}: {Expression}";
 
-    internal override int Depth => Input.Depth + 1;
-
-    internal override bool IsStateless => false;
-
-    internal override bool HasIdentity => true;
-
-    internal override bool IsOrdered => true;
-
-    internal override void Build(Plan plan, Operator<TResult> next) => plan.BuildKeyed(
-        this, Input, Parts.Key, next, (output, keys) => new MatchOperator<TKey, T, TResult, CallbackGiving<T, TResult>>(
-            output, plan.Query, Parts, new CallbackGiving<T, TResult>(Result), keys, plan.WantsIdentity));
+    protected override Operator<T> Make(Operator<TResult> next, QueryContext query, KeyRange keys, bool identity) =>
+        new MatchOperator<TKey, T, TResult, CallbackGiving<T, TResult>>(next, query, Parts, new CallbackGiving<T, TResult>(Result), keys, identity);
 }
