@@ -71,7 +71,7 @@ internal sealed class EventTypeWriter
             var member = _model.Members[i];
             string flags = $"isTime: {Flag(member.IsTime)}, isKey: {Flag(member.IsKey)}, isRequired: {Flag(member.IsRequired)}";
             _code.Line(
-                $"    new {Extensibility}EventField({Literal(member.Name)}, {Literal(member.PayloadName)}, {Extensibility}FieldKind.{member.Kind()}, {flags})"
+                $"    new {Extensibility}EventField({Literal(member.Name)}, {Literal(member.PayloadName)}, {Extensibility}FieldKind.{member.Kind()}, {flags}){member.Extras(Extensibility)}"
                 + (i + 1 < _model.Members.Count ? "," : ");"));
         }
 

@@ -12,7 +12,10 @@ public static class Mqtt
 {
     /// <summary>Messages of one topic filter, decoded into events.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
-    /// <param name="topicFilter">The filter: <c>+</c> stands for one level, <c>#</c> at the end for all further ones.</param>
+    /// <param name="topicFilter">
+    /// The filter: <c>+</c> stands for one level, <c>#</c> at the end for all further ones. Or a template: what stands at <c>{sensor}</c> becomes the event's field of that name, and
+    /// <c>{*rest}</c>, last, is all further levels.
+    /// </param>
     /// <param name="decoder">Turns payloads into events.</param>
     /// <param name="qualityOfService">The highest QoS wanted; the broker delivers at most what the publisher used.</param>
     /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
@@ -26,7 +29,7 @@ public static class Mqtt
 
     /// <summary>Messages of several topic filters by one connection. Where filters overlap, most brokers deliver a message once for each.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
-    /// <param name="topicFilters">The filters.</param>
+    /// <param name="topicFilters">The filters or templates.</param>
     /// <param name="decoder">Turns payloads into events.</param>
     /// <param name="qualityOfService">The highest QoS wanted; the broker delivers at most what the publisher used.</param>
     /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>

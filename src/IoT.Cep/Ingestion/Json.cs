@@ -40,11 +40,12 @@ public static class Json
     {
         private readonly FieldNames _names = new(T.Schema);
         private readonly PayloadBuffer _buffer = new(limits);
+        private readonly MetadataBinding _binding = new(T.Schema, limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            if (!_buffer.TryJoin(in payload, output, out var bytes) || !_binding.TryBegin(in payload, output))
             {
                 return;
             }
@@ -81,7 +82,7 @@ public static class Json
                 return false;
             }
 
-            bool isRead = T.TryRead(ref reader, out var value);
+            bool isRead = BoundReading.TryRead(ref reader, _binding, output.Strings, out T value);
             reader.EndObject();
             if (!isRead)
             {
@@ -115,7 +116,7 @@ public static class Json
                 return;
             }
 
-            var fields = new JsonFields(bytes, _members, _buffer, output.Strings);
+            var fields = new JsonFields(bytes, in payload, _members, _buffer, output.Strings, output.ReceivedTicks);
             if (fields.TryBeginArray())
             {
                 bool isFirst = true;

@@ -45,11 +45,12 @@ public static class SenMl
         private readonly FieldNames _names = new(T.Schema);
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
+        private readonly MetadataBinding _binding = new(T.Schema, limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            if (!_buffer.TryJoin(in payload, output, out var bytes) || !_binding.TryBegin(in payload, output))
             {
                 return;
             }
@@ -71,7 +72,7 @@ public static class SenMl
             foreach (ref readonly var group in _entries.Groups)
             {
                 reader.Begin(in group);
-                if (!T.TryRead(ref reader, out var value) || !reader.Ok)
+                if (!BoundReading.TryRead(ref reader, _binding, output.Strings, out T value) || !reader.Ok)
                 {
                     reader.Fail(DeadLetterReason.Malformed, -1);
                     reader.Fault.Reject(output);
@@ -93,6 +94,7 @@ public static class SenMl
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
         private readonly byte[] _name = new byte[2 * limits.MaxTextBytes];
+        private readonly SenMlParts _parts = new(limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
@@ -103,6 +105,7 @@ public static class SenMl
             }
 
             var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
+            _parts.Begin(output.Strings, output.ReceivedTicks);
             if (parser.TryRead(_entries))
             {
                 foreach (ref readonly var entry in _entries.Span)
@@ -115,7 +118,14 @@ public static class SenMl
                         break;
                     }
 
-                    output.Add(read(new SenMlRecord(name, unit, text, in entry)));
+                    var value = read(new SenMlRecord(name, unit, text, in entry, in payload, _parts));
+                    if (_parts.Missing is { } place)
+                    {
+                        output.Reject(DeadLetterReason.MissingField, $"{SafeText.Escape(place, 64)}: {MessageParts.NoSuchPlace}.");
+                        return;
+                    }
+
+                    output.Add(in value);
                 }
             }
 

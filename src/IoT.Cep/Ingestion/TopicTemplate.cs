@@ -8,6 +8,9 @@ namespace IoT.Cep.Extensibility;
 /// </summary>
 public sealed class TopicTemplate
 {
+    /// <summary>The most places of one template.</summary>
+    public const int MaxPlaces = 32;
+
     private readonly string _template;
     private readonly TopicFilter _filter;
 
@@ -118,6 +121,7 @@ public sealed class TopicTemplate
 
     private static string? ProblemOf(string name, string level, bool isLast, List<string> names) =>
         name.Length == 0 || !name.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') ? $"'{SafeText.Escape(level)}' is no name: letters, digits, '_' and '-' are"
+        : names.Count == MaxPlaces ? "there are more than 32 places"
         : names.Contains(name) ? $"the place '{name}' stands twice"
         : level[1] == '*' && !isLast ? $"'{level}' must be the last level"
         : null;
