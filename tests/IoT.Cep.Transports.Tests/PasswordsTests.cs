@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep;
 
+[Trait("Requirement", "R35")]
 public sealed class PasswordsTests : IDisposable
 {
     private readonly string _file = Path.GetTempFileName();
