@@ -125,7 +125,7 @@ internal sealed partial class IngestConnection
         if (session is not null)
         {
             // Before it is told, so that a client that comes back at once finds the session as it left it.
-            _endpoint.CloseSession(this, session, _hasSaidGoodbye ? null : _will);
+            _endpoint.CloseSession(this, session, _will);
         }
 
         _admission?.Dispose();
