@@ -1,5 +1,4 @@
 using System.Net;
-using IoT.Cep.Extensibility;
 using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep;

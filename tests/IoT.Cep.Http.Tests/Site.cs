@@ -25,6 +25,7 @@ internal sealed class Collector : IPayloadReceiver
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Channel<Received> _messages = Channel.CreateUnbounded<Received>();
+    private readonly TaskCompletionSource _down = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _inside;
 
     internal bool AcknowledgeAtOnce { get; init; } = true;
@@ -75,7 +76,14 @@ internal sealed class Collector : IPayloadReceiver
 
     public void ConnectionChanged(bool connected, string? detail = null)
     {
+        if (!connected)
+        {
+            _down.TrySetResult();
+        }
     }
+
+    /// <summary>Complete when the connection has been down.</summary>
+    internal Task DownAsync() => _down.Task.WaitAsync(Patience);
 
     internal Task<Received> NextAsync() => _messages.Reader.ReadAsync().AsTask().WaitAsync(Patience);
 
