@@ -10,7 +10,7 @@ public static class Decoder
     /// takes becomes a dead letter, <see cref="DeadLetterReason.UnknownTopic"/>.
     /// </summary>
     /// <typeparam name="T">The event's type.</typeparam>
-    /// <param name="decoders">Topic filters by MQTT's rules (<see cref="TopicFilter"/>), each with its decoder.</param>
+    /// <param name="decoders">Topic templates (<see cref="TopicTemplate"/>), which every topic filter by MQTT's rules is, each with its decoder.</param>
     /// <exception cref="ArgumentException">There is no decoder, or a filter is not valid; the message says why.</exception>
     public static Decoder<T> ByTopic<T>(params (string TopicFilter, Decoder<T> Decoder)[] decoders)
     {
@@ -20,7 +20,7 @@ public static class Decoder
             throw new ArgumentException("Give at least one topic filter with its decoder.", nameof(decoders));
         }
 
-        var routes = new (TopicFilter Filter, Decoder<T> Decoder)[decoders.Length];
+        var routes = new (TopicTemplate Template, Decoder<T> Decoder)[decoders.Length];
         for (int i = 0; i < routes.Length; i++)
         {
             var (filter, decoder) = decoders[i];
@@ -29,7 +29,8 @@ public static class Decoder
                 throw new ArgumentException($"The topic filter '{filter}' has no decoder.", nameof(decoders));
             }
 
-            routes[i] = TopicFilter.TryParse(filter, out var parsed, out string? error)
+            // A template passes one slash in front over, as paths have it; a topic that has one keeps it.
+            routes[i] = TopicTemplate.TryParse(filter.StartsWith('/') ? "/" + filter : filter, out var parsed, out string? error)
                 ? (parsed, decoder)
                 : throw new ArgumentException(error, nameof(decoders));
         }
@@ -37,16 +38,29 @@ public static class Decoder
         return new TopicDecoder<T>(routes);
     }
 
-    private sealed class TopicDecoder<T>((TopicFilter Filter, Decoder<T> Decoder)[] routes) : Decoder<T>
+    private sealed class TopicDecoder<T>((TopicTemplate Template, Decoder<T> Decoder)[] routes) : Decoder<T>
     {
+        private readonly Range[] _ranges = new Range[TopicTemplate.MaxPlaces];
+
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            foreach (var (filter, decoder) in routes)
+            foreach (var (template, decoder) in routes)
             {
-                if (filter.Matches(payload.Topic))
+                if (!template.Filter.Matches(payload.Topic))
+                {
+                    continue;
+                }
+
+                if (template.Names.Count == 0)
                 {
                     decoder.Decode(in payload, output);
+                    return;
+                }
+
+                if (template.TryMatch(payload.Topic, _ranges))
+                {
+                    decoder.Decode(payload with { Template = template }, output);
                     return;
                 }
             }

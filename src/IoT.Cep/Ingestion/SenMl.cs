@@ -2,7 +2,7 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Decoders of SenML in JSON (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
+/// <summary>Decoders and encoders of SenML in JSON (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
 /// <remarks>
 /// Base values, name and time resolution follow section 4 of the RFC. A time below 2^28 seconds is relative to the time at which the
 /// payload was received. Labels that are not known are passed over, except those that end in an underscore, which the RFC says must be
@@ -39,17 +39,28 @@ public static class SenMl
         return new RecordDecoder<T>(read, mode, PayloadLimits.Check(limits));
     }
 
+    /// <summary>
+    /// Writes an event as a pack that <see cref="Decode{T}(SenMlMode, PayloadLimits?)"/> reads back: the <see cref="EventKeyAttribute"/> as base name, the
+    /// <see cref="EventTimeAttribute"/> as base time, each other member as a record, with its <see cref="UnitAttribute"/>. A null is left out.
+    /// </summary>
+    /// <remarks>SenML can't hold a key that is no SenML name, nor a time before July 1978: such an event throws <see cref="FormatException"/>.</remarks>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <exception cref="ArgumentException">A member's name can't be a SenML name.</exception>
+    public static Encoder<T> Encode<T>()
+        where T : IEvent<T> => new SenMlEncoder<T>();
+
     private sealed class PackDecoder<T>(SenMlMode mode, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
         private readonly FieldNames _names = new(T.Schema);
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
+        private readonly MetadataBinding _binding = new(T.Schema, limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            if (!_buffer.TryJoin(in payload, output, out var bytes) || !_binding.TryBegin(in payload, output))
             {
                 return;
             }
@@ -71,7 +82,7 @@ public static class SenMl
             foreach (ref readonly var group in _entries.Groups)
             {
                 reader.Begin(in group);
-                if (!T.TryRead(ref reader, out var value) || !reader.Ok)
+                if (!BoundReading.TryRead(ref reader, _binding, output.Strings, out T value) || !reader.Ok)
                 {
                     reader.Fail(DeadLetterReason.Malformed, -1);
                     reader.Fault.Reject(output);
@@ -93,6 +104,7 @@ public static class SenMl
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
         private readonly byte[] _name = new byte[2 * limits.MaxTextBytes];
+        private readonly SenMlParts _parts = new(limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
@@ -103,6 +115,7 @@ public static class SenMl
             }
 
             var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
+            _parts.Begin(output.Strings, output.ReceivedTicks);
             if (parser.TryRead(_entries))
             {
                 foreach (ref readonly var entry in _entries.Span)
@@ -115,7 +128,14 @@ public static class SenMl
                         break;
                     }
 
-                    output.Add(read(new SenMlRecord(name, unit, text, in entry)));
+                    var value = read(new SenMlRecord(name, unit, text, in entry, in payload, _parts));
+                    if (_parts.Missing is { } place)
+                    {
+                        output.Reject(DeadLetterReason.MissingField, $"{SafeText.Escape(place, 64)}: {MessageParts.NoSuchPlace}.");
+                        return;
+                    }
+
+                    output.Add(in value);
                 }
             }
 

@@ -4,7 +4,7 @@ namespace IoT.Cep;
 
 /// <summary>Hands one event of a SenML pack over to an event type: the base name, the time, then each record by its name.</summary>
 internal ref struct SenMlFieldReader(
-    in SenMlParser parser, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IFieldReader
+    in SenMlParser parser, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IPayloadReader
 {
     private SenMlParser _parser = parser;
     private readonly ReadOnlySpan<SenMlEntry> _entries = entries;
@@ -147,6 +147,8 @@ internal ref struct SenMlFieldReader(
     public readonly bool IsNull() => false;
 
     public void Fail(DeadLetterReason reason, int field) => _parser.Json.Fault.SetField(reason, field, -1, names.Schema);
+
+    public void Fail(DeadLetterReason reason, string what, string name) => _parser.Json.Fault.Set(reason, what, -1, name);
 
     private bool Is(SenMlValueKind kind, string what)
     {
