@@ -7,7 +7,7 @@ internal static class MemberAttributes
 {
     private const int NoNumber = int.MinValue;
 
-    private static readonly string[] _forms = ["Varint", "ZigZag", "Fixed"];
+    private static readonly string[] _forms = ["Default", "Varint", "ZigZag", "Fixed"];
 
     internal static MemberExtras Read(Func<string, AttributeData?> attribute, bool isTime)
     {

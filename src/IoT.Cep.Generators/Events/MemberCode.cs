@@ -28,7 +28,7 @@ internal static class MemberCode
         Add(extras.Header is not null, $"HeaderName = {Literal(extras.Header ?? "")}");
         Add(extras.IsReceivedOtherwise, "IsReceivedOtherwise = true");
         Add(extras.Number is not null, $"Number = {(extras.Number ?? 0).ToString(CultureInfo.InvariantCulture)}");
-        Add(extras.Form != "Varint", $"Form = {extensibility}WholeNumberForm.{extras.Form}");
+        Add(extras.Form != "Default", $"Form = {extensibility}WholeNumberForm.{extras.Form}");
         Add(extras.Unit is not null, $"Unit = {Literal(extras.Unit ?? "")}");
         Add(member.EnumNames.Count > 0, $"EnumNames = [{string.Join(", ", member.EnumNames.Select((name, i) => $"new({Whole(member.EnumValues[i])}, {Literal(name)})"))}]");
         return parts.Count == 0 ? "" : $" {{ {string.Join(", ", parts)} }}";
@@ -76,16 +76,31 @@ internal static class MemberCode
         };
     }
 
+    /// <summary>The statement that hands the member over to a payload's writer.</summary>
+    internal static string WritePayload(this MemberModel member, int index, string value)
+    {
+        if (member is { Shape: ValueShape.Text, IsNullable: true })
+        {
+            return $"if ({value} is {{ }} x{index}) {{ writer.Text({index}, x{index}); }} else {{ writer.Null({index}); }}";
+        }
+
+        return member.IsNullable
+            ? $"if ({value}.HasValue) {{ var x{index} = {value}.GetValueOrDefault(); {Hand(member, index, "x" + index)} }} else {{ writer.Null({index}); }}"
+            : Hand(member, index, value);
+    }
+
     /// <summary>The event's time in ticks.</summary>
     internal static string ToTicks(this MemberModel member)
     {
         string time = "value.@" + member.Name;
+        return Instant(member, time);
+    }
 
-        // A DateTime without a kind is UTC: what it means must not depend on the machine.
-        return member.Shape == ValueShape.DateTimeOffset
+    // A DateTime without a kind is UTC: what it means must not depend on the machine.
+    private static string Instant(MemberModel member, string time) =>
+        member.Shape == ValueShape.DateTimeOffset
             ? $"{Ticks}From({time})"
             : $"({time}.Kind == global::System.DateTimeKind.Local ? {time}.ToUniversalTime() : {time}).Ticks - global::System.DateTime.UnixEpoch.Ticks";
-    }
 
     /// <summary>The statement that saves the value.</summary>
     internal static string WriteState(this MemberModel member, string value)
@@ -133,6 +148,33 @@ internal static class MemberCode
         }
 
         return extras.Offset == 0 ? number : $"({number}) + {Real(extras.Offset)}";
+    }
+
+    private static string Hand(MemberModel member, int index, string value) => member.Shape switch
+    {
+        ValueShape.Double or ValueShape.Single => $"writer.Number({index}, {Unscaled(member, value)});",
+        ValueShape.Decimal => $"writer.Number({index}, {Unscaled(member, $"(double){value}")});",
+        ValueShape.Whole or ValueShape.Int64 => $"writer.Integer({index}, {value});",
+        ValueShape.UInt64 => $"writer.Integer({index}, checked((long){value}));",
+        ValueShape.Text => $"writer.Text({index}, {value} ?? \"\");",
+        ValueShape.DateTimeOffset or ValueShape.DateTime => $"writer.Time({index}, {Instant(member, value)});",
+        ValueShape.Boolean => $"writer.Boolean({index}, {value});",
+        _ => $"writer.Text({index}, NameOf{index}({value}));",
+    };
+
+    private static string Unscaled(MemberModel member, string value)
+    {
+        var extras = member.Extras;
+        if (!extras.IsScaled)
+        {
+            return value;
+        }
+
+        string number = extras.Offset == 0 ? value : $"({value} - {Real(extras.Offset)})";
+        double inverse = 1 / extras.Scale;
+        return extras.Scale == 1 ? number
+            : inverse == Math.Round(inverse) && Math.Abs(inverse) < 1e15 ? $"{number} * {Real(inverse)}"
+            : $"{number} / {Real(extras.Scale)}";
     }
 
     private static string Real(double value) => value < 0 ? $"({value.ToString("R", CultureInfo.InvariantCulture)}D)" : value.ToString("R", CultureInfo.InvariantCulture) + "D";

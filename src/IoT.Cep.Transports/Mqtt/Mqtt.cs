@@ -41,6 +41,48 @@ public static class Mqtt
         string connection = Connections.Default) =>
         Source.FromTransport(new MqttTransport(topicFilters, qualityOfService, connection), decoder);
 
+    /// <summary>Publishes each result to a topic that is filled from its fields: <c>Mqtt.Publish("alerts/{building}/{sensor}", Json.Encode&lt;Alert&gt;())</c>.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topicTemplate">The topic, with fields' names for places. A result whose field can't be a level of a topic becomes a dead letter.</param>
+    /// <param name="encoder">Writes the payload; over MQTT 5 it also names the media type.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    /// <exception cref="ArgumentException">The template is malformed, or has a place that the type has no field for.</exception>
+    public static ISink<T> Publish<T>(
+        string topicTemplate,
+        Encoder<T> encoder,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default)
+        where T : IEvent<T>
+    {
+        ArgumentException.ThrowIfNullOrEmpty(topicTemplate);
+        return TopicTemplate.TryParse(topicTemplate.StartsWith('/') ? "/" + topicTemplate : topicTemplate, out var template, out string? error)
+            ? Publish(template.For<T>(), encoder, qualityOfService, retained, connection)
+            : throw new ArgumentException(error, nameof(topicTemplate));
+    }
+
+    /// <summary>Publishes each result as an encoder writes it.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="encoder">Writes the payload; over MQTT 5 it also names the media type.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    public static ISink<T> Publish<T>(
+        Func<T, string> topic,
+        Encoder<T> encoder,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default)
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        ArgumentNullException.ThrowIfNull(encoder);
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        return new MqttPublishSink<T>(topic, (result, output) => encoder.Encode(in result, output), qualityOfService, retained, connection) { ContentType = encoder.ContentType };
+    }
+
     /// <summary>Publishes each result as JSON by generated code: works trimmed and compiled ahead of time.</summary>
     /// <typeparam name="T">The result's type.</typeparam>
     /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>

@@ -37,6 +37,9 @@ internal sealed class MqttPublishSink<T>(
 
     public bool UsesIdentity => false;
 
+    /// <summary>The payloads' media type, which MQTT 5 carries; null where it isn't known.</summary>
+    internal string? ContentType { get; init; }
+
     public ValueTask CheckAsync(SinkContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -176,6 +179,7 @@ internal sealed class MqttPublishSink<T>(
             _messages.Add((new MqttApplicationMessage
             {
                 Topic = name,
+                ContentType = _options?.ProtocolVersion == MqttProtocol.V5 ? ContentType : null,
                 Payload = new ReadOnlySequence<byte>(_payloads.WrittenMemory.Slice(start, length)),
                 QualityOfServiceLevel = (MqttQualityOfServiceLevel)qualityOfService,
                 Retain = retained,

@@ -48,7 +48,7 @@ public sealed class FieldAttribute : Attribute
     /// <summary>What is added to the payload's number after <see cref="Scale"/>; 0 by default. For members that are no whole numbers.</summary>
     public double Offset { get; set; }
 
-    /// <summary>How Protobuf writes a whole number: <c>int64</c> by default.</summary>
+    /// <summary>How Protobuf writes the number: <c>int64</c> for whole numbers and <c>double</c> for others by default.</summary>
     public WholeNumberForm Form { get; set; }
 }
 

@@ -104,9 +104,12 @@ public enum FieldOrigin
     Sender,
 }
 
-/// <summary>How Protobuf writes a whole number.</summary>
+/// <summary>How Protobuf writes a whole number, or a number that is sent as one (<see cref="FieldAttribute.Scale"/>).</summary>
 public enum WholeNumberForm
 {
+    /// <summary><see cref="Varint"/> for a whole number; <c>double</c> for another.</summary>
+    Default,
+
     /// <summary><c>int32</c>, <c>int64</c>, <c>uint32</c>, <c>uint64</c>, <c>bool</c> or an enum.</summary>
     Varint,
 

@@ -7,7 +7,7 @@ namespace IoT.Cep;
 /// <param name="row">The row's cells.</param>
 public delegate T FromCsv<T>(ref CsvRow row);
 
-/// <summary>Decoders of CSV (RFC 4180) in UTF-8, with or without a byte order mark. A row is an event; empty lines are passed over.</summary>
+/// <summary>Decoders and encoders of CSV (RFC 4180) in UTF-8, with or without a byte order mark. A row is an event; empty lines are passed over.</summary>
 /// <remarks>
 /// Lines end in CRLF or LF. A cell in quotation marks may hold separators, line ends and doubled quotation marks. Times are ISO 8601 with T or a
 /// space between date and time, UTC where they name no zone, or numbers since 1970-01-01 UTC: seconds below 10^11, milliseconds from there on. An
@@ -36,6 +36,17 @@ public static class Csv
     {
         ArgumentNullException.ThrowIfNull(read);
         return new HandDecoder<T>(read, hasHeader, separator, PayloadLimits.Check(limits));
+    }
+
+    /// <summary>Writes an event as a row that <see cref="Decode{T}(IReadOnlyList{string}?, char, PayloadLimits?)"/> reads back.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="hasHeader">Whether each payload has the columns' names in front.</param>
+    /// <param name="separator">What stands between cells: a comma, a semicolon, a tab.</param>
+    public static Encoder<T> Encode<T>(bool hasHeader = true, char separator = ',')
+        where T : IEvent<T>
+    {
+        CsvCells.ThrowIfUnfit(separator);
+        return new CsvEncoder<T>(hasHeader, separator);
     }
 
     private static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> text) => text.StartsWith("\uFEFF"u8) ? text[3..] : text;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -54,6 +55,29 @@ internal sealed class FieldNames
             }
 
             from = found + 1;
+        }
+
+        return -1;
+    }
+
+    /// <summary>The field that a topic's place is: the one of that payload name, else of that member name; -1 where there is none.</summary>
+    internal static int OfPlace(EventSchema schema, string place)
+    {
+        for (int i = 0; i < schema.Fields.Count; i++)
+        {
+            if (schema.Fields[i].Name == place)
+            {
+                return i;
+            }
+        }
+
+        for (int i = 0; i < schema.Fields.Count; i++)
+        {
+            string member = schema.Fields[i].Member;
+            if (member == place || JsonNamingPolicy.CamelCase.ConvertName(member) == place)
+            {
+                return i;
+            }
         }
 
         return -1;

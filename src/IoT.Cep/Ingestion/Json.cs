@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization.Metadata;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -7,7 +8,7 @@ namespace IoT.Cep;
 /// <param name="fields">The object's members.</param>
 public delegate T FromJson<T>(ref JsonFields fields);
 
-/// <summary>Decoders of JSON (RFC 8259). A payload is one object, which is one event, or an array of objects.</summary>
+/// <summary>Decoders and encoders of JSON (RFC 8259). A payload is one object, which is one event, or an array of objects.</summary>
 /// <remarks>
 /// A payload is decoded whole or becomes a dead letter whole. Nothing is allocated for an event once its texts have been seen. Members
 /// that the event type doesn't have are passed over; a member that it has and that stands twice is refused, as are text that
@@ -33,6 +34,20 @@ public static class Json
     {
         ArgumentNullException.ThrowIfNull(read);
         return new HandDecoder<T>(read, PayloadLimits.Check(limits));
+    }
+
+    /// <summary>Writes an event as a JSON object that <see cref="Decode{T}(PayloadLimits?)"/> reads back; nothing is allocated for it.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    public static Encoder<T> Encode<T>()
+        where T : IEvent<T> => new JsonEncoder<T>();
+
+    /// <summary>Writes any type as JSON by generated code: <c>Json.Encode(MyJsonContext.Default.Alert)</c>.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="type">How it is written.</param>
+    public static Encoder<T> Encode<T>(JsonTypeInfo<T> type)
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        return new JsonTypeEncoder<T>(type);
     }
 
     private sealed class EventDecoder<T>(PayloadLimits limits) : Decoder<T>

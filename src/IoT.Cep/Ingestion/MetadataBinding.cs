@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Unicode;
 using IoT.Cep.Extensibility;
 
@@ -133,7 +132,7 @@ internal sealed class MetadataBinding
                 _known.Clear();
             }
 
-            _known.Add(template, fields = [.. template.Names.Select(FieldOf)]);
+            _known.Add(template, fields = [.. template.Names.Select(place => FieldNames.OfPlace(_schema, place))]);
         }
 
         if (!template.TryMatch(topic, _ranges))
@@ -154,28 +153,6 @@ internal sealed class MetadataBinding
         }
 
         return true;
-    }
-
-    private int FieldOf(string place)
-    {
-        for (int i = 0; i < _schema.Fields.Count; i++)
-        {
-            if (_schema.Fields[i].Name == place)
-            {
-                return i;
-            }
-        }
-
-        for (int i = 0; i < _schema.Fields.Count; i++)
-        {
-            string member = _schema.Fields[i].Member;
-            if (member == place || JsonNamingPolicy.CamelCase.ConvertName(member) == place)
-            {
-                return i;
-            }
-        }
-
-        return -1;
     }
 
     /// <summary>A field's value: a part of a text, or a time where there is no text.</summary>

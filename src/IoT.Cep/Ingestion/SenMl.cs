@@ -2,7 +2,7 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Decoders of SenML in JSON (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
+/// <summary>Decoders and encoders of SenML in JSON (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
 /// <remarks>
 /// Base values, name and time resolution follow section 4 of the RFC. A time below 2^28 seconds is relative to the time at which the
 /// payload was received. Labels that are not known are passed over, except those that end in an underscore, which the RFC says must be
@@ -38,6 +38,16 @@ public static class SenMl
         ArgumentNullException.ThrowIfNull(read);
         return new RecordDecoder<T>(read, mode, PayloadLimits.Check(limits));
     }
+
+    /// <summary>
+    /// Writes an event as a pack that <see cref="Decode{T}(SenMlMode, PayloadLimits?)"/> reads back: the <see cref="EventKeyAttribute"/> as base name, the
+    /// <see cref="EventTimeAttribute"/> as base time, each other member as a record, with its <see cref="UnitAttribute"/>. A null is left out.
+    /// </summary>
+    /// <remarks>SenML can't hold a key that is no SenML name, nor a time before July 1978: such an event throws <see cref="FormatException"/>.</remarks>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <exception cref="ArgumentException">A member's name can't be a SenML name.</exception>
+    public static Encoder<T> Encode<T>()
+        where T : IEvent<T> => new SenMlEncoder<T>();
 
     private sealed class PackDecoder<T>(SenMlMode mode, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>

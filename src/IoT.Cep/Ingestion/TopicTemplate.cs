@@ -114,6 +114,15 @@ public sealed class TopicTemplate
         return true;
     }
 
+    /// <summary>
+    /// A function that fills the places from an event's fields: the topics of a sink. A value that can't be a level of a topic (empty, or with a slash, a wildcard or a
+    /// control character) throws <see cref="FormatException"/>, which sinks make a dead letter; <c>{*rest}</c> may have slashes.
+    /// </summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <exception cref="ArgumentException">A place has no name, or the event type no field of that name.</exception>
+    public Func<T, string> For<T>()
+        where T : IEvent<T> => new TopicWriter<T>(this).Fill;
+
     /// <inheritdoc/>
     public override string ToString() => _template;
 
