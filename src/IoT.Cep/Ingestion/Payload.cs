@@ -4,18 +4,33 @@ namespace IoT.Cep.Extensibility;
 
 /// <summary>One message as a transport hands it over. Valid only during the call.</summary>
 /// <param name="bytes">The message's body.</param>
-/// <param name="topic">The topic or path.</param>
+/// <param name="topic">The topic or path, without a slash in front.</param>
 /// <param name="receivedTicks">When it was received: 100 ns ticks since 1970-01-01 UTC; 0 lets the engine take its clock.</param>
 public readonly struct Payload(ReadOnlySequence<byte> bytes, string topic, long receivedTicks = 0)
 {
     /// <summary>The message's body.</summary>
     public ReadOnlySequence<byte> Bytes => bytes;
 
-    /// <summary>The topic or path.</summary>
+    /// <summary>The topic or path, without a slash in front.</summary>
     public string Topic => topic;
 
     /// <summary>When it was received: 100 ns ticks since 1970-01-01 UTC.</summary>
     public long ReceivedTicks => receivedTicks;
+
+    /// <summary>When its sender says that it sent it: 100 ns ticks since 1970-01-01 UTC; 0 where it does not say.</summary>
+    public long SentTicks { get; init; }
+
+    /// <summary>The template that the topic was taken by: a decoder binds its placeholders to the event's members. Null where there is none.</summary>
+    public TopicTemplate? Template { get; init; }
+
+    /// <summary>The body's media type, as the sender named it: <c>application/senml+json</c>; null where it named none.</summary>
+    public string? ContentType { get; init; }
+
+    /// <summary>What else came with it: MQTT's user properties, HTTP's header fields. Text from the network.</summary>
+    public PayloadHeaders Headers { get; init; }
+
+    /// <summary>Who sent it, as the listener proved it; null where nobody did.</summary>
+    public string? Sender { get; init; }
 }
 
 /// <summary>
@@ -64,6 +79,17 @@ public interface IAcknowledger
     /// <summary>The message's effect is where the guarantee says it must be. Must not block and must not throw.</summary>
     /// <param name="delivery">What was given to <see cref="IPayloadReceiver.ReceiveAsync"/>.</param>
     void Acknowledge(object delivery);
+
+    /// <summary>
+    /// The message became a dead letter. Told before <see cref="IPayloadReceiver.ReceiveAsync"/> returns; <see cref="Acknowledge"/> follows as for any message, since
+    /// sending it again would not help. For protocols that can say so to the sender. Must not block and must not throw.
+    /// </summary>
+    /// <param name="delivery">What was given to <see cref="IPayloadReceiver.ReceiveAsync"/>.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="detail">What exactly was wrong: the field or the place. It holds no more of the payload than names, and is not escaped.</param>
+    void Rejected(object delivery, DeadLetterReason reason, string detail)
+    {
+    }
 }
 
 /// <summary>Bytes in: connects, hands over each message, reconnects for itself with backoff until it is stopped.</summary>

@@ -135,7 +135,7 @@ internal sealed partial class Intake<T> : SourceWriter<T>, IPayloadReceiver, IDi
             }
 
             var buffer = Buffer;
-            Decode(in payload, acknowledger is not null);
+            Decode(in payload, acknowledger, delivery);
             if (acknowledger is not null)
             {
                 Acknowledgements.Add(acknowledger, delivery!);

@@ -5,7 +5,7 @@ namespace IoT.Cep;
 /// <summary>How messages become batches, when these leave, and what happens while they can't.</summary>
 internal sealed partial class Intake<T>
 {
-    private void Decode(in Payload payload, bool mustNotLose)
+    private void Decode(in Payload payload, IAcknowledger? acknowledger, object? delivery)
     {
         if (Buffer.Count == 0 || Buffer.Count >= FullAt)
         {
@@ -27,13 +27,14 @@ internal sealed partial class Intake<T>
         {
             DeadLetters++;
             _engine.AddDeadLetter(reason, _source.Name, payload.Topic, Buffer.RejectionDetail, payload.Bytes);
+            acknowledger?.Rejected(delivery!, reason, Buffer.RejectionDetail);
             return;
         }
 
         Events += Buffer.MessageCount;
         if (Buffer.Count > _options.CapacityEvents && _options.Backpressure != BackpressureMode.Wait)
         {
-            Overflow(in payload, mustNotLose);
+            Overflow(in payload, acknowledger is not null);
         }
     }
 

@@ -4,9 +4,9 @@ namespace IoT.Cep.Extensibility;
 
 /// <summary>Where CoAP datagrams come from and go to. Two that are equal are the same endpoint: state (message ids, observations) is kept for each.</summary>
 /// <param name="Address">The address and port.</param>
-/// <param name="Identity">Who it proved to be: a pre-shared key's identity, a certificate's subject; null: nobody in particular.</param>
+/// <param name="Identity">Who it proved to be, by a pre-shared key or a certificate; null: nobody in particular.</param>
 /// <param name="Session">Tells security sessions with one address apart; 0 where there are none.</param>
-public sealed record CoapRemote(IPEndPoint Address, string? Identity = null, long Session = 0)
+public sealed record CoapRemote(IPEndPoint Address, Identity? Identity = null, long Session = 0)
 {
     /// <summary>Whether a handshake proved that the address is its own, so that answers to it can't be turned against somebody else.</summary>
     public bool IsVerified => Session != 0;
