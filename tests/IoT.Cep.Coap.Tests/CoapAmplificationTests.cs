@@ -1,6 +1,6 @@
 using IoT.Cep.Extensibility;
 
-namespace IoT.Cep.Coap.Tests;
+namespace IoT.Cep.CoapTests;
 
 public class CoapAmplificationTests
 {

@@ -1,7 +1,7 @@
 using System.Net;
 using IoT.Cep.Extensibility;
 
-namespace IoT.Cep.Coap.Tests;
+namespace IoT.Cep.CoapTests;
 
 public class CoapEndpointTests
 {

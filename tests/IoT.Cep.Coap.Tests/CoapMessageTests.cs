@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace IoT.Cep.Coap.Tests;
+namespace IoT.Cep.CoapTests;
 
 public class CoapMessageTests
 {

@@ -1,4 +1,4 @@
-namespace IoT.Cep.Coap.Tests;
+namespace IoT.Cep.CoapTests;
 
 public class CoapObserveTests
 {

@@ -1,4 +1,4 @@
-namespace IoT.Cep.Coap.Tests;
+namespace IoT.Cep.CoapTests;
 
 /// <summary>Bytes that a stranger may send: random ones, and messages with a few bits turned, cut off or drawn out.</summary>
 internal static class Hostile

@@ -1,6 +1,6 @@
 using IoT.Cep.Extensibility;
 
-namespace IoT.Cep.Coap.Tests;
+namespace IoT.Cep.CoapTests;
 
 /// <summary>A whole server (blocks, router, resources) and a client of it on one network.</summary>
 internal sealed class Site

@@ -2,7 +2,7 @@ using System.Net;
 using IoT.Cep.Extensibility;
 using Microsoft.Extensions.Time.Testing;
 
-namespace IoT.Cep.Coap.Tests;
+namespace IoT.Cep.CoapTests;
 
 /// <summary>A network in memory under virtual time: it loses, repeats and delays datagrams by a seeded chance, so that they also overtake each other.</summary>
 internal sealed class VirtualNetwork

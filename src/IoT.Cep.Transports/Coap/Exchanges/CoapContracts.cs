@@ -49,3 +49,13 @@ public interface ICoapDatagramReceiver
     /// <param name="remote">The other side.</param>
     void OnClosed(CoapRemote remote);
 }
+
+/// <summary>What a carrier of datagrams is made from.</summary>
+/// <param name="Local">Where to listen; a client takes any port.</param>
+/// <param name="TimeProvider">The clock.</param>
+/// <param name="Logger">The log.</param>
+public sealed record CoapDatagramContext(IPEndPoint Local, TimeProvider TimeProvider, Microsoft.Extensions.Logging.ILogger Logger)
+{
+    /// <summary>Who may connect; null at a client.</summary>
+    public ListenerSecurity? Security { get; init; }
+}
