@@ -10,6 +10,10 @@ internal interface IGiving<T, TResult>
     TResult Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull;
 
+    /// <summary>Gives out all matches that sets have, where nothing can fail on the way.</summary>
+    bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
+        where TKey : notnull;
+
     void Save(StateWriter writer, TResult result);
 
     TResult Load(StateReader reader, PatternShape<T> shape);
@@ -21,6 +25,13 @@ internal readonly struct MatchGiving<T> : IGiving<T, Match<T>>
 
     public Match<T> Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => matcher.NextMatch;
+
+    public bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Match<T>> output)
+        where TKey : notnull
+    {
+        sets.GiveAll(output);
+        return true;
+    }
 
     public void Save(StateWriter writer, Match<T> result)
     {
@@ -37,6 +48,9 @@ internal readonly struct TimeoutGiving<T> : IGiving<T, Timeout<T>>
 
     public Timeout<T> Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => new(matcher.NextMatch, Ticks.ToTime(matcher.Next.Ticks));
+
+    public bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Timeout<T>> output)
+        where TKey : notnull => false;
 
     public void Save(StateWriter writer, Timeout<T> result)
     {
@@ -57,6 +71,9 @@ internal readonly struct CallbackGiving<T, TResult>(Func<PartialMatch<T>, TResul
 
     public TResult Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => select(matcher.NextPartial);
+
+    public bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
+        where TKey : notnull => false;
 
     public void Save(StateWriter writer, TResult result) => StateCodec.Require<TResult>().Write(writer, result);
 

@@ -29,12 +29,14 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
         for (int start = 0; start < count; start += Chunk)
         {
             int end = Math.Min(count, start + Chunk);
-            sets.Expire(batch.Ticks[_candidates[start]]);
             _looked = start;
             try
             {
                 Find(batch.Events, start, end, sets);
-                sets.Prefetch(_chunkPlaces.AsSpan(0, end - start));
+                if (sets.HasManyKeys)
+                {
+                    sets.Prefetch(_chunkPlaces.AsSpan(0, end - start));
+                }
             }
             finally
             {
@@ -85,7 +87,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
             }
 
             sets.Apply(place, keys[c], in events[i], ticks[i], bits[c]);
-            if (sets.HasFound)
+            if (sets.HasCompleted)
             {
                 // The event has had its effect: an error of a result's projection leads behind it.
                 Position = i + 1;
@@ -96,6 +98,11 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
 
     private void GiveOut(SetMatcher<TKey, T> sets)
     {
+        if (!_identity && _giving.TryGiveAll(sets, _output))
+        {
+            return;
+        }
+
         while (sets.HasFound)
         {
             _isGiving = true;

@@ -301,6 +301,10 @@ internal sealed class Change<T>(Configuration<T> from, Configuration<T>? next, S
     /// <summary>In which ways it is taken.</summary>
     internal readonly SetTake<T>[] Takes = takes;
 
+    /// <summary>The label of the first of them, and where it leads.</summary>
+    internal readonly int Label = takes is [var first, ..] ? first.Label : None;
+    internal readonly int Target = takes is [var only, ..] ? only.Next : None;
+
     internal readonly ChangeKind Kind = takes is [] && next == from ? ChangeKind.None
         : takes is [{ IsFinal: true, Next: None }] && next is null ? ChangeKind.Completes
         : takes is [{ IsFinal: false, Next: not None }] && next is null ? ChangeKind.Moves

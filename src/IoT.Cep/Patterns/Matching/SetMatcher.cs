@@ -44,7 +44,20 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override bool SeesEveryEvent => Shape.SeesEveryEvent;
 
-    internal override int Keys => _keys.Count;
+    /// <summary>How many keys have partial matches; others are forgotten when their places are wanted.</summary>
+    internal override int Keys
+    {
+        get
+        {
+            int keys = 0;
+            for (int place = 0; place < _keys.Places; place++)
+            {
+                keys += _keys.At(place).IsLive && !IsIdle(in _keys.At(place).State, _expired) ? 1 : 0;
+            }
+
+            return keys;
+        }
+    }
 
     /// <summary>How many events keys hold; those that a key let go are not its own.</summary>
     internal override int Events
@@ -52,9 +65,10 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         get
         {
             int events = 0;
-            for (long number = _sets.First; number < _sets.End; number++)
+            for (int place = 0; place < _keys.Places; place++)
             {
-                events += _sets.At(number).Owner >= 0 ? 1 : 0;
+                ref var entry = ref _keys.At(place);
+                events += entry.IsLive && !IsIdle(in entry.State, _expired) ? EventsOf(in entry.State).Count : 0;
             }
 
             return events;
@@ -69,19 +83,8 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override void Expire(long time)
     {
-        long limit = _expired = Ticks.Minus(time, _span);
-        while (_sets.First < _sets.End && _sets.At(_sets.First).Ticks <= limit)
-        {
-            ref var oldest = ref _sets.At(_sets.First);
-            if (oldest.Owner >= 0)
-            {
-                Forget(oldest.Owner, oldest.Link);
-            }
-
-            _sets.RemoveFirst();
-        }
-
-        _sets.RemoveUnions(limit);
+        _expired = Ticks.Minus(time, _span);
+        _sets.Expire(_expired);
     }
 
     /// <summary>A bit for each of the pattern's conditions.</summary>
@@ -103,20 +106,17 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         return place;
     }
 
-    /// <summary>Asks for the sets of keys that were just looked up, where there are so many that they are far away.</summary>
+    /// <summary>Whether there are so many keys that their sets are far away.</summary>
+    internal bool HasManyKeys => _keys.Count >= ManyKeys;
+
+    /// <summary>Asks for the sets of keys that were just looked up.</summary>
     internal void Prefetch(ReadOnlySpan<int> places)
     {
-        if (_keys.Count < ManyKeys)
-        {
-            return;
-        }
-
         foreach (int place in places)
         {
-            if (place >= 0)
+            if (place >= 0 && _keys.At(place).State is { Groups: > 0, Set: var set })
             {
-                ref var sets = ref _keys.At(place).State;
-                _sets.Prefetch(sets.Set, sets.Newest);
+                _sets.Prefetch(set);
             }
         }
     }
@@ -132,7 +132,7 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         var begin = _configurations.ChangeOf(_start, bits);
         if (place < 0)
         {
-            if (begin.Takes.Length > 0)
+            if (begin.Label >= 0)
             {
                 Begin(key, in value, ticks, bits);
             }
@@ -141,46 +141,50 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         }
 
         ref var sets = ref _keys.At(place).State;
+        long limit = Ticks.Minus(ticks, _span);
         if (sets.Groups > 1 || sets.Rest is not null || sets.Count >= _limits.MaxPerKey)
         {
-            ApplyAny(place, key, in value, ticks, bits);
+            ApplyAny(place, in value, ticks, bits, limit);
             return;
         }
 
-        bool isAlive = sets.Groups != 0 && sets.LatestStart > Ticks.Minus(ticks, _span);
-        var change = isAlive ? _configurations.ChangeOf(sets.At, bits) : null;
-        if (begin.Takes.Length == 0)
+        bool isAlive = sets.Groups != 0 && sets.LatestStart > limit;
+        if (begin.Label < 0)
         {
-            if (change is null)
+            if (!isAlive)
             {
-                LetGo(ref sets);
+                return;
+            }
+
+            var change = _configurations.ChangeOf(sets.At, bits);
+            if (change.Kind == ChangeKind.None)
+            {
                 return;
             }
 
             if (change.Kind == ChangeKind.Completes)
             {
-                long set = _sets.Take(in value, ticks, change.Takes[0].Label, sets.Set, sets.LatestStart, place);
-                Own(ref sets, set);
-                LetGo(ref sets);
-                Complete(place, set, ticks, Ticks.Minus(ticks, _span));
-                return;
-            }
-
-            if (change.Kind == ChangeKind.None)
-            {
+                _spelling.EndWith(in value, ticks);
+                Complete(place, sets.Set, change.Label, ticks, limit);
+                LetGo(ref sets, ticks);
                 return;
             }
         }
-        else if (begin.Kind == ChangeKind.Moves && (change is null || (change.Kind == ChangeKind.None && sets.At == begin.Takes[0].Next)))
+        else if (begin.Kind == ChangeKind.Moves && (!isAlive || (sets.At == begin.Target && _configurations.ChangeOf(sets.At, bits).Kind == ChangeKind.None)))
         {
-            long set = _sets.Take(in value, ticks, begin.Takes[0].Label, SharedSets<T>.None, ticks, place);
+            if (!isAlive)
+            {
+                (sets.Count, sets.Newest) = (0, SharedSets<T>.None);
+            }
+
+            long set = _sets.Take(in value, ticks, begin.Label, SharedSets<T>.None, ticks, limit);
             Own(ref sets, set);
-            sets.Set = change is null ? set : _sets.Unite(set, ticks, sets.Set, sets.LatestStart, ticks);
-            (sets.At, sets.Groups, sets.LatestStart) = (begin.Takes[0].Next, 1, ticks);
+            sets.Set = isAlive ? _sets.Join(set, sets.Set, sets.LatestStart) : set;
+            (sets.At, sets.Groups, sets.LatestStart) = (begin.Target, 1, ticks);
             return;
         }
 
-        ApplyAny(place, key, in value, ticks, bits);
+        ApplyAny(place, in value, ticks, bits, limit);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -196,31 +200,22 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         Apply(place, key, in value, ticks, bits);
     }
 
-    private int Add(TKey key, long ticks)
-    {
-        if (_keys.IsFull)
-        {
-            Expire(ticks);
-        }
-
-        int place = _keys.Add(key);
-        _keys.At(place).State.Clear();
-        return place;
-    }
-
     /// <summary>Any event: each set is asked where it goes.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ApplyAny(int place, TKey key, in T value, long ticks, ulong bits)
+    private void ApplyAny(int place, in T value, long ticks, ulong bits, long limit)
     {
         var begins = _configurations.ChangeOf(_start, bits).Takes;
-        if (_keys.At(place).State.Count >= _limits.MaxPerKey && !Recount(ref place, key, ticks))
+        ref var sets = ref _keys.At(place).State;
+        if (IsIdle(in sets, limit))
         {
-            Apply(-1, key, in value, ticks, bits);
-            return;
+            LetGo(ref sets, ticks);
+        }
+        else if (sets.Count >= _limits.MaxPerKey)
+        {
+            Recount(ref sets, ticks);
         }
 
-        ref var sets = ref _keys.At(place).State;
-        long limit = Math.Max(Ticks.Minus(ticks, _span), sets.Floor);
+        limit = Math.Max(limit, sets.Floor);
         int unmoved = begins.Length == 0 ? CountUnmoved(in sets, limit, bits) : 0;
         if (unmoved == sets.Groups && begins.Length == 0)
         {
@@ -243,11 +238,12 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
             if (i < unmoved)
             {
-                Stand(in standing, ticks);
+                Stand(in standing, ticks, limit);
                 continue;
             }
 
             var change = _configurations.ChangeOf(standing.At, bits);
+            _fewer++;
             if (change.Takes.Length > 0)
             {
                 Take(change.Takes, standing.Set, standing.LatestStart, in value, ticks, place, limit);
@@ -255,16 +251,18 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
             if (change.Next >= 0)
             {
-                Stand(new Standing(change.Next, standing.Set, standing.LatestStart), ticks);
+                Stand(new Standing(change.Next, standing.Set, standing.LatestStart), ticks, limit);
             }
         }
 
-        sets.Put(_next.AsSpan(0, _nextCount));
         if (_nextCount == 0)
         {
-            LetGo(ref sets);
+            LetGo(ref sets, ticks);
+            return;
         }
-        else if (sets.Count > _limits.MaxPerKey)
+
+        sets.Put(_next.AsSpan(0, _nextCount));
+        if (sets.Count > _limits.MaxPerKey)
         {
             Limit(ref sets, ticks);
         }
@@ -286,26 +284,31 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     {
         foreach (var take in takes)
         {
-            long set = _sets.Take(in value, ticks, take.Label, before, latestStart, place);
+            if (take.Next < 0)
+            {
+                // What only completes matches is spelled at once, and stands in no set.
+                _spelling.EndWith(in value, ticks);
+                Complete(place, before, take.Label, ticks, limit);
+                continue;
+            }
+
+            long set = _sets.Take(in value, ticks, take.Label, before, latestStart, limit);
             Own(ref _keys.At(place).State, set);
             if (take.IsFinal)
             {
-                Complete(place, set, ticks, limit);
+                Complete(place, set, -1, ticks, limit);
             }
 
-            if (take.Next >= 0)
-            {
-                Stand(new Standing(take.Next, set, latestStart), ticks);
-            }
+            Stand(new Standing(take.Next, set, latestStart), ticks, limit);
         }
     }
 
     /// <summary>A set stands in a configuration from now on; where another one does, both do as one.</summary>
-    private void Stand(in Standing standing, long ticks)
+    private void Stand(in Standing standing, long ticks, long limit)
     {
         // Mostly there is none: that is seen without looking for it.
         ulong configuration = 1UL << (standing.At & 63);
-        if ((_nextConfigurations & configuration) != 0 && TryUnite(in standing, ticks))
+        if ((_nextConfigurations & configuration) != 0 && TryUnite(in standing, ticks, limit))
         {
             return;
         }
@@ -319,13 +322,13 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         _next[_nextCount++] = standing;
     }
 
-    private bool TryUnite(in Standing standing, long ticks)
+    private bool TryUnite(in Standing standing, long ticks, long limit)
     {
         foreach (ref var other in _next.AsSpan(0, _nextCount))
         {
             if (other.At == standing.At)
             {
-                long union = _sets.Unite(other.Set, other.LatestStart, standing.Set, standing.LatestStart, ticks);
+                long union = _sets.Unite(other.Set, other.LatestStart, standing.Set, standing.LatestStart, ticks, limit);
                 other = new Standing(other.At, union, Math.Max(other.LatestStart, standing.LatestStart));
                 return true;
             }
