@@ -94,7 +94,9 @@ public sealed partial class ListenerSecurity
                 continue;
             }
 
-            if (!await AuthorizeAsync(identity, AccessAction.Connect, clientName).ConfigureAwait(false))
+            // A web server's own address was not looked at before: without a rule, what comes from elsewhere may do nothing.
+            bool mayBeHere = Authorize is not null || (credentials.Remote is { } remote && System.Net.IPAddress.IsLoopback(remote));
+            if (!mayBeHere || !await AuthorizeAsync(identity, AccessAction.Connect, clientName).ConfigureAwait(false))
             {
                 admission.Dispose();
                 return new Admission(AdmissionRefusal.NotAuthorized);
