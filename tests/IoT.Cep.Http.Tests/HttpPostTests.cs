@@ -11,7 +11,7 @@ public sealed class HttpPostTests
     [Fact]
     public async Task Each_result_is_a_request_with_a_key_that_is_the_same_when_it_is_tried_again()
     {
-        await using var peer = await Peer.StartAsync(Peer.Statuses(200, 500, 204));
+        await using var peer = await TestPeer.StartAsync(TestPeer.Statuses(200, 500, 204));
         var sink = await OpenAsync(peer.Address);
         var batch = Batch("1", "2");
 
@@ -28,7 +28,7 @@ public sealed class HttpPostTests
     [Fact]
     public async Task A_result_that_the_server_refuses_for_good_is_rejected_alone()
     {
-        await using var peer = await Peer.StartAsync(Peer.Statuses(200, 422));
+        await using var peer = await TestPeer.StartAsync(TestPeer.Statuses(200, 422));
         var sink = await OpenAsync(peer.Address);
 
         var error = await Assert.ThrowsAsync<SinkRejectedException>(() => WriteAsync(sink, Batch("1", "2", "3")));
@@ -45,7 +45,7 @@ public sealed class HttpPostTests
     [InlineData(302)]
     public async Task What_may_pass_is_tried_again(int status)
     {
-        await using var peer = await Peer.StartAsync((context, _) =>
+        await using var peer = await TestPeer.StartAsync((context, _) =>
         {
             context.Response.StatusCode = status;
             context.Response.Headers.Location = "http://169.254.169.254/latest";
@@ -62,7 +62,7 @@ public sealed class HttpPostTests
     public async Task The_next_attempt_waits_as_long_as_the_server_asks(int status)
     {
         var clock = new FakeTimeProvider();
-        await using var peer = await Peer.StartAsync((context, n) =>
+        await using var peer = await TestPeer.StartAsync((context, n) =>
         {
             context.Response.StatusCode = n == 1 ? status : 204;
             context.Response.Headers.RetryAfter = "7";
@@ -85,7 +85,7 @@ public sealed class HttpPostTests
     [InlineData(HttpBatch.Lines, "application/x-ndjson", "1\n2\n", "3\n")]
     public async Task Several_results_are_one_request_where_that_is_asked_for(HttpBatch batch, string contentType, params string[] bodies)
     {
-        await using var peer = await Peer.StartAsync(Peer.Statuses(200));
+        await using var peer = await TestPeer.StartAsync(TestPeer.Statuses(200));
         var sink = await OpenAsync(peer.Address, o => (o.Batch, o.MaxBatch) = (batch, 2));
 
         await WriteAsync(sink, Batch("1", "2", "3"));
@@ -97,7 +97,7 @@ public sealed class HttpPostTests
     [Fact]
     public async Task A_batch_that_is_refused_is_posted_result_by_result()
     {
-        await using var peer = await Peer.StartAsync(Peer.Statuses(400, 200, 400));
+        await using var peer = await TestPeer.StartAsync(TestPeer.Statuses(400, 200, 400));
         var sink = await OpenAsync(peer.Address, o => o.Batch = HttpBatch.JsonArray);
 
         var error = await Assert.ThrowsAsync<SinkRejectedException>(() => WriteAsync(sink, Batch("1", "2", "3")));
@@ -112,7 +112,7 @@ public sealed class HttpPostTests
     [InlineData("[::ffff:127.0.0.1]")]
     public async Task This_machine_is_not_called_unless_that_is_allowed(string host)
     {
-        await using var peer = await Peer.StartAsync(Peer.Statuses(200));
+        await using var peer = await TestPeer.StartAsync(TestPeer.Statuses(200));
         var sink = await OpenAsync(new UriBuilder(peer.Address) { Host = host }.Uri, o => o.AllowPrivateNetworks = false);
 
         var error = await Assert.ThrowsAsync<HttpRequestException>(() => WriteAsync(sink, Batch("1")));
@@ -158,7 +158,7 @@ public sealed class HttpPostTests
     [Fact]
     public async Task The_token_of_each_request_is_asked_for()
     {
-        await using var peer = await Peer.StartAsync(Peer.Statuses(200));
+        await using var peer = await TestPeer.StartAsync(TestPeer.Statuses(200));
         int count = 0;
         var sink = await OpenAsync(peer.Address, o => (o.Token, o.AllowPlainTextToken) = (_ => new($"t{++count}"), true));
 

@@ -11,7 +11,7 @@ public sealed class HttpSourceTests
     [Fact]
     public async Task An_answer_is_a_message_when_it_is_new()
     {
-        await using var peer = await Peer.StartAsync(async (context, n) =>
+        await using var peer = await TestPeer.StartAsync(async (context, n) =>
         {
             string tag = n < 3 ? "\"one\"" : "\"two\"";
             context.Response.Headers.ETag = tag;
@@ -35,7 +35,7 @@ public sealed class HttpSourceTests
     public async Task After_a_failure_it_waits_as_long_as_it_is_asked_and_goes_on()
     {
         var clock = new FakeTimeProvider();
-        await using var peer = await Peer.StartAsync(async (context, n) =>
+        await using var peer = await TestPeer.StartAsync(async (context, n) =>
         {
             context.Response.StatusCode = n == 1 ? 503 : 200;
             context.Response.Headers.RetryAfter = n == 1 ? "120" : default;
@@ -59,7 +59,7 @@ public sealed class HttpSourceTests
     [Fact]
     public async Task An_answer_past_the_limit_is_a_dead_letter()
     {
-        await using var peer = await Peer.StartAsync((context, n) => context.Response.WriteAsync(n == 1 ? new string('x', 5000) : "short"));
+        await using var peer = await TestPeer.StartAsync((context, n) => context.Response.WriteAsync(n == 1 ? new string('x', 5000) : "short"));
         await using var run = new Running(new HttpPollTransport(peer.Address, TimeSpan.FromMilliseconds(10), Allowed(o => o.MaxBytes = 1000)));
 
         Assert.Equal("short", (await run.Collector.NextAsync()).Text);
@@ -69,7 +69,7 @@ public sealed class HttpSourceTests
     [Fact]
     public async Task Events_go_on_behind_the_last_one_whole()
     {
-        await using var peer = await Peer.StartAsync(async (context, n) =>
+        await using var peer = await TestPeer.StartAsync(async (context, n) =>
         {
             context.Response.ContentType = "text/event-stream";
             await context.Response.WriteAsync(n == 1 ? "retry: 10\nid: 1\ndata: one\n\nid: 2\ndata: cut" : "id: 2\ndata: two\n\n");
@@ -95,7 +95,7 @@ public sealed class HttpSourceTests
         byte[] bytes = Encoding.UTF8.GetBytes(stream);
         foreach (int size in (int[])[1, 2, 3, 1000])
         {
-            await using var peer = await Peer.StartAsync(async (context, _) =>
+            await using var peer = await TestPeer.StartAsync(async (context, _) =>
             {
                 context.Response.ContentType = "text/event-stream";
                 for (int at = 0; at < bytes.Length; at += size)

@@ -15,18 +15,18 @@ namespace IoT.Cep;
 internal sealed record Got(string Body, string? ContentType, IHeaderDictionary Headers);
 
 /// <summary>Another server, which answers as a test says and remembers what it was sent.</summary>
-internal sealed class Peer : IAsyncDisposable
+internal sealed class TestPeer : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private Peer(WebApplication app, Uri address, ConcurrentQueue<Got> requests) => (_app, Address, Requests) = (app, address, requests);
+    private TestPeer(WebApplication app, Uri address, ConcurrentQueue<Got> requests) => (_app, Address, Requests) = (app, address, requests);
 
     internal Uri Address { get; }
 
     internal ConcurrentQueue<Got> Requests { get; }
 
     /// <param name="answer">Answers the n-th request, from 1.</param>
-    internal static async Task<Peer> StartAsync(Func<HttpContext, int, Task> answer)
+    internal static async Task<TestPeer> StartAsync(Func<HttpContext, int, Task> answer)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0));
@@ -47,7 +47,7 @@ internal sealed class Peer : IAsyncDisposable
         });
         await app.StartAsync();
         string address = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
-        return new Peer(app, new Uri(address), requests);
+        return new TestPeer(app, new Uri(address), requests);
     }
 
     internal static Func<HttpContext, int, Task> Statuses(params int[] statuses) => (context, n) =>
