@@ -17,6 +17,7 @@ internal static class MqttIngestComparison
     private const int WarmUp = 200_000;
     private const int MostMessages = 1_000_000;
     private const int Batch = 1_000;
+    private const int Fewer = 10;
 
     internal static async Task<Figures> RunAsync(string name, CompareOptions options)
     {
@@ -32,8 +33,10 @@ internal static class MqttIngestComparison
         var broker = new List<Run>();
         for (int run = 0; run < options.Runs; run++)
         {
-            ingest.Add(await RunAsync("ingest", load, count, options.Devices));
-            broker.Add(await RunAsync("broker", load, count / 4 / Batch * Batch, options.Devices));
+            ingest.Add(await RunAsync("ingest", load, WarmUp, count, options.Devices));
+
+            // It needs dozens of times as long for a message.
+            broker.Add(await RunAsync("broker", load, WarmUp / Fewer, count / Fewer / Batch * Batch, options.Devices));
         }
 
         return new Figures(name, options.Devices, SpeedOf(ingest), null, SpeedOf(broker), ingest.Min(r => r.AllocatedPerMessage), null)
@@ -71,12 +74,12 @@ internal static class MqttIngestComparison
         return 0;
     }
 
-    private static async Task<Run> RunAsync(string server, Load load, int count, int devices)
+    private static async Task<Run> RunAsync(string server, Load load, int warmUp, int count, int devices)
     {
-        var (process, port) = await StartAsync([server, Text(WarmUp), Text(count)]);
+        var (process, port) = await StartAsync([server, Text(warmUp), Text(count)]);
         using (process)
         {
-            await SendAsync(port, load, WarmUp + count, devices);
+            await SendAsync(port, load, warmUp + count, devices);
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
             string line = await process.StandardOutput.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("The server ended early.");
             await process.WaitForExitAsync(limit.Token);
@@ -88,7 +91,7 @@ internal static class MqttIngestComparison
 
     private static async Task<(Process Process, int Port)> StartAsync(string[] arguments)
     {
-        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [typeof(MqttIngestComparison).Assembly.Location, MqttIngestServer.Command, .. arguments])
+        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. MemoryCommand.Assembly(), MqttIngestServer.Command, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
