@@ -37,5 +37,15 @@ if (args is [MemoryCommand.Name, .. var measure])
     return await MemoryCommand.RunAsync(measure);
 }
 
+if (args is [ClientsCommand.Name, .. var clients])
+{
+    return await ClientsCommand.RunAsync(clients);
+}
+
+if (args is [ClientsCommand.HostName, .. var hosted])
+{
+    return await ClientsCommand.HostAsync(hosted);
+}
+
 BenchmarkSwitcher.FromAssembly(typeof(CompareCommand).Assembly).Run(args);
 return 0;
