@@ -14,7 +14,7 @@ internal sealed partial class IngestConnection
 
     private int _maxPacket;
     private bool _isVersion31;
-    private IIngestAdmission? _admission;
+    private Admission? _admission;
     private ConnectRequest? _request;
 
     /// <summary>What a CONNECT says.</summary>
@@ -156,9 +156,8 @@ internal sealed partial class IngestConnection
             request.ClientId = "auto-" + Guid.NewGuid().ToString("N");
         }
 
-        var (admission, reason) = await AdmitAsync(request).ConfigureAwait(false);
-        _admission = admission;
-        if (admission is null)
+        var reason = await AdmitAsync(request).ConfigureAwait(false);
+        if (_admission is not { IsAdmitted: true } admission)
         {
             Refuse(reason, "it may not connect, or did not prove who it is");
             return;
@@ -276,27 +275,27 @@ internal sealed partial class IngestConnection
         }
     }
 
-    private async ValueTask<(IIngestAdmission? Admission, MqttReason Reason)> AdmitAsync(ConnectRequest request)
+    private async ValueTask<MqttReason> AdmitAsync(ConnectRequest request)
     {
-        // A token stands in the password; a program that knows tokens and no passwords has no other use for one.
+        // As at the broker: a token stands in the password, under any user name; where both are known, three parts with dots between them are a token.
         var security = _endpoint.Options.Security;
-        bool hasToken = security.Token is not null && request.Password is not null && (security.Password is null || string.IsNullOrEmpty(request.UserName));
+        string? password = request.Password;
+        bool isToken = password is not null && security.Token is not null && (security.Password is null || password.AsSpan().Count('.') == 2);
         var credentials = new ClientCredentials(_peer.Remote, _peer.IsEncrypted)
         {
-            UserName = hasToken ? null : request.UserName,
-            Password = hasToken ? null : request.Password,
-            Token = hasToken ? request.Password : request.Password is null ? _peer.Token : null,
+            UserName = isToken ? null : request.UserName,
+            Password = isToken ? null : password,
+            Token = isToken ? password : password is null ? _peer.Token : null,
             Certificate = _certificate,
         };
-        try
+        _admission = await security.AdmitAsync(credentials, request.ClientId).ConfigureAwait(false);
+        return _admission.Refusal switch
         {
-            return await _endpoint.Gate.AdmitAsync(credentials, request.ClientId).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            IngestLog.SecurityFailed(_endpoint.Logger, e);
-            return (null, MqttReason.NotAuthorized);
-        }
+            AdmissionRefusal.None => MqttReason.Success,
+            AdmissionRefusal.NotAuthenticated => MqttReason.BadUserNameOrPassword,
+            AdmissionRefusal.TooManyConnections => MqttReason.QuotaExceeded,
+            _ => MqttReason.NotAuthorized,
+        };
     }
 
     private async ValueTask<bool> MaySendAsync(Topic topic)
@@ -309,7 +308,7 @@ internal sealed partial class IngestConnection
             }
         }
 
-        return _admission!.TryUseTopic(topic.Text) && await IsAllowedAsync(AccessAction.Publish, topic.Text).ConfigureAwait(false);
+        return _admission!.Budget!.TryUseTopic(topic.Text) && await IsAllowedAsync(AccessAction.Publish, topic.Text).ConfigureAwait(false);
     }
 
     /// <summary>Answers a CONNECT with a refusal, where its protocol has one.</summary>

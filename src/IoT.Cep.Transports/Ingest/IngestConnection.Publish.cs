@@ -11,6 +11,8 @@ internal sealed partial class IngestConnection
     private TopicCache _topics;
     private Topic?[]? _aliases;
     private Topic? _undecided;
+    private Topic? _decided;
+    private bool _isAllowed;
     private string? _sender;
 
     // Of a message that had to wait on its way.
@@ -161,15 +163,30 @@ internal sealed partial class IngestConnection
     /// <returns>False where it does not go on its way; what to do instead is in <paramref name="instead"/>.</returns>
     private bool TryBegin(byte first, ushort packetId, int receivers, out Step instead)
     {
+        var budget = _admission!.Budget!;
+        if (!budget.TryBeginMessage())
+        {
+            // Over all connections of this identity. The next look comes soon.
+            instead = Step.Pause;
+            return false;
+        }
+
         var taken = Session!.Take(this, packetId, (first & 4) != 0, (first & 8) != 0, receivers, out _delivery);
+        if (taken == IngestSession.Taken.New)
+        {
+            _delivery!.Budget = budget;
+            instead = Step.Next;
+            return true;
+        }
+
+        budget.EndMessage();
         instead = taken switch
         {
-            IngestSession.Taken.New => Step.Next,
             IngestSession.Taken.Duplicate => Repeated(),
             IngestSession.Taken.TooMany => Fail(MqttReason.ReceiveMaximumExceeded, "it has more messages under way than it was told it may have"),
             _ => Fail(MqttReason.SessionTakenOver, "another connection has its session"),
         };
-        return taken == IngestSession.Taken.New;
+        return false;
     }
 
     private Step Repeated()
@@ -184,6 +201,7 @@ internal sealed partial class IngestConnection
         _delivery = null;
         _taken = 0;
         _isBegun = false;
+        _decided = null;
         _messages++;
         return Step.Next;
     }
@@ -266,8 +284,14 @@ internal sealed partial class IngestConnection
             return Step.Next;
         }
 
-        if (slot.AllowedUntil < 0 && -slot.AllowedUntil > _endpoint.Now)
+        if (-slot.AllowedUntil > _endpoint.Now)
         {
+            return Step.Next;
+        }
+
+        if (_decided == topic)
+        {
+            isAllowed = _isAllowed;
             return Step.Next;
         }
 
@@ -280,7 +304,7 @@ internal sealed partial class IngestConnection
     {
         var topic = _undecided!;
         var security = _endpoint.Options.Security;
-        bool isAllowed = _admission!.TryUseTopic(topic.Text);
+        bool isAllowed = _admission!.Budget!.TryUseTopic(topic.Text);
         foreach (var taker in topic.Takers)
         {
             isAllowed = isAllowed && security.MaySpeakFor(_admission.Identity, taker.Template, topic.Text);
@@ -288,24 +312,14 @@ internal sealed partial class IngestConnection
 
         isAllowed = isAllowed && await IsAllowedAsync(AccessAction.Publish, topic.Text).ConfigureAwait(false);
 
-        // At the longest until the identity's own end, which ends the connection. At the least until the message is through.
-        long until = _endpoint.Now + Math.Max(1, (long)_endpoint.Options.AuthorizationLifetime.TotalMilliseconds);
+        // The identity's own end ends the connection, and so does a revocation. Whatever the lifetime, this message is through with this decision.
+        (_decided, _isAllowed) = (topic, isAllowed);
+        long until = _endpoint.Now + (long)security.DecisionLifetime.TotalMilliseconds;
         ref var slot = ref _topics.Find(topic.Utf8, out _);
         slot.AllowedUntil = isAllowed ? until : -until;
     }
 
-    private async ValueTask<bool> IsAllowedAsync(AccessAction action, string resource)
-    {
-        try
-        {
-            return await _endpoint.Options.Security.AuthorizeAsync(_admission!.Identity, action, resource).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            IngestLog.SecurityFailed(_endpoint.Logger, e);
-            return false;
-        }
-    }
+    private ValueTask<bool> IsAllowedAsync(AccessAction action, string resource) => _endpoint.Options.Security.AuthorizeAsync(_admission!.Identity, action, resource);
 
     private PayloadHeaders ReadUserProperties(in PacketProperties properties)
     {

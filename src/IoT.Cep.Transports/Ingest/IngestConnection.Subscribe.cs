@@ -85,7 +85,7 @@ internal sealed partial class IngestConnection
             return MqttReason.TopicFilterInvalid;
         }
 
-        if (!await IsAllowedAsync(AccessAction.Subscribe, filter).ConfigureAwait(false))
+        if (!MayReceive(filter) || !await IsAllowedAsync(AccessAction.Subscribe, filter).ConfigureAwait(false))
         {
             _endpoint.CountRefused(Client, "it may not subscribe to a filter");
             return MqttReason.NotAuthorized;
@@ -95,6 +95,10 @@ internal sealed partial class IngestConnection
             : isAcknowledged ? MqttReason.GrantedQos1
             : MqttReason.Success;
     }
+
+    // A place that stands in no template says nothing of commands; where commands have the device in their topic, CommandTemplates says so.
+    private bool MayReceive(string filter) =>
+        _endpoint.CommandTemplates.Count == 0 || _endpoint.Options.Security.MayReceive(_admission!.Identity, _endpoint.CommandTemplates, filter);
 
     private Step ReadUnsubscribe(ReadOnlySpan<byte> body)
     {

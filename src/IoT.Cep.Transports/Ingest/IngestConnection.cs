@@ -82,6 +82,9 @@ internal sealed partial class IngestConnection
         /// <summary>The client, to take what was sent to it.</summary>
         OutputRoom,
 
+        /// <summary>Other messages of the same identity.</summary>
+        Pause,
+
         /// <summary>A decision about the client.</summary>
         Connect,
 
@@ -167,9 +170,10 @@ internal sealed partial class IngestConnection
             switch (step)
             {
                 case Step.Read:
-                    if (_messages > 0 && await ThrottleAsync().ConfigureAwait(false))
+                    if (_messages > 0 && Throttle() is var pause && pause > TimeSpan.Zero)
                     {
-                        return;
+                        await Task.Delay(pause, _endpoint.Time).ConfigureAwait(false);
+                        break;
                     }
 
                     if (PrepareToRead())
@@ -179,7 +183,8 @@ internal sealed partial class IngestConnection
                         if (_lastTaker is { IsHeld: true } held)
                         {
                             // The engine holds back: the data stay in the socket until those before have had their turn.
-                            if (!await EnterAsync(held.Turn).ConfigureAwait(false))
+                            await WaitForTurn(held.Turn).ConfigureAwait(false);
+                            if (!HasTurn())
                             {
                                 return;
                             }
@@ -207,16 +212,30 @@ internal sealed partial class IngestConnection
 
                     break;
                 case Step.Turn:
-                    var wanted = _turnWanted!;
-                    if (!await EnterAsync(wanted.Turn).ConfigureAwait(false))
+                    await WaitForTurn(_turnWanted!.Turn).ConfigureAwait(false);
+                    if (!HasTurn())
                     {
                         return;
                     }
 
-                    _turn = wanted;
+                    _turn = _lastTaker = _turnWanted;
                     break;
                 case Step.Receiver:
-                    await ReceivingAsync().ConfigureAwait(false);
+                    // With the turn: nobody else gets to the receiver meanwhile.
+                    _turn!.IsHeld = true;
+                    try
+                    {
+                        await _receiving.ConfigureAwait(false);
+                    }
+                    catch (Exception e) when (e is not OutOfMemoryException)
+                    {
+                        ReceiverFailed(e);
+                    }
+
+                    _turn.IsHeld = false;
+                    break;
+                case Step.Pause:
+                    await Task.Delay(TimeSpan.FromMilliseconds(20), _endpoint.Time).ConfigureAwait(false);
                     break;
                 case Step.Authorize:
                     await AuthorizeAsync().ConfigureAwait(false);
@@ -301,19 +320,8 @@ internal sealed partial class IngestConnection
         }
     }
 
-    /// <returns>False where the connection was aborted meanwhile; then nothing was entered.</returns>
-    private ValueTask<bool> EnterAsync(Turnstile turn)
-    {
-        if (turn.TryEnter())
-        {
-            return new ValueTask<bool>(true);
-        }
-
-        return WaitForTurnAsync(turn);
-    }
-
-    [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(System.Runtime.CompilerServices.PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> WaitForTurnAsync(Turnstile turn)
+    /// <summary>Begins to wait for a turn. Awaited in the loop itself, whose own state is there already: a method of its own would need one for each that waits.</summary>
+    private ValueTask WaitForTurn(Turnstile turn)
     {
         _waitsFor = turn;
         var entering = turn.EnterAsync(_waiter);
@@ -322,7 +330,12 @@ internal sealed partial class IngestConnection
             turn.Cancel(_waiter);
         }
 
-        await entering.ConfigureAwait(false);
+        return entering;
+    }
+
+    /// <returns>False where the wait was given up, since the connection was aborted; then nothing was entered.</returns>
+    private bool HasTurn()
+    {
         _waitsFor = null;
         return !_waiter.TakeCancelled();
     }
@@ -336,49 +349,30 @@ internal sealed partial class IngestConnection
         }
     }
 
-    /// <summary>Waits for the receiver, with the turn: nobody else gets to it meanwhile.</summary>
-    [System.Runtime.CompilerServices.AsyncMethodBuilder(typeof(System.Runtime.CompilerServices.PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask ReceivingAsync()
+    /// <summary>Whether the engine failed at a message; then its source is told, and the connection ends.</summary>
+    private void ReceiverFailed(Exception error)
     {
-        var taker = _turn!;
-        taker.IsHeld = true;
-        try
-        {
-            await _receiving.ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            taker.Fail(e);
-            Fail(MqttReason.Unspecified, "the engine failed");
-        }
-        finally
-        {
-            taker.IsHeld = false;
-            _receiving = default;
-        }
+        _turn!.Fail(error);
+        Fail(MqttReason.Unspecified, "the engine failed");
     }
 
-    /// <summary>Who sends more than its share is not read for a while.</summary>
-    /// <returns>Whether it ended meanwhile.</returns>
-    private ValueTask<bool> ThrottleAsync()
+    /// <summary>Counts what came. Who sends more than its share is not read for a while.</summary>
+    /// <returns>How long; zero: it goes on.</returns>
+    private TimeSpan Throttle()
     {
-        var pause = _admission?.Take(_messages) ?? TimeSpan.Zero;
+        if (_admission?.Budget is { } budget)
+        {
+            for (; _messages > 0; _messages--)
+            {
+                if (!budget.TryTakeMessage(out var wait))
+                {
+                    // A bit longer than until the next message, so that a timer is worth it.
+                    return wait + TimeSpan.FromMilliseconds(20);
+                }
+            }
+        }
+
         _messages = 0;
-        return pause == TimeSpan.Zero ? new ValueTask<bool>(_isAborted) : PauseAsync(pause);
-    }
-
-    // Only who is past a limit waits here, so a timer for each is bearable.
-    private async ValueTask<bool> PauseAsync(TimeSpan pause)
-    {
-        _endpoint.CountRefused(Client, "more messages than MessagesPerSecond; it is read more slowly");
-        var longest = TimeSpan.FromSeconds(1);
-        while (pause > TimeSpan.Zero && !_isAborted && _endReason == MqttReason.Success)
-        {
-            var part = pause < longest ? pause : longest;
-            await Task.Delay(part, _endpoint.Time).ConfigureAwait(false);
-            pause -= part;
-        }
-
-        return _isAborted;
+        return TimeSpan.Zero;
     }
 }

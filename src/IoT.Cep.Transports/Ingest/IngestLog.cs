@@ -20,9 +20,6 @@ internal static partial class IngestLog
     [LoggerMessage(24, LogLevel.Debug, "MQTT ingest endpoint: {Client} ended: {Reason}.")]
     internal static partial void Ended(ILogger logger, string client, string reason);
 
-    [LoggerMessage(25, LogLevel.Error, "MQTT ingest endpoint: a function of ListenerSecurity failed; the client was refused.")]
-    internal static partial void SecurityFailed(ILogger logger, Exception error);
-
     [LoggerMessage(26, LogLevel.Warning, "MQTT ingest endpoint: can't accept a connection: {Reason} Trying on.")]
     internal static partial void AcceptFailed(ILogger logger, string reason);
 }

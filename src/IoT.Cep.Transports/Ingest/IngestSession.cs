@@ -14,6 +14,7 @@ internal sealed class IngestDelivery
 
     /// <summary>The connection by which it came last; its acknowledgement goes nowhere else.</summary>
     internal IngestConnection? Connection;
+    internal PrincipalBudget? Budget;
     internal IngestDelivery? Next;
 }
 
@@ -251,6 +252,8 @@ internal sealed partial class IngestSession : IAcknowledger
             _inFlight--;
             Answer(done);
             done.Connection = null;
+            done.Budget?.EndMessage();
+            done.Budget = null;
             done.Next = _free;
             _free = done;
         }

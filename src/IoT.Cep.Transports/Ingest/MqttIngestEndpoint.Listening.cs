@@ -38,8 +38,6 @@ public sealed partial class MqttIngestEndpoint
 
     internal TimeProvider Time => _time;
 
-    internal IngestGate Gate { get; private set; } = null!;
-
     internal bool IsStopping => _isStopping;
 
     internal void Start(ConnectionContext context)
@@ -54,7 +52,6 @@ public sealed partial class MqttIngestEndpoint
                 return;
             }
 
-            Gate = new IngestGate(Options.Security, _time);
             Topics.Clear();
             _began = _time.GetTimestamp();
             _now = _troubleTold = 0;

@@ -31,6 +31,7 @@ public sealed partial class MqttIngestEndpoint
     {
         Options = options ?? new MqttIngestOptions();
         Options.Validate();
+        CommandTemplates = [.. Options.CommandTemplates.Select(TopicTemplate.Parse)];
         Topics = new TopicPool(Options.MaxTopics, Options.MaxTopicBytes, _subscriptions);
     }
 
@@ -52,6 +53,8 @@ public sealed partial class MqttIngestEndpoint
     }
 
     internal MqttIngestOptions Options { get; }
+
+    internal IReadOnlyList<TopicTemplate> CommandTemplates { get; }
 
     internal TopicPool Topics { get; }
 

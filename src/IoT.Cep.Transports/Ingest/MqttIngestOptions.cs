@@ -71,14 +71,17 @@ public sealed class MqttIngestOptions
     /// <summary>How long the session of an absent client is kept at most; on MQTT 3, how long it is kept unless it is a clean one. Default: 1 day.</summary>
     public TimeSpan MaxSessionExpiry { get; set; } = TimeSpan.FromDays(1);
 
+    /// <summary>
+    /// The topics of commands, as templates: <c>cmd/{sensor}/#</c>. With <see cref="ListenerSecurity.DevicePlace"/> a device is sent only the commands to itself and to those it speaks for. Empty, the default:
+    /// <see cref="ListenerSecurity.Authorize"/> alone decides about filters.
+    /// </summary>
+    public IReadOnlyList<string> CommandTemplates { get; set; } = [];
+
     /// <summary>How many topic filters a client may subscribe to. Default: 16.</summary>
     public int MaxSubscriptionsPerClient { get; set; } = 16;
 
     /// <summary>How many commands may wait for one client, absent ones included. Default: 100.</summary>
     public int MaxCommandsPerClient { get; set; } = 100;
-
-    /// <summary>How long a decision of <see cref="ListenerSecurity.Authorize"/> about a topic is believed on a connection. Default: 60 s.</summary>
-    public TimeSpan AuthorizationLifetime { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Whether users' properties of MQTT 5 are read into <see cref="Extensibility.Payload.Headers"/>. Default: yes; it costs their text where it does not repeat.</summary>
     public bool ReadUserProperties { get; set; } = true;
@@ -104,7 +107,6 @@ public sealed class MqttIngestOptions
         Require(MaxSessionExpiry >= TimeSpan.Zero && MaxSessionExpiry.TotalSeconds <= uint.MaxValue, nameof(MaxSessionExpiry), "can't be negative or longer than 136 years");
         Require(MaxSubscriptionsPerClient >= 0, nameof(MaxSubscriptionsPerClient), "can't be negative");
         Require(MaxCommandsPerClient >= 1, nameof(MaxCommandsPerClient), "must be at least 1");
-        Require(AuthorizationLifetime >= TimeSpan.Zero, nameof(AuthorizationLifetime), "can't be negative");
         if (Port is not null)
         {
             Security.ThrowIfUnsafe("MQTT ingest endpoint", Address, Certificate is not null);
