@@ -12,6 +12,11 @@ if (args is [MqttConsumer.Command, .. var consume])
     return await MqttConsumer.RunAsync(consume);
 }
 
+if (args is [HttpServing.Command, .. var serve])
+{
+    return await HttpServing.RunAsync(serve);
+}
+
 if (args is [LatencyCommand.Name, ..])
 {
     return await LatencyCommand.RunAsync();
