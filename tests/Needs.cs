@@ -65,20 +65,6 @@ internal sealed class MosquittoFactAttribute : FactAttribute
     public MosquittoFactAttribute() => Skip = Needs.WithoutMosquitto;
 }
 
-/// <summary>A test with curl as the client.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class CurlFactAttribute : FactAttribute
-{
-    public CurlFactAttribute() => Skip = Needs.WithoutCurl;
-}
-
-/// <summary>A test with a program of node as the client.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-internal sealed class NodeFactAttribute : FactAttribute
-{
-    public NodeFactAttribute() => Skip = Needs.WithoutNode;
-}
-
 /// <summary>A test over the recorded sensor data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class DataFactAttribute : FactAttribute
@@ -112,4 +98,18 @@ internal sealed class CasesFactAttribute : FactAttribute
 internal sealed class ReferenceFactAttribute : FactAttribute
 {
     public ReferenceFactAttribute() => Skip = Needs.WithoutPython;
+}
+
+/// <summary>A test with curl as the client.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class CurlFactAttribute : FactAttribute
+{
+    public CurlFactAttribute() => Skip = Needs.WithoutCurl;
+}
+
+/// <summary>A test with a program of node as the client.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class NodeFactAttribute : FactAttribute
+{
+    public NodeFactAttribute() => Skip = Needs.WithoutNode;
 }
