@@ -22,6 +22,11 @@ if (args is [MqttIngestComparison.Prefix + "-idle"])
     return await MqttIngestComparison.MeasureIdleAsync();
 }
 
+if (args is [HttpServing.Command, .. var serveHttp])
+{
+    return await HttpServing.RunAsync(serveHttp);
+}
+
 if (args is [LatencyCommand.Name, ..])
 {
     return await LatencyCommand.RunAsync();

@@ -17,6 +17,15 @@ public sealed class HttpReceiveTests
     }
 
     [Fact]
+    public async Task An_answer_does_not_wait_for_a_batch_to_fill()
+    {
+        await using var site = await Site.StartAsync(source: o => o.MaxBatchDelay = TimeSpan.FromHours(1));
+
+        Assert.Equal(HttpStatusCode.NoContent, await site.PostAsync("/t/a", """{"sensor":"a","v":1}""").StatusAsync());
+        Assert.Equal(HttpStatusCode.OK, await site.PostAsync("/t/a", """{"sensor":"a","v":2}""", "application/x-ndjson").StatusAsync());
+    }
+
+    [Fact]
     public async Task A_batch_is_one_message_with_several_events()
     {
         await using var site = await Site.StartAsync();

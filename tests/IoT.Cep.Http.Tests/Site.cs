@@ -169,12 +169,13 @@ internal sealed class Site : IAsyncDisposable
     internal Uri Address => _listening.Address;
 
     internal static async Task<Site> StartAsync(
-        Action<HttpReceiveOptions>? receive = null, Decoder<Sample>? decoder = null, Action<HttpServerOptions>? configure = null, Action<CepEngine, IEventStream<Sample>, HttpServer>? more = null)
+        Action<HttpReceiveOptions>? receive = null, Decoder<Sample>? decoder = null, Action<HttpServerOptions>? configure = null, Action<CepEngine, IEventStream<Sample>, HttpServer>? more = null,
+        Action<SourceOptions>? source = null)
     {
         var engine = new CepEngine();
         var http = engine.HttpServer(configure);
         var samples = Channel.CreateUnbounded<Sample>();
-        var stream = engine.From(http.Receive("/t/{sensor}", decoder ?? Json.Decode<Sample>(), Form.Decode<Sample>(), receive)).WithArrivalTime();
+        var stream = engine.From(http.Receive("/t/{sensor}", decoder ?? Json.Decode<Sample>(), Form.Decode<Sample>(), receive), source).WithArrivalTime();
         stream.Subscribe(s => samples.Writer.TryWrite(s));
         more?.Invoke(engine, stream, http);
         await engine.StartAsync();

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using IoT.Cep.Extensibility;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features.Authentication;
 
 namespace IoT.Cep;
 
@@ -81,7 +82,7 @@ internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
     private async ValueTask<bool> MayAsync(HttpContext context, HttpPeer.IdentityMemo who, AccessAction action, TopicTemplate template, string resource)
     {
         // Without a function that says who may do what, only this machine may; an application that authenticates its users says it by its own policies.
-        bool isDecided = _security.Authorize is not null || who.IsLocal || context.User.Identity is { IsAuthenticated: true };
+        bool isDecided = _security.Authorize is not null || who.IsLocal || UserOf(context) is { IsAuthenticated: true };
         return isDecided && _security.MaySpeakFor(who.Identity, template, resource)
             && await _security.AuthorizeAsync(who.Identity, action, resource).ConfigureAwait(false);
     }
@@ -93,7 +94,7 @@ internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
         var credentials = new ClientCredentials(remote is not null && IPAddress.IsLoopback(remote) && !isLocal ? null : remote, context.Request.IsHttps)
         {
             Certificate = _security.Certificate is null ? null : context.Connection.ClientCertificate,
-            Proven = context.User.Identity is { IsAuthenticated: true, Name: { Length: > 0 } name } ? new Identity(name, AuthenticationMethod.Token) : null,
+            Proven = UserOf(context) is { IsAuthenticated: true, Name: { Length: > 0 } name } ? new Identity(name, AuthenticationMethod.Token) : null,
         };
         string? authorization = context.Request.Headers.Authorization;
         if (authorization is null)
@@ -129,11 +130,14 @@ internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
         return null;
     }
 
+    // Not HttpContext.User, which makes one where there is none.
+    private static System.Security.Principal.IIdentity? UserOf(HttpContext context) => context.Features.Get<IHttpAuthenticationFeature>()?.User?.Identity;
+
     private static bool IsSame(HttpContext context, HttpPeer.IdentityMemo known)
     {
         string? authorization = context.Request.Headers.Authorization;
         return (ReferenceEquals(authorization, known.Authorization) || authorization == known.Authorization)
-            && context.Request.Headers.Origin.Count == 0 && (!known.IsLocal || IsLocal(context)) && context.User.Identity is not { IsAuthenticated: true };
+            && context.Request.Headers.Origin.Count == 0 && (!known.IsLocal || IsLocal(context)) && UserOf(context) is not { IsAuthenticated: true };
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using IoT.Cep.Extensibility;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -112,7 +113,14 @@ internal sealed partial class HttpIngest : ITransport, IDisposable
                 return;
             }
 
-            await (isWebSocket ? TakeWebSocketAsync(context, who, topic) : TakeAsync(context, who, topic)).ConfigureAwait(false);
+            if (isWebSocket)
+            {
+                await TakeWebSocketAsync(context, who, topic).ConfigureAwait(false);
+            }
+            else
+            {
+                await TakeAsync(context, who, topic).ConfigureAwait(false);
+            }
         }
         catch (HttpRefusedException refused)
         {
@@ -213,9 +221,16 @@ internal sealed partial class HttpIngest : ITransport, IDisposable
         }
     }
 
-    private async ValueTask<bool> UntilAcknowledgedAsync(Delivery delivery, long most)
+    private ValueTask<bool> UntilAcknowledgedAsync(Delivery delivery, long most)
     {
-        bool isDone = await delivery.WaitAsync(most, _room).ConfigureAwait(false);
+        var acknowledged = delivery.WaitAsync(most, _room);
+        return acknowledged.IsCompletedSuccessfully ? acknowledged : LeaveAsync(acknowledged, delivery);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> LeaveAsync(ValueTask<bool> acknowledged, Delivery delivery)
+    {
+        bool isDone = await acknowledged.ConfigureAwait(false);
         _room.Leave(delivery);
         return isDone;
     }

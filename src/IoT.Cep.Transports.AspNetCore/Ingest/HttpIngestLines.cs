@@ -22,6 +22,7 @@ internal sealed partial class HttpIngest
             var lines = new LineReceiver(this, context, who, delivery, context.Request.ContentType);
             var options = new LineOptions(MaxLineBytes: Math.Min(_options.MaxBytes, limits.MaxPayloadBytes));
             await LineFraming.ReadAsync(reader, lines, topic, options, context.RequestAborted).ConfigureAwait(false);
+            _turnstile.Flush();
             if (_options.Answer == HttpAnswer.Acknowledged && !await UntilAcknowledgedAsync(delivery, 0).ConfigureAwait(false))
             {
                 await Answers.BusyAsync(context, "The engine has not acknowledged in time.").ConfigureAwait(false);
@@ -51,7 +52,7 @@ internal sealed partial class HttpIngest
 
         public ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? given = null)
         {
-            if (_paid > 0 && delivery.Unacknowledged < _window && owner._turnstile.TryPass(Complete(in payload), delivery, out _))
+            if (_paid > 0 && delivery.Unacknowledged < _window && owner._turnstile.TryPass(Complete(in payload), delivery, isLast: false, out _))
             {
                 _paid--;
                 return ValueTask.CompletedTask;
@@ -100,12 +101,17 @@ internal sealed partial class HttpIngest
                 await Task.Delay(wait, owner._server.Clock, context.RequestAborted).ConfigureAwait(false);
             }
 
+            if (delivery.Unacknowledged >= _window)
+            {
+                owner._turnstile.Flush();
+            }
+
             if (delivery.Unacknowledged >= _window && !await owner.UntilAcknowledgedAsync(delivery, _window / 2).ConfigureAwait(false))
             {
                 throw NotTaken("The engine has not acknowledged in time.");
             }
 
-            while (!owner._turnstile.TryPass(Complete(in payload), delivery, out var busy))
+            while (!owner._turnstile.TryPass(Complete(in payload), delivery, isLast: false, out var busy))
             {
                 if (!await owner.UntilTakenAsync(busy, context.RequestAborted).ConfigureAwait(false))
                 {

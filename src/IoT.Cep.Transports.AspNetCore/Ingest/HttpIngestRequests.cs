@@ -18,7 +18,8 @@ internal sealed partial class HttpIngest
 
     private const string KeyHeader = "Idempotency-Key";
 
-    private async Task TakeAsync(HttpContext context, HttpPeer.IdentityMemo who, string topic)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask TakeAsync(HttpContext context, HttpPeer.IdentityMemo who, string topic)
     {
         string? contentType = context.Request.ContentType;
         if (!IsTaken(contentType, _options.ContentTypes, whereEmpty: true))
@@ -241,7 +242,7 @@ internal sealed partial class HttpIngest
             Headers = HeadersOf(context),
             Sender = SenderOf(who),
         };
-        return _turnstile.TryPass(in payload, delivery, out busy);
+        return _turnstile.TryPass(in payload, delivery, isLast: true, out busy);
     }
 
     private static string? SenderOf(HttpPeer.IdentityMemo who) => who.Identity.Method == AuthenticationMethod.None ? null : who.Identity.Name;

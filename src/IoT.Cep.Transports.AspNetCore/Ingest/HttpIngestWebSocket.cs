@@ -187,7 +187,7 @@ internal sealed partial class HttpIngest
             }
 
             var payload = new Payload(message, topic) { Template = owner.Template, Headers = owner.HeadersOf(context), Sender = SenderOf(who) };
-            while (!owner._turnstile.TryPass(in payload, this, out var busy))
+            while (!owner._turnstile.TryPass(in payload, this, isLast: false, out var busy))
             {
                 if (!await owner.UntilTakenAsync(busy, stop).ConfigureAwait(false))
                 {

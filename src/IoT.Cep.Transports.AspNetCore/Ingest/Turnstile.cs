@@ -9,6 +9,7 @@ internal sealed class Turnstile
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IPayloadReceiver? _receiver;
     private Task _busy = Task.CompletedTask;
+    private int _arriving;
 
     /// <summary>Fails when the receiver does: its errors are the source's.</summary>
     internal Task Failed => _failed.Task;
@@ -36,11 +37,18 @@ internal sealed class Turnstile
     /// <summary>Hands a message over, if the engine takes one now.</summary>
     /// <param name="payload">The message.</param>
     /// <param name="delivery">Told what becomes of it.</param>
+    /// <param name="isLast">Whether its sender waits for the answer now: unless others are about to hand something over, what was taken goes on at once.</param>
     /// <param name="busy">What to wait for; null where nothing is running that could take it.</param>
-    internal bool TryPass(in Payload payload, IAcknowledger delivery, out Task? busy)
+    internal bool TryPass(in Payload payload, IAcknowledger delivery, bool isLast, out Task? busy)
     {
+        if (isLast)
+        {
+            Interlocked.Increment(ref _arriving);
+        }
+
         lock (_gate)
         {
+            bool isAlone = isLast && Interlocked.Decrement(ref _arriving) == 0;
             busy = null;
             if (_receiver is null)
             {
@@ -58,6 +66,11 @@ internal sealed class Turnstile
             {
                 var taken = _receiver.ReceiveAsync(in payload, delivery, delivery);
                 _busy = taken.IsCompletedSuccessfully ? Task.CompletedTask : WatchAsync(taken.AsTask());
+                if (isAlone && _busy.IsCompleted)
+                {
+                    _receiver?.Flush();
+                }
+
                 return true;
             }
             catch (Exception error) when (error is not OutOfMemoryException)
@@ -75,6 +88,27 @@ internal sealed class Turnstile
         {
             _receiver?.Reject(in payload, reason, detail);
             return _receiver is not null;
+        }
+    }
+
+    /// <summary>What was taken goes on at once: its sender waits for the answer.</summary>
+    internal void Flush()
+    {
+        lock (_gate)
+        {
+            if (!_busy.IsCompleted)
+            {
+                return;
+            }
+
+            try
+            {
+                _receiver?.Flush();
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                Fail(error);
+            }
         }
     }
 
