@@ -16,6 +16,8 @@ internal static class Needs
     private static readonly bool _python = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(
         folder => File.Exists(Path.Combine(folder, "python3")) || File.Exists(Path.Combine(folder, "python3.exe")));
 
+    internal static string? WithoutLibcoap => Skip(File.Exists("/usr/bin/coap-client-openssl"), "libcoap's programs (libcoap3-bin) are not installed.");
+
     internal static string? WithoutMosquitto => Skip(_mosquitto is not null, "mosquitto is not installed.");
 
     internal static string? WithoutData => Skip(Directory.Exists(_data), $"There are no recorded data at {_data}: set IOT_CEP_SHARED to the folder that holds data.");
@@ -57,6 +59,20 @@ internal static class Needs
 internal sealed class MosquittoFactAttribute : FactAttribute
 {
     public MosquittoFactAttribute() => Skip = Needs.WithoutMosquitto;
+}
+
+/// <summary>A test against libcoap's own client and server.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class LibcoapFactAttribute : FactAttribute
+{
+    public LibcoapFactAttribute() => Skip = Needs.WithoutLibcoap;
+}
+
+/// <summary>Tests against libcoap's own client and server.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class LibcoapTheoryAttribute : TheoryAttribute
+{
+    public LibcoapTheoryAttribute() => Skip = Needs.WithoutLibcoap;
 }
 
 /// <summary>A test over the recorded sensor data.</summary>

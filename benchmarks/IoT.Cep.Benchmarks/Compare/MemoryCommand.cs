@@ -15,6 +15,7 @@ internal static class MemoryCommand
     internal const string Name = "memory";
     private const int Million = 1_000_000;
     private const int BatchEvents = 1_000;
+    private const int OwnKeys = 10_000;
 
     /// <summary>What a run may hold more at its end than after its first tenth: room for a table that doubles once more, and no leak of a byte an event.</summary>
     private const long AllowedGrowth = 4 << 20;
@@ -42,6 +43,12 @@ internal static class MemoryCommand
             await InProcessAsync("scattered", i);
             await InProcessAsync("texts", i);
             Console.WriteLine();
+        }
+
+        Console.WriteLine($"{OwnKeys:N0} keys with a time of their own, for which each has an operator of its own but for tumbling windows: live bytes for each key");
+        for (int i = 0; i < _windows.Length; i++)
+        {
+            await InProcessAsync("own", i);
         }
 
         Console.WriteLine("ten million keys that come once each, 100,000 a second: live megabytes after each million");
@@ -86,6 +93,9 @@ internal static class MemoryCommand
             case "texts":
                 Console.Write($" texts (themselves not counted) {await BytesPerKeyAsync(window, Texts()),6:F1}");
                 return 0;
+            case "own":
+                Console.WriteLine($"{name,-18} {await BytesPerKeyAsync(OwnKeys, Texts(), s => Rows(s.KeyBy(e => e.Key, maxKeys: Million).TimelinePerKey(), window)),8:F0}");
+                return 0;
             case "once":
                 return await IsSteadyAsync(name, Million, static i => Scattered(i), static i => i * 10L, s => Rows(s.KeyBy(e => e.Key), window)) ? 0 : 1;
             case "long":
@@ -109,9 +119,15 @@ internal static class MemoryCommand
     private static async Task<double> BytesPerKeyAsync<TKey>(WindowSpec window, Func<long, TKey> keyOf)
         where TKey : notnull
     {
-        var source = new Feed<TKey>(Million, Million, keyOf, static _ => 0);
-        await RunAsync(source, s => Rows(s.KeyBy(e => e.Key, maxKeys: 2 * Million), window));
-        return (source.Live[^1] - source.Before) / (double)Million;
+        return await BytesPerKeyAsync(Million, keyOf, s => Rows(s.KeyBy(e => e.Key, maxKeys: 2 * Million), window));
+    }
+
+    private static async Task<double> BytesPerKeyAsync<TKey>(int keys, Func<long, TKey> keyOf, Func<IEventStream<Keyed<TKey>>, IEventStream<double>> query)
+        where TKey : notnull
+    {
+        var source = new Feed<TKey>(keys, keys, keyOf, static _ => 0);
+        await RunAsync(source, query);
+        return (source.Live[^1] - source.Before) / (double)keys;
     }
 
     private static async Task<bool> IsSteadyAsync(
