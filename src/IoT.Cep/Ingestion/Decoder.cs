@@ -38,6 +38,68 @@ public static class Decoder
         return new TopicDecoder<T>(routes);
     }
 
+    /// <summary>
+    /// Picks the decoder by the message's media type, as the sender named it: MQTT 5's content type, HTTP's <c>Content-Type</c>. Case and parameters (<c>; charset=utf-8</c>) do not
+    /// matter; <c>*/*</c> takes what no other does, and messages without a type. A message that none takes becomes a dead letter, <see cref="DeadLetterReason.UnknownTopic"/>.
+    /// </summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="decoders">Media types, each with its decoder: <c>("application/cbor", Cbor.Decode&lt;Reading&gt;())</c>.</param>
+    /// <exception cref="ArgumentException">There is no decoder, or a media type stands twice or is none.</exception>
+    public static Decoder<T> ByContentType<T>(params (string ContentType, Decoder<T> Decoder)[] decoders)
+    {
+        ArgumentNullException.ThrowIfNull(decoders);
+        if (decoders.Length == 0)
+        {
+            throw new ArgumentException("Give at least one media type with its decoder.", nameof(decoders));
+        }
+
+        for (int i = 0; i < decoders.Length; i++)
+        {
+            var (type, decoder) = decoders[i];
+            if (string.IsNullOrEmpty(type) || type.Count(c => c == '/') != 1 || type.AsSpan().ContainsAny(' ', ';') || decoder is null)
+            {
+                throw new ArgumentException($"'{type}' is no media type with a decoder: write (\"application/json\", decoder).", nameof(decoders));
+            }
+
+            if (Array.Exists(decoders[..i], other => string.Equals(other.ContentType, type, StringComparison.OrdinalIgnoreCase)))
+            {
+                throw new ArgumentException($"The media type '{type}' stands twice.", nameof(decoders));
+            }
+        }
+
+        return new ContentTypeDecoder<T>([.. decoders]);
+    }
+
+    private sealed class ContentTypeDecoder<T>((string Type, Decoder<T> Decoder)[] routes) : Decoder<T>
+    {
+        public override void Decode(in Payload payload, EventBuffer<T> output)
+        {
+            ArgumentNullException.ThrowIfNull(output);
+            var given = payload.ContentType.AsSpan();
+            int parameters = given.IndexOf(';');
+            given = (parameters < 0 ? given : given[..parameters]).Trim();
+            Decoder<T>? otherwise = null;
+            foreach (var (type, decoder) in routes)
+            {
+                if (given.Equals(type, StringComparison.OrdinalIgnoreCase))
+                {
+                    decoder.Decode(in payload, output);
+                    return;
+                }
+
+                otherwise = type == "*/*" ? decoder : otherwise;
+            }
+
+            if (otherwise is not null)
+            {
+                otherwise.Decode(in payload, output);
+                return;
+            }
+
+            output.Reject(DeadLetterReason.UnknownTopic, given.IsEmpty ? "The message names no media type." : $"No decoder takes the media type '{SafeText.Escape(given.ToString(), 64)}'.");
+        }
+    }
+
     private sealed class TopicDecoder<T>((TopicTemplate Template, Decoder<T> Decoder)[] routes) : Decoder<T>
     {
         private readonly Range[] _ranges = new Range[TopicTemplate.MaxPlaces];

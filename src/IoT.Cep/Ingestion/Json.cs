@@ -21,7 +21,7 @@ public static class Json
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
     public static Decoder<T> Decode<T>(PayloadLimits? limits = null)
-        where T : IEvent<T> => new EventDecoder<T>(PayloadLimits.Check(limits));
+        where T : IEvent<T> => new EventDecoder<T>(isLines: false, PayloadLimits.Check(limits));
 
     /// <summary>
     /// Decodes into any type by hand. Where a member is missing or of the wrong type, the reading method gives a default
@@ -33,7 +33,7 @@ public static class Json
     public static Decoder<T> Decode<T>(FromJson<T> read, PayloadLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(read);
-        return new HandDecoder<T>(read, PayloadLimits.Check(limits));
+        return new HandDecoder<T>(read, isLines: false, PayloadLimits.Check(limits));
     }
 
     /// <summary>Writes an event as a JSON object that <see cref="Decode{T}(PayloadLimits?)"/> reads back; nothing is allocated for it.</summary>
@@ -50,7 +50,12 @@ public static class Json
         return new JsonTypeEncoder<T>(type);
     }
 
-    private sealed class EventDecoder<T>(PayloadLimits limits) : Decoder<T>
+    internal static Decoder<T> DecodeLines<T>(PayloadLimits? limits)
+        where T : IEvent<T> => new EventDecoder<T>(isLines: true, PayloadLimits.Check(limits));
+
+    internal static Decoder<T> DecodeLines<T>(FromJson<T> read, PayloadLimits? limits) => new HandDecoder<T>(read, isLines: true, PayloadLimits.Check(limits));
+
+    private sealed class EventDecoder<T>(bool isLines, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
         private readonly FieldNames _names = new(T.Schema);
@@ -66,7 +71,13 @@ public static class Json
             }
 
             var reader = new JsonFieldReader(bytes, _names, _buffer, output.Strings);
-            if (reader.TryBeginArray())
+            if (isLines)
+            {
+                while (ReadOne(ref reader, output) && reader.MoveNextLine())
+                {
+                }
+            }
+            else if (reader.TryBeginArray())
             {
                 bool isFirst = true;
                 while (reader.MoveNextElement(ref isFirst) && ReadOne(ref reader, output))
@@ -118,7 +129,7 @@ public static class Json
         }
     }
 
-    private sealed class HandDecoder<T>(FromJson<T> read, PayloadLimits limits) : Decoder<T>
+    private sealed class HandDecoder<T>(FromJson<T> read, bool isLines, PayloadLimits limits) : Decoder<T>
     {
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly JsonMembers _members = new();
@@ -132,7 +143,13 @@ public static class Json
             }
 
             var fields = new JsonFields(bytes, in payload, _members, _buffer, output.Strings, output.ReceivedTicks);
-            if (fields.TryBeginArray())
+            if (isLines)
+            {
+                while (ReadOne(ref fields, output) && fields.MoveNextLine())
+                {
+                }
+            }
+            else if (fields.TryBeginArray())
             {
                 bool isFirst = true;
                 while (fields.MoveNextElement(ref isFirst) && ReadOne(ref fields, output))

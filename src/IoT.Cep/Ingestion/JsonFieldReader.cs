@@ -63,6 +63,9 @@ internal ref struct JsonFieldReader(ReadOnlySpan<byte> bytes, FieldNames names, 
         _json.Depth--;
     }
 
+    /// <summary>Ends a line of NDJSON; whether another one follows.</summary>
+    internal bool MoveNextLine() => _json.MoveNextLine();
+
     internal void End() => _json.TryEnd();
 
     internal void TooMany() => _json.Fault.Set(DeadLetterReason.TooLarge, "the payload holds more events than the limit", _json.Position);

@@ -130,6 +130,8 @@ public ref struct JsonFields
     /// <summary>Reading by hand moves about within the object; what follows stands behind it.</summary>
     internal void LeaveObject() => _json.Position = _members.End;
 
+    internal bool MoveNextLine() => _json.MoveNextLine();
+
     internal bool TryEnd() => _json.Fault.Ok && _json.TryEnd();
 
     internal void TooMany() => _json.Fault.Set(DeadLetterReason.TooLarge, "the payload holds more events than the limit", _json.Position);

@@ -2,7 +2,7 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Decoders and encoders of SenML in JSON (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
+/// <summary>Decoders and encoders of SenML in JSON and CBOR (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
 /// <remarks>
 /// Base values, name and time resolution follow section 4 of the RFC. A time below 2^28 seconds is relative to the time at which the
 /// payload was received. Labels that are not known are passed over, except those that end in an underscore, which the RFC says must be
@@ -25,7 +25,34 @@ public static class SenMl
     /// <param name="mode">How closely a payload must follow the RFC.</param>
     /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
     public static Decoder<T> Decode<T>(SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
-        where T : IEvent<T> => new PackDecoder<T>(mode, PayloadLimits.Check(limits));
+        where T : IEvent<T> => new PackDecoder<T>(mode, null, PayloadLimits.Check(limits));
+
+    /// <summary>The same as <see cref="Decode{T}(SenMlMode, PayloadLimits?)"/> for packs in CBOR (RFC 8428, section 6).</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
+    public static Decoder<T> DecodeCbor<T>(PayloadLimits? limits = null)
+        where T : IEvent<T>
+    {
+        limits = PayloadLimits.Check(limits);
+        return new PackDecoder<T>(SenMlMode.Strict, new SenMlCbor(limits), limits);
+    }
+
+    /// <summary>One event for each record of packs in CBOR (RFC 8428, section 6).</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="read">Makes an event of a record.</param>
+    /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
+    public static Decoder<T> DecodeCbor<T>(Func<SenMlRecord, T> read, PayloadLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        limits = PayloadLimits.Check(limits);
+        return new RecordDecoder<T>(read, SenMlMode.Strict, new SenMlCbor(limits), limits);
+    }
+
+    /// <summary>Writes an event as <see cref="Encode{T}"/> does, in CBOR.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <exception cref="ArgumentException">A member's name can't be a SenML name.</exception>
+    public static Encoder<T> EncodeCbor<T>()
+        where T : IEvent<T> => new SenMlCborEncoder<T>();
 
     /// <summary>One event for each record: <c>SenMl.Decode(r =&gt; new Reading(r.Time, r.Name, r.Value))</c>.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -36,7 +63,7 @@ public static class SenMl
         Func<SenMlRecord, T> read, SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(read);
-        return new RecordDecoder<T>(read, mode, PayloadLimits.Check(limits));
+        return new RecordDecoder<T>(read, mode, null, PayloadLimits.Check(limits));
     }
 
     /// <summary>
@@ -49,7 +76,7 @@ public static class SenMl
     public static Encoder<T> Encode<T>()
         where T : IEvent<T> => new SenMlEncoder<T>();
 
-    private sealed class PackDecoder<T>(SenMlMode mode, PayloadLimits limits) : Decoder<T>
+    private sealed class PackDecoder<T>(SenMlMode mode, SenMlCbor? cbor, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
         private readonly FieldNames _names = new(T.Schema);
@@ -65,6 +92,13 @@ public static class SenMl
                 return;
             }
 
+            DecodeFault fault = default;
+            if (cbor is not null && !cbor.TryConvert(bytes, ref fault, out bytes))
+            {
+                fault.Reject(output);
+                return;
+            }
+
             var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
             if (parser.TryRead(_entries) && _entries.TryGroup(ref parser, _names, mode, output.Strings))
             {
@@ -72,7 +106,7 @@ public static class SenMl
             }
             else
             {
-                parser.Json.Fault.Reject(output);
+                parser.Json.Fault.Reject(output, hasPlace: cbor is null);
             }
         }
 
@@ -85,7 +119,7 @@ public static class SenMl
                 if (!BoundReading.TryRead(ref reader, _binding, output.Strings, out T value) || !reader.Ok)
                 {
                     reader.Fail(DeadLetterReason.Malformed, -1);
-                    reader.Fault.Reject(output);
+                    reader.Fault.Reject(output, hasPlace: cbor is null);
                     return;
                 }
 
@@ -99,7 +133,7 @@ public static class SenMl
         }
     }
 
-    private sealed class RecordDecoder<T>(Func<SenMlRecord, T> read, SenMlMode mode, PayloadLimits limits) : Decoder<T>
+    private sealed class RecordDecoder<T>(Func<SenMlRecord, T> read, SenMlMode mode, SenMlCbor? cbor, PayloadLimits limits) : Decoder<T>
     {
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
@@ -111,6 +145,13 @@ public static class SenMl
             ArgumentNullException.ThrowIfNull(output);
             if (!_buffer.TryJoin(in payload, output, out var bytes))
             {
+                return;
+            }
+
+            DecodeFault fault = default;
+            if (cbor is not null && !cbor.TryConvert(bytes, ref fault, out bytes))
+            {
+                fault.Reject(output);
                 return;
             }
 
@@ -141,7 +182,7 @@ public static class SenMl
 
             if (!parser.Ok)
             {
-                parser.Json.Fault.Reject(output);
+                parser.Json.Fault.Reject(output, hasPlace: cbor is null);
             }
         }
 
