@@ -12,6 +12,16 @@ if (args is [MqttConsumer.Command, .. var consume])
     return await MqttConsumer.RunAsync(consume);
 }
 
+if (args is [MqttIngestServer.Command, .. var serve])
+{
+    return await MqttIngestServer.RunAsync(serve);
+}
+
+if (args is [MqttIngestComparison.Prefix + "-idle"])
+{
+    return await MqttIngestComparison.MeasureIdleAsync();
+}
+
 if (args is [LatencyCommand.Name, ..])
 {
     return await LatencyCommand.RunAsync();

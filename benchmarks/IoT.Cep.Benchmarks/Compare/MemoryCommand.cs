@@ -76,7 +76,8 @@ internal static class MemoryCommand
         return process.ExitCode == 0;
     }
 
-    private static string[] Assembly() =>
+    /// <summary>What stands before this program's own arguments when it starts itself: its file, where the host is <c>dotnet</c>.</summary>
+    internal static string[] Assembly() =>
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(MemoryCommand).Assembly.Location] : [];
 
     private static async Task<int> MeasureAsync(string what, int index)
