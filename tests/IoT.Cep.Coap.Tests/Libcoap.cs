@@ -60,7 +60,7 @@ internal sealed class LibcoapServer : IAsyncDisposable
             var process = Libcoap.Start("/usr/bin/coap-server-openssl", ["-A", "127.0.0.1", "-p", $"{port}", .. arguments]);
             _ = process.StandardOutput.ReadToEndAsync();
             _ = process.StandardError.ReadToEndAsync();
-            if (await AnswersAsync(port))
+            if (await AnswersAsync(port) && !process.HasExited)
             {
                 return new LibcoapServer(process, port);
             }
@@ -91,17 +91,26 @@ internal sealed class LibcoapServer : IAsyncDisposable
         return false;
     }
 
-    /// <summary>A port whose neighbour, which the server takes for DTLS, is free as well.</summary>
+    /// <summary>A port that no test's own listener is given by the system, whose neighbour, which the server takes for DTLS, is free as well.</summary>
     private static int FreePort()
     {
         while (true)
         {
-            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            int port = ((IPEndPoint)udp.LocalEndPoint!).Port;
-            if (port < 65_000 && port % 2 == 0)
+            int port = Random.Shared.Next(10_000, 15_000) * 2;
+            try
             {
+                foreach (int taken in new[] { port, port + 1 })
+                {
+                    using var udp = new UdpClient(new IPEndPoint(IPAddress.Loopback, taken));
+                    using var tcp = new TcpListener(IPAddress.Loopback, taken);
+                    tcp.Start();
+                }
+
                 return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has one of them.
             }
         }
     }

@@ -14,6 +14,9 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
     /// <summary>A server that moved is found again within this time.</summary>
     private static readonly TimeSpan _addressLifetime = TimeSpan.FromMinutes(1);
 
+    /// <summary>Larger bodies go in blocks, several at once, so that another request gets its turn between them.</summary>
+    private const int MaxStreamMessageBytes = 64 << 10;
+
     private readonly Dictionary<(CoapScheme Scheme, string Host, int Port), Connected> _clients = [];
     private readonly Dictionary<(CoapScheme Scheme, AddressFamily Family), Carrier> _carriers = [];
     private readonly CoapRandom _random = new(options.Random);
@@ -51,7 +54,7 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
         {
             var connected = uri.IsDatagram
                 ? await ConnectDatagramsAsync(uri, either.Token).ConfigureAwait(false)
-                : throw new NotSupportedException();
+                : await ConnectStreamAsync(uri, either.Token).ConfigureAwait(false);
             connected.LastUse = ++_uses;
             _clients.Add(uri.Authority, connected);
             return connected.Client;
@@ -129,6 +132,51 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
         };
     }
 
+    private async Task<Connected> ConnectStreamAsync(CoapUri uri, CancellationToken stop)
+    {
+        var (frames, address) = await CoapStreamConnector.ConnectAsync(uri, options.Tls ?? new CoapTlsOptions(), stop).ConfigureAwait(false);
+        var settings = new CoapStreamSettings { MaxMessageBytes = MaxStreamMessageBytes, ResponseTimeout = options.ResponseTimeout };
+        var remote = new CoapRemote(address, null, ++_uses) { IsEncrypted = uri.Scheme is CoapScheme.Tls or CoapScheme.SecureWebSocket };
+        var connection = new StreamConnection(new CoapStreamLink(frames, remote, null, settings, time, _random));
+        try
+        {
+            // What the server takes decides how bodies are cut.
+            await connection.Link.Ready.WaitAsync(stop).ConfigureAwait(false);
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        return new Connected(new CoapClient(connection.Link, remote, options.MaxBodyBytes, _random), connection);
+    }
+
+    private sealed class StreamConnection : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private readonly Task _run;
+
+        internal StreamConnection(CoapStreamLink link)
+        {
+            Link = link;
+            _run = link.RunAsync(_stop.Token);
+        }
+
+        internal CoapStreamLink Link { get; }
+
+        internal bool IsUsable => Link.IsUsable;
+
+        public async ValueTask DisposeAsync()
+        {
+            await Link.ReleaseAsync().ConfigureAwait(false);
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Link.DisposeAsync().ConfigureAwait(false);
+            _stop.Dispose();
+        }
+    }
+
     private sealed class Connected(CoapClient client, IAsyncDisposable? connection = null) : IAsyncDisposable
     {
         internal CoapClient Client => client;
@@ -139,7 +187,7 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
 
         internal TimeSpan? Lifetime { get; init; }
 
-        internal bool IsUsable(TimeProvider time) => Lifetime is not { } lifetime || time.GetElapsedTime(UsableFrom) < lifetime;
+        internal bool IsUsable(TimeProvider time) => connection is not StreamConnection { IsUsable: false } && (Lifetime is not { } lifetime || time.GetElapsedTime(UsableFrom) < lifetime);
 
         public ValueTask DisposeAsync() => connection?.DisposeAsync() ?? ValueTask.CompletedTask;
     }

@@ -76,6 +76,22 @@ public sealed class CoapListenerOptions
     /// <summary>A connection over TCP, TLS or WebSocket without a message for this long is closed. Default: 10 min.</summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>
+    /// Serves a WebSocket that a web server has accepted, with the subprotocol <c>coap</c> and usually at <c>/.well-known/coap</c> (RFC 8323, 8.3), until it is closed. Returns at once
+    /// where this listener is not open, or has as many connections as it may.
+    /// </summary>
+    /// <param name="socket">The socket; disposed of when this is done.</param>
+    /// <param name="remote">Where it comes from.</param>
+    /// <param name="identity">Who it is, as the web server proved it; null: nobody in particular.</param>
+    /// <param name="isEncrypted">Whether it came by TLS.</param>
+    /// <param name="stop">Closes it.</param>
+    public Task AcceptAsync(System.Net.WebSockets.WebSocket socket, IPEndPoint remote, Identity? identity, bool isEncrypted, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        ArgumentNullException.ThrowIfNull(remote);
+        return Server.AcceptAsync(socket, remote, identity, isEncrypted, stop);
+    }
+
     /// <summary>Decides tokens and waits; tests give a seed.</summary>
     internal Random? Random { get; set; }
 
@@ -88,7 +104,6 @@ public sealed class CoapListenerOptions
     {
         Name = name;
         Require(Transmission.Problem() is null, nameof(Transmission), Transmission.Problem() ?? "");
-        Require(Port is not null || TcpPort is not null || TlsPort is not null || DtlsPort is not null, nameof(Port), "is null and so are the other ports: set one");
         foreach (int port in new[] { Port, TcpPort, TlsPort, DtlsPort }.OfType<int>())
         {
             Require(port is >= 0 and <= 65_535, nameof(Port), "must be 0 to 65,535");

@@ -213,7 +213,8 @@ internal sealed class CoapBlockwise : ICoapHandler, IDisposable
         int unit = new CoapBlock(0, false, exponent).Size;
         int most = exponent == CoapBlock.Bert ? Math.Max(unit, request.Link.MaxPayload(request.Remote) / unit * unit) : unit;
         long offset = wanted.Offset;
-        if (payload.Length <= most && offset == 0 && !(request.Message.Has(CoapOptionNumber.Block2) && response.Code.IsSuccess()))
+        bool asksForBlocks = request.Message.Has(CoapOptionNumber.Block2) && response.Code.IsSuccess();
+        if (payload.Length <= request.Link.MaxPayload(request.Remote) && offset == 0 && !asksForBlocks)
         {
             return response;
         }

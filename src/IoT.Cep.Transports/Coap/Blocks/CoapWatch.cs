@@ -113,7 +113,7 @@ internal sealed class CoapWatch(CoapClient client, CoapMessage request, TimeProv
     }
 
     /// <summary>RFC 7641, 3.4: numbers of 24 bits that begin again, and none that is older than 128 s counts.</summary>
-    private bool IsNewer(uint sequence, long at) => client.Link.HasBert || IsNewer(_latest, sequence, at, time);
+    private bool IsNewer(uint sequence, long at) => client.Link.IsReliable || IsNewer(_latest, sequence, at, time);
 
     internal static bool IsNewer((uint Sequence, long At)? latest, uint sequence, long at, TimeProvider time)
     {

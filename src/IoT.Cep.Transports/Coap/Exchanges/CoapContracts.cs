@@ -10,6 +10,9 @@ public sealed record CoapRemote(IPEndPoint Address, Identity? Identity = null, l
 {
     /// <summary>Whether a handshake proved that the address is its own, so that answers to it can't be turned against somebody else.</summary>
     public bool IsVerified => Session != 0;
+
+    /// <summary>Whether nobody on the way can read what is said.</summary>
+    public bool IsEncrypted { get; init; }
 }
 
 /// <summary>

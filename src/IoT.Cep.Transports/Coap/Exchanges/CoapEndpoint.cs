@@ -69,6 +69,8 @@ internal sealed partial class CoapEndpoint : ICoapLink, ICoapDatagramReceiver, I
 
     public bool HasBert => false;
 
+    public bool IsReliable => false;
+
     private long Now => _time.GetElapsedTime(_start).Ticks;
 
     public int MaxPayload(CoapRemote remote) => _settings.MaxPayload;

@@ -12,6 +12,9 @@ internal interface ICoapLink
     /// <summary>Whether several blocks may go in one message (BERT, RFC 8323, 6).</summary>
     bool HasBert { get; }
 
+    /// <summary>Whether what is sent arrives in order, or the connection is gone.</summary>
+    bool IsReliable { get; }
+
     /// <summary>Sends a request and waits for its response.</summary>
     /// <param name="remote">The peer.</param>
     /// <param name="request">The request.</param>

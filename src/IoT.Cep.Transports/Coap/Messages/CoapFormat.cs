@@ -13,6 +13,7 @@ internal enum CoapFormatError
     OptionNumber,
     PayloadMissing,
     TooLong,
+    NoCapabilities,
 }
 
 /// <summary>The parts that messages over datagrams and over streams have in common: options, the payload marker, the payload (RFC 7252, 3.1).</summary>
@@ -92,6 +93,7 @@ internal static class CoapFormat
         CoapFormatError.OptionNumber => "An option's number is larger than 65,535.",
         CoapFormatError.PayloadMissing => "A payload marker stands at its end.",
         CoapFormatError.TooLong => "It is larger than the limit.",
+        CoapFormatError.NoCapabilities => "It is the first one and no CSM.",
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 

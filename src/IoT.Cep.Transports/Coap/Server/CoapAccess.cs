@@ -11,7 +11,7 @@ internal sealed class CoapAccess(ListenerSecurity security)
     internal ValueTask<Identity?> IdentifyAsync(CoapRequest request)
     {
         var remote = request.Remote;
-        return security.AuthenticateAsync(new ClientCredentials(remote.Address.Address, remote.IsVerified) { Proven = remote.Identity });
+        return security.AuthenticateAsync(new ClientCredentials(remote.Address.Address, remote.IsEncrypted) { Proven = remote.Identity });
     }
 
     /// <summary>The response that refuses a request; null: it is allowed.</summary>

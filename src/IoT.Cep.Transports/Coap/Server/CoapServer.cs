@@ -15,6 +15,7 @@ internal sealed class CoapServer(CoapListenerOptions options)
     private readonly List<ICoapDatagrams> _datagrams = [];
     private readonly List<Task> _running = [];
     private CancellationTokenSource? _stop;
+    private CoapStreamServer? _streams;
     private int _users;
 
     internal CoapListenerOptions Options => options;
@@ -75,6 +76,9 @@ internal sealed class CoapServer(CoapListenerOptions options)
         }
     }
 
+    internal Task AcceptAsync(System.Net.WebSockets.WebSocket socket, IPEndPoint remote, Identity? identity, bool isEncrypted, CancellationToken stop) =>
+        _streams?.ServeAsync(socket, remote, identity, isEncrypted, stop) ?? Task.CompletedTask;
+
     private async Task OpenAsync(ConnectionContext context)
     {
         string name = options.Name == Connections.Default ? "CoAP listener" : $"CoAP listener '{options.Name}'";
@@ -96,6 +100,9 @@ internal sealed class CoapServer(CoapListenerOptions options)
                 DtlsPort = Start(options.SecureDatagrams!(carrier), context);
             }
 
+            _streams = new CoapStreamServer(options, Blockwise, context.TimeProvider, context.Logger);
+            TcpPort = options.TcpPort is { } tcpPort ? _streams.Listen(tcpPort, isTls: false) : 0;
+            TlsPort = options.TlsPort is { } tlsPort ? _streams.Listen(tlsPort, isTls: true) : 0;
             CoapLog.Listening(context.Logger, name, options.Address, Port, DtlsPort, TcpPort, TlsPort);
         }
         catch (Exception error)
@@ -122,6 +129,12 @@ internal sealed class CoapServer(CoapListenerOptions options)
     private async Task CloseAsync()
     {
         await _stop!.CancelAsync().ConfigureAwait(false);
+        if (_streams is { } streams)
+        {
+            _streams = null;
+            await streams.DisposeAsync().ConfigureAwait(false);
+        }
+
         foreach (var endpoint in _endpoints)
         {
             endpoint.Dispose();
