@@ -118,18 +118,20 @@ internal sealed class ContractReceiver : IPayloadReceiver
 
     internal async Task UntilAsync(bool connected, TimeSpan patience, string rule)
     {
+        // For all of them together: a transport that tells the other state again and again is given up as well.
+        using var limit = new CancellationTokenSource(patience);
         try
         {
             while (true)
             {
-                var (up, _) = await _connections.Reader.ReadAsync().AsTask().WaitAsync(patience).ConfigureAwait(false);
+                var (up, _) = await _connections.Reader.ReadAsync(limit.Token).ConfigureAwait(false);
                 if (up == connected)
                 {
                     return;
                 }
             }
         }
-        catch (TimeoutException late)
+        catch (OperationCanceledException late)
         {
             throw new ContractException(rule, $"ConnectionChanged({(connected ? "true" : "false")}) was not called in {patience}.", late);
         }

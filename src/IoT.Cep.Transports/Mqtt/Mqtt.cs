@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using IoT.Cep.Extensibility;
+using MQTTnet.Packets;
 
 namespace IoT.Cep;
 
@@ -158,5 +159,26 @@ public static class Mqtt
         ArgumentNullException.ThrowIfNull(encode);
         ArgumentException.ThrowIfNullOrEmpty(connection);
         return new MqttPublishSink<T>(topic, encode, qualityOfService, retained, connection);
+    }
+
+    /// <summary>Publishes messages to the topics that they name: the far side of a bridge. Over MQTT 5 with their media types and headers, which become user properties.</summary>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    public static ISink<Message> PublishMessages(
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce, bool retained = false, string connection = Connections.Default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        return new MqttPublishSink<Message>(m => m.Topic, (m, output) => output.Write(m.Body.Span), qualityOfService, retained, connection)
+        {
+            Complete = static (message, target) =>
+            {
+                target.ContentType = message.ContentType;
+                if (message.Headers.Count > 0)
+                {
+                    target.UserProperties = [.. message.Headers.Select(h => new MqttUserProperty(h.Key, Encoding.UTF8.GetBytes(h.Value)))];
+                }
+            },
+        };
     }
 }
