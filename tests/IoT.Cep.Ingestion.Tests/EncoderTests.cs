@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using FsCheck.Xunit;
 using IoT.Cep.Extensibility;
 

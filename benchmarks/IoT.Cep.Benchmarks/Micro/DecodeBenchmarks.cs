@@ -14,10 +14,10 @@ public class DecodeBenchmarks : IDisposable
     private readonly Payloads _json = Payloads.Make(PayloadFormat.Json, Messages, 100);
     private readonly Payloads _senMl = Payloads.Make(PayloadFormat.SenMl, Messages, 100);
     private readonly Payloads _csv = Payloads.Make(PayloadFormat.Csv, Messages, 100);
-    private readonly Decoder<Measurement> _jsonDecoder = PayloadsToWindows.DecoderOf(PayloadFormat.Json);
-    private readonly Decoder<Measurement> _senMlDecoder = PayloadsToWindows.DecoderOf(PayloadFormat.SenMl);
-    private readonly Decoder<Measurement> _csvDecoder = PayloadsToWindows.DecoderOf(PayloadFormat.Csv);
-    private readonly EventBuffer<Measurement> _buffer = new(new StringPool(1_024));
+    private readonly Decoder<SensorReading> _jsonDecoder = PayloadsToWindows.DecoderOf(PayloadFormat.Json);
+    private readonly Decoder<SensorReading> _senMlDecoder = PayloadsToWindows.DecoderOf(PayloadFormat.SenMl);
+    private readonly Decoder<SensorReading> _csvDecoder = PayloadsToWindows.DecoderOf(PayloadFormat.Csv);
+    private readonly EventBuffer<SensorReading> _buffer = new(new StringPool(1_024));
 
     [Benchmark(Baseline = true, OperationsPerInvoke = Messages)]
     public double BareJsonReader() => PayloadsToWindows.ReadJson(_json, Messages).Sum;
@@ -41,7 +41,7 @@ public class DecodeBenchmarks : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private int Decode(Payloads payloads, Decoder<Measurement> decoder)
+    private int Decode(Payloads payloads, Decoder<SensorReading> decoder)
     {
         int events = 0;
         for (int i = 0; i < Messages; i++)

@@ -25,14 +25,14 @@ internal static class PayloadsToWindows
     internal static QueryRun Cep(PayloadFormat format, Payloads payloads, int count) =>
         QueryRun.Of(Source.FromTransport(new PreparedTransport(payloads, count), DecoderOf(format)), Query, new Sink());
 
-    internal static Decoder<Measurement> DecoderOf(PayloadFormat format) => format switch
+    internal static Decoder<SensorReading> DecoderOf(PayloadFormat format) => format switch
     {
-        PayloadFormat.Json => Json.Decode<Measurement>(),
-        PayloadFormat.SenMl => SenMl.Decode<Measurement>(),
-        _ => Csv.Decode<Measurement>(["time", "sensor", "temperature", "humidity"]),
+        PayloadFormat.Json => Json.Decode<SensorReading>(),
+        PayloadFormat.SenMl => SenMl.Decode<SensorReading>(),
+        _ => Csv.Decode<SensorReading>(["time", "sensor", "temperature", "humidity"]),
     };
 
-    private static IEventStream<Summary> Query(IEventStream<Measurement> measurements) => measurements
+    private static IEventStream<Summary> Query(IEventStream<SensorReading> measurements) => measurements
         .KeyBy(m => m.Sensor)
         .Window(Window.Tumbling(TimeSpan.FromSeconds(1)))
         .Select(w => new Summary(w.Key, w.Start, w.Count(), w.Sum(m => m.Celsius), w.Max(m => m.Celsius)));

@@ -5,7 +5,7 @@ namespace IoT.Cep.Ingest;
 /// <summary>A receiver that counts, acknowledges at once and allocates nothing.</summary>
 internal sealed class Counter : IPayloadReceiver
 {
-    private readonly ManualResetEventSlim _reached = new();
+    private readonly object _gate = new();
     private long _count;
     private long _target = long.MaxValue;
 
@@ -19,7 +19,10 @@ internal sealed class Counter : IPayloadReceiver
         acknowledger?.Acknowledge(delivery!);
         if (Interlocked.Increment(ref _count) == Interlocked.Read(ref _target))
         {
-            _reached.Set();
+            lock (_gate)
+            {
+                Monitor.PulseAll(_gate);
+            }
         }
 
         return ValueTask.CompletedTask;
@@ -38,11 +41,13 @@ internal sealed class Counter : IPayloadReceiver
     /// <summary>Blocks until so many have come in all.</summary>
     internal void WaitFor(long target)
     {
-        _reached.Reset();
-        Interlocked.Exchange(ref _target, target);
-        if (Count < target)
+        lock (_gate)
         {
-            Assert.True(_reached.Wait(Collector.Patience));
+            Interlocked.Exchange(ref _target, target);
+            while (Count < target)
+            {
+                Assert.True(Monitor.Wait(_gate, Collector.Patience));
+            }
         }
     }
 }

@@ -55,10 +55,11 @@ internal sealed class IngestServer : IAsyncDisposable
     /// <summary>Waits for something that will be seen soon.</summary>
     internal static async Task UntilAsync(Func<bool> holds)
     {
-        for (long end = Environment.TickCount64 + (long)Collector.Patience.TotalMilliseconds; !holds();)
+        using var patience = new CancellationTokenSource(Collector.Patience);
+        while (!holds())
         {
-            Assert.True(Environment.TickCount64 < end, "It did not come about.");
-            await Task.Delay(5);
+            Assert.False(patience.IsCancellationRequested, "It did not come about.");
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
         }
     }
 

@@ -122,11 +122,19 @@ public sealed class MqttIngestSocketTests
         var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var collector = new Collector { Gate = () => new ValueTask(open.Task) };
         await using var server = IngestServer.Start(collector);
+        long sent = 0;
         var sending = Enumerable.Range(0, Devices).Select(SendAsync).ToArray();
 
         // One message is with the receiver, and the senders fill the network's buffers until they can't send.
         await collector.NextAsync();
-        await Task.Delay(300);
+        long last = 0;
+        int looks = 0;
+        await IngestServer.UntilAsync(() =>
+        {
+            looks = last == Interlocked.Read(ref sent) ? looks + 1 : 0;
+            last = Interlocked.Read(ref sent);
+            return looks == 50;
+        });
         Assert.True(collector.IsEmpty);
         Assert.Contains(sending, s => !s.IsCompleted);
         Assert.Equal(1, server.Endpoint.Statistics.Received);
@@ -143,6 +151,7 @@ public sealed class MqttIngestSocketTests
             for (int i = 0; i < Each; i++)
             {
                 await client.SendAsync(Packets.Publish(Level.V311, $"t/{device}", $"{i:D6} {filler}"));
+                Interlocked.Increment(ref sent);
             }
 
             await client.SendAsync(Packets.Ping);

@@ -5,7 +5,7 @@ namespace IoT.Cep.Benchmarks.Workloads;
 
 /// <summary>The event of the payload workloads: what a small weather station sends.</summary>
 [Event]
-internal readonly partial record struct Measurement(
+internal readonly partial record struct SensorReading(
     [EventTime] DateTimeOffset Time, [EventKey] string Sensor, [Field("temperature")] double Celsius, double Humidity);
 
 internal enum PayloadFormat
