@@ -55,7 +55,6 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     /// </summary>
     private void GiveOutMany(IResultsAtOnce<TKey, TState, TResult> results, long start, long end)
     {
-        Pooled.Ensure(ref _ids, MaxAhead);
         Pooled.Ensure(ref _sums, MaxAhead);
         while (_runAt < _results)
         {
@@ -65,7 +64,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             var made = _output.Reserve(count, end - 1, _keys.Groups[_order[from]]);
             try
             {
-                results.Make(start, end, _ids.AsSpan(0, count), _sums.AsSpan(0, count), made, ref _runAt);
+                results.Make(start, end, _sums.AsSpan(0, count), made, ref _runAt);
             }
             finally
             {
@@ -81,7 +80,6 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     {
         var (keys, states) = (_keys, _states);
         var order = _order.AsSpan(from, _partEnd - from);
-        var ids = _ids.AsSpan(from - _partFrom, order.Length);
         var sums = _sums.AsSpan(from - _partFrom, order.Length);
         bool isMany = keys.Count > FewKeys;
         for (int i = 0; i < order.Length; i++)
@@ -93,8 +91,8 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
 
             int place = order[i];
             ref var key = ref keys.At(place);
-            states.Sum(ref key.State, place, start, ref sums[i]);
-            ids[i] = key.Key;
+            states.Sum(ref key.State, place, start, ref sums[i].State);
+            sums[i].Key = key.Key;
         }
     }
 

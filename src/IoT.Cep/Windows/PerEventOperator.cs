@@ -56,7 +56,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     private int[] _ordinals = [];
 
     // The part of these results whose states stand side by side.
-    private TState[] _sums = [];
+    private ReadyWindow<TKey, TState>[] _sums = [];
     private int _partFrom;
     private int _partEnd;
 
@@ -199,7 +199,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         Pooled.Return(ref _order, 0);
         Pooled.Return(ref _ids, _ids.Length);
         Pooled.Return(ref _items, 0);
-        Pooled.Return(ref _sums, 0);
+        Pooled.Return(ref _sums, _sums.Length);
         Pooled.Return(ref _ordinals, 0);
         Pooled.Return(ref _places, 0);
     }
