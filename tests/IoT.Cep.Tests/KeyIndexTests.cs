@@ -138,9 +138,9 @@ public class KeyIndexTests
         where TKey : notnull
     {
         Assert.Equal(expected.Count, index.Live);
-        Assert.Equal(expected.Keys.ToHashSet(), InOrder(index).ToHashSet());
-        int[] order = index.InOrder().ToArray();
-        Assert.Equal(order.OrderBy(number => index.At(number).Group).ThenBy(number => number), order);
+        var order = InOrder(index);
+        Assert.Equal(expected.Keys.ToHashSet(), order.ToHashSet());
+        Assert.Equal(order.OrderBy(StableHash.GroupOf).ThenBy(index.Find), order);
         foreach (var (key, number) in expected)
         {
             Assert.Equal(number, index.Find(key));

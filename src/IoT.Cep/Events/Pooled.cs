@@ -64,7 +64,7 @@ internal static class Pooled
         buffer = larger;
     }
 
-    /// <summary>Gives a ring of places, of which there are a power of two, another length; what stands in it from one number to another is there again.</summary>
+    /// <summary>Gives a ring, of a length that is a power of two, another one; what stands in it from one number to another is there again.</summary>
     internal static void ResizeRing<T>(ref T[] ring, ref int mask, long from, long end, int length)
     {
         var resized = Rent<T>(length);

@@ -6,8 +6,8 @@ namespace IoT.Cep;
 
 /// <summary>
 /// The events of all keys' windows in order of time: first those whose own results have been given out and that are still in others' windows,
-/// then those that wait for their results. A ring that grows and shrinks by halves. Times stand apart, each once for all events that have it one behind the
-/// other: so an event has 16 bytes where it has a number.
+/// then those that wait for their results. A ring that grows and shrinks by halves. Times stand apart, each once for all events that have it one
+/// behind the other: so an event has 16 bytes where it has a number.
 /// </summary>
 /// <typeparam name="TMore">What is kept of an event besides its time and its key's place.</typeparam>
 internal sealed partial class EventQueue<TMore> : IDisposable

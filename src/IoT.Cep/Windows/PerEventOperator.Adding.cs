@@ -38,8 +38,9 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     }
 
     /// <summary>
-    /// The same where there are many: selectors run ahead, so that each loop has what it needs in registers; and where there are many keys, each one's window is
-    /// asked for as soon as its place is known, so that those of many events come out of memory together. Where a selector throws, what was selected before is added first, as everywhere.
+    /// The same where there are many: selectors run ahead, so that each loop has what it needs in registers; and where there are many keys, each one's
+    /// window is asked for as soon as its place is known, so that those of many events come out of memory together. Where a selector throws, what was
+    /// selected before is added first, as everywhere.
     /// </summary>
     private void TakeMany(in Batch<T> batch, int from, int end)
     {

@@ -234,7 +234,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         return new Column(Column.TextOf(seed, text), selection, values);
     }
 
-    /// <summary>A lambda that captures nothing is one object, and known by itself: then one comparison says that it is the first, and that its aggregate is kept.</summary>
+    /// <summary>A lambda that captures nothing is one object: one comparison says that it is the first, and that its aggregate is kept.</summary>
     private void NoteFirst()
     {
         FirstWithSum = _kept.HasFlag(AggregateKinds.Sum) ? _firstFunction : null;

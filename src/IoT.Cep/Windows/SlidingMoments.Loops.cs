@@ -29,7 +29,7 @@ internal readonly partial struct SlidingMoments<T, TValue, TKernel>
         where TKey : notnull
     {
         var room = _events.Room(places.Length);
-        ref var entries = ref keys.At(0);
+        ref var entries = ref keys.AtFirst;
         ref var item = ref MemoryMarshal.GetReference(items);
         for (int i = 0; i < places.Length; i++)
         {
@@ -78,7 +78,7 @@ internal readonly partial struct SlidingMoments<T, TValue, TKernel>
         where TKey : notnull
     {
         var oldest = _events.Oldest(count);
-        ref var entries = ref keys.At(0);
+        ref var entries = ref keys.AtFirst;
         bool keepsSum = _parts.KeepsSum, isMany = keys.Count > FewKeys;
         for (int i = 0; i < oldest.Count; i++)
         {
@@ -95,7 +95,7 @@ internal readonly partial struct SlidingMoments<T, TValue, TKernel>
             {
                 Empty(ref window, place);
                 keys.Remove(place);
-                entries = ref keys.At(0);
+                entries = ref keys.AtFirst;
             }
             else if (keepsSum)
             {
@@ -123,7 +123,7 @@ internal readonly partial struct SlidingMoments<T, TValue, TKernel>
     private void SumSums<TKey>(WindowKeys<TKey, MomentsWindow> keys, ReadOnlySpan<int> places, Span<ReadyWindow<TKey, Moments>> sums)
         where TKey : notnull
     {
-        ref var entries = ref keys.At(0);
+        ref var entries = ref keys.AtFirst;
         ref var sum = ref MemoryMarshal.GetReference(sums[..places.Length]);
         foreach (int place in places)
         {

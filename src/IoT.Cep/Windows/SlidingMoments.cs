@@ -277,7 +277,7 @@ internal struct MomentsWindow
     internal int Rare;
 }
 
-/// <summary>An event's value in the queue, and its key's event before it. Packed, so that an event of the queue has 24 bytes.</summary>
+/// <summary>An event's value in the queue, and its key's event before it. Packed, so that an event of the queue has 16 bytes.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 4)]
 internal struct SlidingValue
 {

@@ -57,8 +57,8 @@ public static class Window
     /// <remarks>
     /// It is SQL's <c>RANGE</c> from one tick (100 ns) less than the size <c>PRECEDING</c> to <c>CURRENT ROW</c>. Events that share key and
     /// time have equal results, told apart by the ordinal of their identity. An event costs O(1) amortised, and O(log n) more where the stream
-    /// is not in order; each event of the last <paramref name="size"/> is held in 24 bytes for one selector's simple aggregates, else as its state and
-    /// 16 bytes. Late events are left out and counted; <see cref="WindowSpec.AllowLate"/> is refused.
+    /// is not in order; each event of the last <paramref name="size"/> is held in 16 bytes for one selector's simple aggregates, else as its state and
+    /// 4 bytes, and each time that events have in 12. Late events are left out and counted; <see cref="WindowSpec.AllowLate"/> is refused.
     /// </remarks>
     /// <param name="size">The size.</param>
     /// <param name="maxEventsPerKey">How many events of a key are held at a time.</param>

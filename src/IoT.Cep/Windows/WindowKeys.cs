@@ -18,6 +18,8 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     private const int InitialSlots = 64;
     private const int LargePlaces = 65_536;
     private const int FreeSlots = 8_192; // 32 KiB, a share of the first cache, whatever the number of keys
+    private const int LineBytes = 64;
+    private const int UsedBytes = 40; // of a line, by a key of 4 bytes and a state of sums
     private const byte NoGroup = byte.MaxValue;
     private const int MaxSlotsPerKey = 4; // as many as hashing takes at its emptiest
     private const ulong Golden = 0x9E3779B97F4A7C15; // 2^64 divided by the golden ratio
@@ -36,11 +38,16 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref Entry At(int place) => ref _places[place];
 
+    /// <summary>What stands at the first place, from which a loop finds the others; stale once a key was added or removed.</summary>
+    internal ref Entry AtFirst => ref MemoryMarshal.GetArrayDataReference(_places);
+
     /// <summary>Asks for what stands at a place, ahead of its use. Any number will do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Prefetch(int place)
     {
-        Ahead.PrefetchEnds(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_places), place));
+        ref var entry = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_places), place);
+        Ahead.PrefetchAt(ref entry);
+        Ahead.PrefetchAt(ref Unsafe.AddByteOffset(ref entry, UsedBytes));
     }
 
     /// <summary>
@@ -282,8 +289,11 @@ internal sealed class WindowKeys<TKey, TState>(int maxKeys)
         _slots[hole] = 0;
     }
 
-    /// <summary>What stands at a place. Packed, where it has no references: the less there is of it, the fewer lines of the cache it lies across.</summary>
-    [StructLayout(LayoutKind.Sequential, Pack = 4)]
+    /// <summary>
+    /// What stands at a place: as long as a line of the cache, or more where a state is that large. Packed, where it has no references, and so most lie in one
+    /// line where they would lie across two if they stood closer.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 4, Size = LineBytes)]
     internal struct Entry
     {
         internal TKey Key;
