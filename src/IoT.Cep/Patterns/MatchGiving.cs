@@ -10,8 +10,10 @@ internal interface IGiving<T, TResult>
     TResult Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull;
 
-    /// <summary>Gives out all matches that sets have, where nothing can fail on the way.</summary>
-    bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
+    /// <summary>Whether all matches that sets have can be given out together: nothing can fail on the way.</summary>
+    bool GivesAll { get; }
+
+    void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
         where TKey : notnull;
 
     void Save(StateWriter writer, TResult result);
@@ -26,12 +28,10 @@ internal readonly struct MatchGiving<T> : IGiving<T, Match<T>>
     public Match<T> Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => matcher.NextMatch;
 
-    public bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Match<T>> output)
-        where TKey : notnull
-    {
-        sets.GiveAll(output);
-        return true;
-    }
+    public bool GivesAll => true;
+
+    public void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Match<T>> output)
+        where TKey : notnull => sets.GiveAll(output);
 
     public void Save(StateWriter writer, Match<T> result)
     {
@@ -49,8 +49,10 @@ internal readonly struct TimeoutGiving<T> : IGiving<T, Timeout<T>>
     public Timeout<T> Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => new(matcher.NextMatch, Ticks.ToTime(matcher.Next.Ticks));
 
-    public bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Timeout<T>> output)
-        where TKey : notnull => false;
+    public bool GivesAll => false;
+
+    public void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Timeout<T>> output)
+        where TKey : notnull => throw new System.Diagnostics.UnreachableException();
 
     public void Save(StateWriter writer, Timeout<T> result)
     {
@@ -72,8 +74,10 @@ internal readonly struct CallbackGiving<T, TResult>(Func<PartialMatch<T>, TResul
     public TResult Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => select(matcher.NextPartial);
 
-    public bool TryGiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
-        where TKey : notnull => false;
+    public bool GivesAll => false;
+
+    public void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
+        where TKey : notnull => throw new System.Diagnostics.UnreachableException();
 
     public void Save(StateWriter writer, TResult result) => StateCodec.Require<TResult>().Write(writer, result);
 

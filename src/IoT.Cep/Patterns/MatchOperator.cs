@@ -176,8 +176,8 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         _output.Dispose();
         Pooled.Return(ref _truths, 0);
         Pooled.Return(ref _candidates, 0);
-        Pooled.Return(ref _chunkKeys, _chunkKeys.Length);
-        Pooled.Return(ref _chunkPlaces, 0);
+        Pooled.Return(ref _chunk, _chunk.Length);
+        Pooled.Return(ref _bits, 0);
     }
 
     /// <summary>Asks each condition over the whole batch, without a branch, and gives the events that may concern a pattern.</summary>

@@ -89,7 +89,7 @@ public class MachinesTests
     private static List<string> Spell(Spelling<int> spelling, long set, long limit)
     {
         var found = new List<string>();
-        spelling.Begin(set, limit, -1);
+        spelling.Begin(new Completed<int> { Set = set, Limit = limit, Label = -1 });
         while (spelling.MoveNext())
         {
             found.Add(string.Join(' ', spelling.ToMatch().Events.ToArray().Select(one => one.Event)));

@@ -8,7 +8,7 @@ internal sealed partial class SetMatcher<TKey, T>
     private readonly Spelling<T> _spelling;
 
     // What the event that was looked at last has completed, and how much of that was spelled.
-    private Completed[] _completed = new Completed[4];
+    private Completed<T>[] _completed = new Completed<T>[4];
     private int _completedCount;
     private int _spelled;
     private bool _isSpelling;
@@ -20,7 +20,7 @@ internal sealed partial class SetMatcher<TKey, T>
 
     internal override Found<TKey> Next => new(_keys.At(Now.Place).Key, _spelling.Start, _spelling.End, Now.Ticks, IsTimeout: false);
 
-    private ref readonly Completed Now => ref _completed[_spelled - 1];
+    private ref readonly Completed<T> Now => ref _completed[_spelled - 1];
 
     /// <summary>The next result's key group.</summary>
     internal byte NextGroup => _keys.At(Now.Place).Group;
@@ -66,34 +66,51 @@ internal sealed partial class SetMatcher<TKey, T>
     {
         foreach (ref readonly var completed in _completed.AsSpan(0, _completedCount))
         {
-            _spelling.GiveAll(completed.Set, completed.Limit, completed.Label, output, completed.Ticks, _keys.At(completed.Place).Group);
+            _spelling.GiveAll(in completed, output, _keys.At(completed.Place).Group);
         }
 
-        _completedCount = 0;
+        Forget();
     }
 
-    /// <summary>All of a set has become matches, each of which is spelled out before the next event is looked at.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Complete(int place, long set, int label, long ticks, long limit)
+    /// <summary>All of a set has become matches, each of which is spelled out before its events are let go.</summary>
+    private void Complete(int place, long set, int label, in T value, long ticks, long limit)
     {
-        if (_completedCount == _completed.Length)
+        Reserve(1) = new Completed<T> { Place = place, Set = set, Label = label, Last = value, Ticks = ticks, Limit = limit };
+        _completedCount++;
+    }
+
+    /// <summary>Room for so many more.</summary>
+    private ref Completed<T> Reserve(int more)
+    {
+        // One more than there can be: what is written last may not count.
+        if (_completedCount + more + 1 > _completed.Length)
         {
-            Array.Resize(ref _completed, _completedCount * 2);
+            Array.Resize(ref _completed, (_completedCount + more + 1) * 2);
         }
 
-        _completed[_completedCount++] = new Completed(place, set, label, ticks, limit);
+        return ref _completed[_completedCount];
+    }
+
+    private void Forget()
+    {
+        if (RuntimeHelpers.IsReferenceOrContainsReferences<T>())
+        {
+            Array.Clear(_completed);
+        }
+
+        (_spelled, _completedCount) = (0, 0);
     }
 
     private bool SpellNext()
     {
         if (_spelled == _completedCount)
         {
-            (_spelled, _completedCount) = (0, 0);
+            Forget();
             return false;
         }
 
         ref readonly var completed = ref _completed[_spelled++];
-        _spelling.Begin(completed.Set, completed.Limit, completed.Label);
+        _spelling.Begin(in completed);
         return _isSpelling = _spelling.MoveNext();
     }
 
@@ -127,6 +144,21 @@ internal sealed partial class SetMatcher<TKey, T>
 
         return counted[set];
     }
+}
 
-    private readonly record struct Completed(int Place, long Set, int Label, long Ticks, long Limit);
+/// <summary>A set whose matches are complete.</summary>
+internal struct Completed<T>
+{
+    internal long Set;
+    internal long Ticks;
+
+    /// <summary>What began no later has expired.</summary>
+    internal long Limit;
+    internal int Place;
+
+    /// <summary>Which step took the last event, where the set does not have it; else negative.</summary>
+    internal int Label;
+
+    /// <summary>The last event.</summary>
+    internal T Last;
 }

@@ -23,6 +23,7 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     private readonly MatchLimits _limits;
     private readonly long _span;
     private readonly int _start;
+    private readonly Looked<TKey>[] _one = new Looked<TKey>[1];
     private Standing[] _next = new Standing[4];
     private int _nextCount;
     private ulong _nextConfigurations;
@@ -110,18 +111,18 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     internal bool HasManyKeys => _keys.Count >= ManyKeys;
 
     /// <summary>Asks for the sets of keys that were just looked up.</summary>
-    internal void Prefetch(ReadOnlySpan<int> places)
+    internal void Prefetch(ReadOnlySpan<Looked<TKey>> chunk)
     {
-        foreach (int place in places)
+        foreach (ref readonly var looked in chunk)
         {
-            if (place >= 0 && _keys.At(place).State is { Groups: > 0, Set: var set })
+            if (looked.Place >= 0 && _keys.At(looked.Place).State is { Groups: > 0, Set: var set })
             {
                 _sets.Prefetch(set);
             }
         }
     }
 
-    /// <summary>Does what an event does to its key's sets. The common cases are here: one set at most, which passes as a whole, or is completed as a whole.</summary>
+    /// <summary>Does what an event does to its key's sets.</summary>
     /// <param name="place">The key's place, or -1.</param>
     /// <param name="key">The key.</param>
     /// <param name="value">The event.</param>
@@ -129,81 +130,28 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     /// <param name="bits">What conditions are true of it.</param>
     internal void Apply(int place, TKey key, in T value, long ticks, ulong bits)
     {
-        var begin = _configurations.ChangeOf(_start, bits);
         if (place < 0)
         {
-            if (begin.Label >= 0)
-            {
-                Begin(key, in value, ticks, bits);
-            }
-
-            return;
-        }
-
-        ref var sets = ref _keys.At(place).State;
-        long limit = Ticks.Minus(ticks, _span);
-        if (sets.Groups > 1 || sets.Rest is not null || sets.Count >= _limits.MaxPerKey)
-        {
-            ApplyAny(place, in value, ticks, bits, limit);
-            return;
-        }
-
-        bool isAlive = sets.Groups != 0 && sets.LatestStart > limit;
-        if (begin.Label < 0)
-        {
-            if (!isAlive)
+            if (_configurations.ChangeOf(_start, bits).Label < 0)
             {
                 return;
             }
 
-            var change = _configurations.ChangeOf(sets.At, bits);
-            if (change.Kind == ChangeKind.None)
-            {
-                return;
-            }
-
-            if (change.Kind == ChangeKind.Completes)
-            {
-                _spelling.EndWith(in value, ticks);
-                Complete(place, sets.Set, change.Label, ticks, limit);
-                LetGo(ref sets, ticks);
-                return;
-            }
-        }
-        else if (begin.Kind == ChangeKind.Moves && (!isAlive || (sets.At == begin.Target && _configurations.ChangeOf(sets.At, bits).Kind == ChangeKind.None)))
-        {
-            if (!isAlive)
-            {
-                (sets.Count, sets.Newest) = (0, SharedSets<T>.None);
-            }
-
-            long set = _sets.Take(in value, ticks, begin.Label, SharedSets<T>.None, ticks, limit);
-            Own(ref sets, set);
-            sets.Set = isAlive ? _sets.Join(set, sets.Set, sets.LatestStart) : set;
-            (sets.At, sets.Groups, sets.LatestStart) = (begin.Target, 1, ticks);
-            return;
-        }
-
-        ApplyAny(place, in value, ticks, bits, limit);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Begin(TKey key, in T value, long ticks, ulong bits)
-    {
-        // The place may have been looked up before the key came.
-        int place = _keys.Find(key);
-        if (place < 0)
-        {
             place = Add(key, ticks);
         }
 
-        Apply(place, key, in value, ticks, bits);
+        _one[0] = new Looked<TKey> { Place = place, Ticks = ticks, Bits = bits };
+        if (ApplyCommon(_one, new ReadOnlySpan<T>(in value), isUntilComplete: true) == 0 && !HasCompleted)
+        {
+            ApplyAny(place, in value, ticks, bits);
+        }
     }
 
     /// <summary>Any event: each set is asked where it goes.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ApplyAny(int place, in T value, long ticks, ulong bits, long limit)
+    private void ApplyAny(int place, in T value, long ticks, ulong bits)
     {
+        long limit = Ticks.Minus(ticks, _span);
         var begins = _configurations.ChangeOf(_start, bits).Takes;
         ref var sets = ref _keys.At(place).State;
         if (IsIdle(in sets, limit))
@@ -287,8 +235,7 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
             if (take.Next < 0)
             {
                 // What only completes matches is spelled at once, and stands in no set.
-                _spelling.EndWith(in value, ticks);
-                Complete(place, before, take.Label, ticks, limit);
+                Complete(place, before, take.Label, in value, ticks, limit);
                 continue;
             }
 
@@ -296,7 +243,7 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
             Own(ref _keys.At(place).State, set);
             if (take.IsFinal)
             {
-                Complete(place, set, -1, ticks, limit);
+                Complete(place, set, -1, in value, ticks, limit);
             }
 
             Stand(new Standing(take.Next, set, latestStart), ticks, limit);

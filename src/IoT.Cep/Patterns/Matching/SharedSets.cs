@@ -62,6 +62,10 @@ internal sealed class SharedSets<T>
 
     internal static long TakingOf(long number) => number << KindBits;
 
+    /// <summary>The set of an event, and of what stands in its node if that is so.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static long TakingOf(long number, bool isPair) => (number << KindBits) | (isPair ? Pair : 0);
+
     internal static long UnionOf(long number) => (number << KindBits) | Union;
 
     internal static long NumberOf(long set) => set >> KindBits;
@@ -96,7 +100,7 @@ internal sealed class SharedSets<T>
     {
         if (_nextTaking - _firstTaking == _takings.Length)
         {
-            MakeRoom(limit);
+            MakeRoom(limit, 1);
         }
 
         long number = _nextTaking++;
@@ -106,6 +110,22 @@ internal sealed class SharedSets<T>
         taking.Other = None;
         return TakingOf(number);
     }
+
+    /// <summary>Room for so many events: what is kept stays where it is until they have come.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="limit">What began no later has expired.</param>
+    internal Reserved<T> Reserve(int count, long limit)
+    {
+        while (_nextTaking - _firstTaking + count > _takings.Length)
+        {
+            MakeRoom(limit, count);
+        }
+
+        return new Reserved<T>(_takings, _nextTaking);
+    }
+
+    /// <summary>So many of the reserved places were filled.</summary>
+    internal void Took(in Reserved<T> reserved) => _nextTaking = reserved.Number;
 
     /// <summary>Asks for a set's node.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -264,10 +284,10 @@ internal sealed class SharedSets<T>
     private static bool IsCrowded(long count, int capacity) => count > capacity - (capacity / 16);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MakeRoom(long limit)
+    private void MakeRoom(long limit, int count)
     {
         Expire(limit);
-        if (IsCrowded(_nextTaking - _firstTaking, _takings.Length))
+        if (IsCrowded(_nextTaking - _firstTaking + count - 1, _takings.Length))
         {
             GrowTakings();
         }

@@ -28,18 +28,11 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
 
     internal long End => _lastLabel >= 0 ? _lastTicks : sets.TakingAt(_path[0]).Ticks;
 
-    /// <summary>The event with which sets are complete that do not have it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void EndWith(in T value, long ticks) => (_last, _lastTicks) = (value, ticks);
-
     /// <summary>Begins with a set that is complete.</summary>
-    /// <param name="set">The set.</param>
-    /// <param name="limit">What began no later has expired.</param>
-    /// <param name="label">Which step took the last event, where the set does not have it; else negative.</param>
-    internal void Begin(long set, long limit, int label)
+    internal void Begin(in Completed<T> completed)
     {
-        (_limit, _lastLabel) = (limit, label);
-        _open[0] = (set, 0);
+        (_limit, _lastLabel, _last, _lastTicks) = (completed.Limit, completed.Label, completed.Last, completed.Ticks);
+        _open[0] = (completed.Set, 0);
         _openCount = 1;
     }
 
@@ -106,31 +99,31 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
         for (int i = 0; i < length; i++)
         {
             ref var taking = ref sets.TakingAt(_path[length - 1 - i]);
-            events[i] = new MatchEvent<T>(taking.Event, taking.Ticks, taking.Label);
+            events[i].Put(in taking.Event, taking.Ticks, taking.Label);
         }
 
         if (_lastLabel >= 0)
         {
-            events[^1] = new MatchEvent<T>(_last, _lastTicks, _lastLabel);
+            events[^1].Put(in _last, _lastTicks, _lastLabel);
         }
 
         return new Match<T>(shape, events);
     }
 
     /// <summary>Gives out all matches of a complete set.</summary>
-    internal void GiveAll(long set, long limit, int label, OrderedOutput<Match<T>> output, long ticks, byte group)
+    internal void GiveAll(in Completed<T> completed, OrderedOutput<Match<T>> output, byte group)
     {
-        if (label >= 0 && Firsts(set, limit) is > 0 and var count)
+        if (completed.Label >= 0 && Firsts(completed.Set, completed.Limit) is > 0 and var count)
         {
-            GivePairs(count, label, output, ticks, group);
+            GivePairs(in completed, count, output, group);
             return;
         }
 
-        Begin(set, limit, label);
+        Begin(in completed);
         while (MoveNext())
         {
             output.Next() = ToMatch();
-            output.Add(ticks, group);
+            output.Add(completed.Ticks, group);
         }
     }
 
@@ -184,7 +177,7 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
     }
 
     /// <summary>Matches of two events: what was found, the oldest first, and the last one.</summary>
-    private void GivePairs(int count, int label, OrderedOutput<Match<T>> output, long ticks, byte group)
+    private void GivePairs(in Completed<T> completed, int count, OrderedOutput<Match<T>> output, byte group)
     {
         while (count > 0)
         {
@@ -193,10 +186,10 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
             for (int at = 0; at < events.Length; at += 2)
             {
                 ref var taking = ref sets.TakingAt(_path[--count]);
-                events[at] = new MatchEvent<T>(taking.Event, taking.Ticks, taking.Label);
-                events[at + 1] = new MatchEvent<T>(_last, _lastTicks, label);
+                events[at].Put(in taking.Event, taking.Ticks, taking.Label);
+                events[at + 1].Put(in completed.Last, completed.Ticks, completed.Label);
                 output.Next() = new Match<T>(shape, events, at, 2);
-                output.Add(ticks, group);
+                output.Add(completed.Ticks, group);
             }
         }
     }
