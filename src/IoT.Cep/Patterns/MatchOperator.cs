@@ -1,4 +1,3 @@
-using System.Numerics;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -14,9 +13,6 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
     private readonly Matcher<TKey, T>[] _matchers;
     private readonly Matcher<TKey, T>[] _timely;
     private readonly Func<T, bool>[] _conditions;
-    private readonly ulong[][] _concerned;
-    private readonly ulong[] _always;
-    private readonly int _words;
     private readonly Func<T, TKey> _keyOf;
     private readonly KeyRange _keys;
     private readonly bool _identity;
@@ -26,7 +22,6 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
     private readonly OrderedOutput<TResult> _output;
     private ulong[] _truths = [];
     private int[] _candidates = [];
-    private readonly List<Matcher<TKey, T>> _asked = [];
     private readonly List<(TKey Key, long Start, long End)> _given = [];
     private long _givenAt = long.MinValue;
     private bool _isAsking;
@@ -42,19 +37,11 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         _matchers = parts.MakeMatchers(query, giving.TakesTimeouts);
         _conditions = [.. parts.Conditions.All.Select(condition => condition.Simple!)];
         _words = Math.Max(1, (_conditions.Length + 63) / 64);
-        int concernedWords = (_matchers.Length + 63) / 64;
-        _concerned = [.. Enumerable.Range(0, _conditions.Length).Select(_ => new ulong[concernedWords])];
-        _always = new ulong[concernedWords];
-        for (int i = 0; i < _matchers.Length; i++)
-        {
-            foreach (int number in _matchers[i].Shape.Numbers)
-            {
-                _concerned[number][i >> 6] |= 1UL << i;
-            }
-
-            _always[i >> 6] |= _matchers[i].SeesEveryEvent ? 1UL << i : 0;
-        }
-
+        _open = new OpenKeys<TKey, T>(_matchers);
+        _concerned = MasksOf(matcher => matcher.Shape.Numbers);
+        _begins = MasksOf(matcher => matcher.BeginNumbers ?? []);
+        _always = MaskOf(matcher => matcher.SeesEveryEvent);
+        _alwaysBegins = MaskOf(matcher => matcher.BeginNumbers is null);
         _timely = Array.FindAll(_matchers, matcher => matcher is not SetMatcher<TKey, T>);
         _remembers = parts.Remembered > 0;
         _keyOf = parts.Key.Select;
@@ -70,7 +57,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
     }
 
     MatchesHeld IHoldsMatches.Held => new(
-        _matchers.Sum(matcher => matcher.Keys), _matchers.Sum(matcher => matcher.Events), _matchers.Sum(matcher => matcher.Open), _matchers.Sum(matcher => matcher.Bytes));
+        _matchers.Sum(matcher => matcher.Keys), _matchers.Sum(matcher => matcher.Events), _matchers.Sum(matcher => matcher.Open), _matchers.Sum(matcher => matcher.Bytes) + (_sets is null ? _open.Bytes : 0));
 
     bool ITellsWhyNot.Remembers => _remembers;
 
@@ -101,20 +88,7 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
             return;
         }
 
-        int count = AskConditions(batch.Events);
-        for (int candidate = 0; candidate < count; candidate++)
-        {
-            int i = _candidates[candidate];
-            Position = i;
-            Take(in batch.Events[i], batch.Ticks[i], _truths.AsSpan(i * _words, _words));
-
-            // The event has had its effect: an error of a result's projection leads behind it.
-            Position = i + 1;
-            foreach (var matcher in _asked)
-            {
-                GiveOut(matcher);
-            }
-        }
+        ProcessByEach(in batch);
     }
 
     protected override void OnTime(long watermark)
@@ -168,6 +142,11 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         {
             matcher.Load(reader, _keys);
         }
+
+        if (_sets is null)
+        {
+            _open.NoteAll();
+        }
     }
 
     protected override void Release()
@@ -178,83 +157,6 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         Pooled.Return(ref _candidates, 0);
         Pooled.Return(ref _chunk, _chunk.Length);
         Pooled.Return(ref _bits, 0);
-    }
-
-    /// <summary>Asks each condition over the whole batch, without a branch, and gives the events that may concern a pattern.</summary>
-    private int AskConditions(ReadOnlySpan<T> events)
-    {
-        Pooled.Ensure(ref _truths, events.Length * _words);
-        Pooled.Ensure(ref _candidates, events.Length);
-        var truths = _truths.AsSpan(0, events.Length * _words);
-        truths.Clear();
-        _isAsking = true;
-        for (int number = 0; number < _conditions.Length; number++)
-        {
-            Ask(_conditions[number], events, truths[(number >> 6)..], number & 63);
-        }
-
-        _isAsking = false;
-        bool always = _always.AsSpan().ContainsAnyExcept(0UL);
-        int count = 0;
-        var candidates = _candidates.AsSpan(0, events.Length);
-        for (int i = 0; i < events.Length; i++)
-        {
-            candidates[count] = i;
-            count += always || truths.Slice(i * _words, _words).ContainsAnyExcept(0UL) ? 1 : 0;
-        }
-
-        return count;
-    }
-
-    private void Ask(Func<T, bool> condition, ReadOnlySpan<T> events, Span<ulong> truths, int bit)
-    {
-        int words = _words;
-        for (int i = 0; i < events.Length; i++)
-        {
-            truths[i * words] |= (condition(events[i]) ? 1UL : 0) << bit;
-        }
-    }
-
-    private void Take(in T value, long ticks, ReadOnlySpan<ulong> truths)
-    {
-        foreach (var matcher in _timely)
-        {
-            matcher.Expire(ticks);
-            GiveOut(matcher);
-        }
-
-        var key = _keyOf(value);
-        _asked.Clear();
-        for (int word = 0; word < _always.Length; word++)
-        {
-            for (ulong concerned = Concerned(truths, word); concerned != 0; concerned &= concerned - 1)
-            {
-                var matcher = _matchers[(word << 6) + BitOperations.TrailingZeroCount(concerned)];
-                matcher.Decide(key, in value, ticks, truths);
-                _asked.Add(matcher);
-            }
-        }
-
-        // The user's conditions have run for all patterns: nothing fails in the middle.
-        long position = _position++;
-        foreach (var matcher in _asked)
-        {
-            matcher.Apply(key, in value, ticks, position);
-        }
-    }
-
-    private ulong Concerned(ReadOnlySpan<ulong> truths, int word)
-    {
-        ulong concerned = _always[word];
-        for (int i = 0; i < truths.Length; i++)
-        {
-            for (ulong truth = truths[i]; truth != 0; truth &= truth - 1)
-            {
-                concerned |= _concerned[(i << 6) + BitOperations.TrailingZeroCount(truth)][word];
-            }
-        }
-
-        return concerned;
     }
 
     private void Expire(long time)

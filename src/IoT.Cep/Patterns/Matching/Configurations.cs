@@ -32,6 +32,8 @@ internal sealed class Configurations<T>
     /// <summary>Where every match begins.</summary>
     internal Configuration<T> Start { get; }
 
+    internal IReadOnlyList<int>? BeginNumbers => _program.BeginNumbers;
+
     /// <summary>Whether a pattern is one that this automaton can stand for.</summary>
     /// <returns>Null, or why not.</returns>
     internal static string? WhyNot(PatternShape<T> shape)

@@ -15,6 +15,17 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
     /// <summary>Whether it has to be shown events of which none of its conditions is true.</summary>
     internal abstract bool SeesEveryEvent { get; }
 
+    /// <summary>The conditions on an event alone of which one must be true for a match to begin with it; null where any event may begin one.</summary>
+    internal virtual IReadOnlyList<int>? BeginNumbers => null;
+
+    /// <summary>Whether a key has anything open: what an event does that begins nothing depends on it.</summary>
+    internal virtual bool IsOpen(TKey key) => true;
+
+    /// <summary>Visits the keys that have anything open.</summary>
+    internal virtual void VisitKeys(Action<TKey> visit)
+    {
+    }
+
     /// <summary>How many keys have partial matches.</summary>
     internal abstract int Keys { get; }
 
@@ -82,3 +93,6 @@ internal abstract class Matcher<TKey, T>(PatternShape<T> shape)
 /// <param name="IsTimeout">Whether it is a partial match.</param>
 /// <param name="Error">What is wrong, or null.</param>
 internal readonly record struct Found<TKey>(TKey Key, long Start, long End, long Ticks, bool IsTimeout, Exception? Error = null);
+
+/// <summary>How many partial matches a key may have, and what else a matcher must know of its operator.</summary>
+internal sealed record MatchLimits(QueryContext Query, int MaxPerKey, WhenMatchesFull WhenFull, bool WantsTimeouts, int Remembered = 0);

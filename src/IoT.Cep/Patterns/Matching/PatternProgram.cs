@@ -29,6 +29,18 @@ internal sealed class PatternProgram<T>
     /// <summary>Where every match begins: its transitions take the first event.</summary>
     internal State<T> Start { get; }
 
+    /// <summary>The conditions on an event alone of which one must be true for a match to begin; null where another one will do.</summary>
+    internal IReadOnlyList<int>? BeginNumbers
+    {
+        get
+        {
+            var tests = Start.Transitions.SelectMany(transition => transition.Choices).ToList();
+            return Start.Transitions.TrueForAll(transition => transition.Kind == TransitionKind.Take) && tests.TrueForAll(test => test.Number >= 0)
+                ? [.. tests.Select(test => test.Number).Distinct()]
+                : null;
+        }
+    }
+
     internal State<T> At(int id) => _all[id];
 
     internal int Count => _all.Count;
@@ -278,6 +290,7 @@ internal sealed class Transition<T>
         Contiguity = contiguity;
         MaxGap = maxGap;
         Shape = shape;
+        Choices = path is null ? [] : path.Site.Choices;
         var untils = new List<Test<T>>();
         for (var frame = path?.Up; frame is not null; frame = frame.Up)
         {
@@ -318,7 +331,13 @@ internal sealed class Transition<T>
 
     internal Site<T>[] NotNexts { get; init; } = [];
 
-    internal Test<T>[] Choices => Path is null ? [] : Path.Site.Choices;
+    /// <summary>Whether an event that it does not take changes nothing.</summary>
+    internal bool IsPlain => _isPlain ??= Kind == TransitionKind.Take && Contiguity != Contiguity.Next && Guards.Length == 0 && Nots.Length == 0 && NotNexts.Length == 0
+        && Untils.Length == 0 && Until is null;
+
+    private bool? _isPlain;
+
+    internal Test<T>[] Choices { get; }
 
     internal Test<T>? Until => Path?.Site.Until;
 

@@ -229,7 +229,13 @@ internal sealed partial class RunMatcher<TKey, T>
     private int Add(TKey key, in Run<TKey, T> run, int before)
     {
         int index = _runs.Add(key, in run, before);
-        _runs.SetDue(index, DueOf(in run));
+        if (run.Transition is null && run.State.Transitions is [{ IsPlain: true } only])
+        {
+            // There is but one way to go on, and passing an event over changes nothing about it.
+            _runs.At(index).Transition = only;
+        }
+
+        _runs.SetDue(index, DueOf(in _runs.At(index)));
         return index;
     }
 
@@ -389,6 +395,3 @@ public enum WhenMatchesFull
     /// <summary>The new one is not begun: what is under way is kept. Counted in <see cref="Query.DiscardedPartialMatches"/>.</summary>
     DropNewest,
 }
-
-/// <summary>How many partial matches a key may have, and what else a matcher must know of its operator.</summary>
-internal sealed record MatchLimits(QueryContext Query, int MaxPerKey, WhenMatchesFull WhenFull, bool WantsTimeouts, int Remembered = 0);

@@ -39,6 +39,18 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override bool SeesEveryEvent => Shape.SeesEveryEvent || Shape.HasDependent || (_limits.WantsTimeouts && Shape.TimesOutByWays);
 
+    internal override IReadOnlyList<int>? BeginNumbers => _program.BeginNumbers;
+
+    internal override bool IsOpen(TKey key) => _runs.Keys.IndexOf(key) >= 0;
+
+    internal override void VisitKeys(Action<TKey> visit)
+    {
+        foreach (ref readonly var entry in _runs.Keys.Entries)
+        {
+            visit(entry.Key);
+        }
+    }
+
     internal override int Keys => _runs.Keys.Count;
 
     internal override int Events => _chains.Count;
@@ -67,7 +79,16 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
         for (int index = _runs.Count == 0 ? None : _runs.OldestOf(key); index != None; index = _runs.At(index).Next)
         {
             ref var run = ref _runs.At(index);
-            Decide(index, run.State, run.Transition, run.Guards, run.Last, in asked);
+            if (run.Transition is not { IsPlain: true } only)
+            {
+                Decide(index, run.State, run.Transition, run.Guards, run.Last, in asked);
+            }
+            else if (ChoiceOf(only, run.Last, in asked) is { } choice)
+            {
+                int from = _outcomes.Count;
+                Choose(only, choice, isEnd: false, run.Guards, run.Last, asked.Ticks);
+                Conclude(index, from, isComplete: false, run.State, only, run.Guards, run.Last, in asked);
+            }
         }
 
         Decide(None, _program.Start, null, 0, None, in asked);
@@ -109,6 +130,12 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
             }
         }
 
+        Conclude(index, from, isComplete, state, committed, guards, last, in asked);
+    }
+
+    /// <summary>What was found out about a run is a decision, unless nothing changes.</summary>
+    private void Conclude(int index, int from, bool isComplete, State<T> state, Transition<T>? committed, ulong guards, int last, in Asked asked)
+    {
         bool isUnchanged = _outcomes.Count == from + 1 && !isComplete && _outcomes[from].Kind == OutcomeKind.Pass
             && ReferenceEquals(_outcomes[from].Transition, committed) && _outcomes[from].Guards == guards;
         if (isUnchanged)
@@ -153,7 +180,13 @@ internal sealed partial class RunMatcher<TKey, T> : Matcher<TKey, T>
 
         var choice = ChoiceOf(transition, last, in asked);
         bool isEnd = transition.Until is { } until && IsTrue(until, last, transition.Choices[0].Handle, in asked);
-        if (choice is not null && !isEnd && IsNear(transition, last, asked.Ticks))
+        Choose(transition, choice, isEnd, guards, last, asked.Ticks);
+    }
+
+    /// <summary>A transition takes an event, or passes it over, or both.</summary>
+    private void Choose(Transition<T> transition, Test<T>? choice, bool isEnd, ulong guards, int last, long ticks)
+    {
+        if (choice is not null && !isEnd && IsNear(transition, last, ticks))
         {
             _program.TargetOf(transition);
             _outcomes.Add(new Outcome(OutcomeKind.Take, transition, transition.LabelOf(choice), 0));

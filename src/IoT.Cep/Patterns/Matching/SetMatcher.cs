@@ -45,6 +45,21 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override bool SeesEveryEvent => Shape.SeesEveryEvent;
 
+    internal override IReadOnlyList<int>? BeginNumbers => _configurations.BeginNumbers;
+
+    internal override bool IsOpen(TKey key) => _keys.Find(key) is >= 0 and var place && !IsIdle(in _keys.At(place).State, _expired);
+
+    internal override void VisitKeys(Action<TKey> visit)
+    {
+        for (int place = 0; place < _keys.Places; place++)
+        {
+            if (_keys.At(place).IsLive)
+            {
+                visit(_keys.At(place).Key);
+            }
+        }
+    }
+
     /// <summary>How many keys have partial matches; others are forgotten when their places are wanted.</summary>
     internal override int Keys
     {
