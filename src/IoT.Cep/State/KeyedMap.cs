@@ -15,7 +15,7 @@ namespace IoT.Cep;
 internal sealed class KeyedMap<TKey, TState>(int maxKeys = int.MaxValue)
     where TKey : notnull
 {
-    private const int InitialSlots = 64;
+    private const int InitialSlots = 16;
     private const ulong Golden = 0x9E3779B97F4A7C15; // 2^64 divided by the golden ratio
 
     private int[] _slots = new int[InitialSlots];

@@ -13,7 +13,7 @@ namespace IoT.Cep;
 internal sealed partial class EventQueue<TMore> : IDisposable
     where TMore : struct
 {
-    private const int Initial = 1024;
+    private const int Initial = 64;
 
     private Entry[] _ring = [];
     private int _mask = -1;
