@@ -15,6 +15,9 @@ public sealed partial class MqttIngestEndpoint
 
     private static readonly TimeSpan _troublePeriod = TimeSpan.FromSeconds(10);
 
+    /// <summary>Busy connections that keep a buffer of 4 KiB: 8 MiB in all.</summary>
+    private const int MostKept = 2_048;
+
     private readonly List<IngestConnection> _connections = [];
     private readonly List<IngestConnection> _due = [];
     private TaskCompletionSource _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -27,6 +30,7 @@ public sealed partial class MqttIngestEndpoint
     private int _running;
     private int _open;
     private int _connecting;
+    private int _kept;
     private long _began;
     private long _now;
     private long _troubleTold;
@@ -108,6 +112,20 @@ public sealed partial class MqttIngestEndpoint
         _lastTrouble = (client, reason);
         IngestLog.Ended(Logger, client, reason);
     }
+
+    /// <summary>Whether one more connection may keep its small buffer while it waits.</summary>
+    internal bool TryKeepBuffer()
+    {
+        if (Interlocked.Increment(ref _kept) <= MostKept)
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _kept);
+        return false;
+    }
+
+    internal void GiveBackKept() => Interlocked.Decrement(ref _kept);
 
     internal void HasConnected() => Interlocked.Decrement(ref _connecting);
 
