@@ -131,6 +131,9 @@ internal sealed partial class IngestConnection
 
     private string Client => Session is { } session ? $"'{SafeText.Escape(session.ClientId, 64)}' at {_peer.Remote}" : $"{_peer.Remote}";
 
+    /// <summary>It is over, or never began.</summary>
+    internal void HasEnded() => _ended.TrySetResult();
+
     internal void HasProved(X509Certificate2? certificate) => _certificate = certificate;
 
     /// <summary>Serves it until it ends; does not fail.</summary>

@@ -57,8 +57,8 @@ public sealed partial class MqttIngestEndpoint
             }
 
             Topics.Clear();
-            _began = _time.GetTimestamp();
-            _now = _troubleTold = 0;
+            // Sessions outlive a pause, and so does the clock that they are kept by.
+            _began = _began == 0 ? _time.GetTimestamp() : _began;
             _isStopping = false;
             if (Options.Port is { } port)
             {
@@ -141,6 +141,7 @@ public sealed partial class MqttIngestEndpoint
         }
         catch
         {
+            _isStopping = true;
             socket.Dispose();
             throw;
         }
@@ -200,7 +201,7 @@ public sealed partial class MqttIngestEndpoint
             try
             {
                 var socket = await listener.AcceptAsync().ConfigureAwait(false);
-                _ = ServeAsync(socket);
+                _ = Task.Run(() => ServeAsync(socket));
             }
             catch (Exception e) when (e is ObjectDisposedException || _isStopping)
             {
@@ -317,6 +318,8 @@ public sealed partial class MqttIngestEndpoint
             _connections[last.Index = connection.Index] = last;
             _connections.RemoveAt(_connections.Count - 1);
         }
+
+        connection.HasEnded();
     }
 
     private async Task<X509Certificate2?> EncryptAsync(SslStream stream)
