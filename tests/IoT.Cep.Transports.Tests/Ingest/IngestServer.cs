@@ -57,10 +57,10 @@ internal sealed class IngestServer : IAsyncDisposable
     /// <summary>Waits for something that will be seen soon.</summary>
     internal static async Task UntilAsync(Func<bool> holds)
     {
-        for (long end = Environment.TickCount64 + (long)Collector.Patience.TotalMilliseconds; !holds();)
+        for (long start = TimeProvider.System.GetTimestamp(); !holds();)
         {
-            Assert.True(Environment.TickCount64 < end, "It did not come about.");
-            await Task.Delay(5);
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Collector.Patience, "It did not come about.");
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
         }
     }
 

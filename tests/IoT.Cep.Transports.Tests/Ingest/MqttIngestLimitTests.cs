@@ -54,7 +54,7 @@ public sealed class MqttIngestLimitTests
         for (; server.Endpoint.Statistics.Cut == 0 && sent < 900; sent++)
         {
             time.Advance(TimeSpan.FromSeconds(1));
-            await Task.Delay(1);
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
             try
             {
                 await device.SendAsync([(byte)'a']);
@@ -135,7 +135,7 @@ public sealed class MqttIngestLimitTests
         // It sends without end and takes no answer, until nothing goes any more.
         for (int i = 0; i < 6_000 && !sending.IsCompleted; i++)
         {
-            await Task.Delay(5);
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
             time.Advance(TimeSpan.FromSeconds(1));
         }
 
