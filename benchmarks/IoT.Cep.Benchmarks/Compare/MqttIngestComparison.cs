@@ -14,7 +14,7 @@ namespace IoT.Cep.Benchmarks.Compare;
 internal static class MqttIngestComparison
 {
     internal const string Prefix = "mqtt-ingest";
-    private const int WarmUp = 200_000;
+    private const int WarmUp = 100_000;
     private const int MostMessages = 1_000_000;
     private const int Batch = 1_000;
     private const int Fewer = 10;

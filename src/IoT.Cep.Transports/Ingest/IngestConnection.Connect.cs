@@ -172,7 +172,7 @@ internal sealed partial class IngestConnection
                 return;
             }
 
-            _will = new IngestWill(willTopic, request.WillPayload, request.WillContentType, request.WillDelay * 1_000L, admission.Identity.Name);
+            _will = new IngestWill(willTopic, request.WillPayload, request.WillContentType, request.WillDelay * 1_000L, _sender);
         }
 
         var limits = _endpoint.Options.Security.Limits;

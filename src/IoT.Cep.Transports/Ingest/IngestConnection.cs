@@ -15,6 +15,9 @@ internal sealed partial class IngestConnection
     /// <summary>After so many reads that found something at once, others get the thread.</summary>
     private const int MostReadsInARow = 16;
 
+    /// <summary>Reads in a second from which on a connection is busy.</summary>
+    private const int BusyReads = 4;
+
     /// <summary>How long an end waits for the other side to take the last packet and to close.</summary>
     private const long LingerMilliseconds = 1_000;
 
@@ -34,6 +37,10 @@ internal sealed partial class IngestConnection
     private int _end;
     private int _wanted;
     private int _readsInARow;
+    private int _reads;
+    private long _readsSince;
+    private bool _isBusy;
+    private bool _keepsBuffer;
     private IngestSubscription? _turn;
     private IngestSubscription? _turnWanted;
     private IngestSubscription? _lastTaker;
@@ -124,6 +131,9 @@ internal sealed partial class IngestConnection
 
     private string Client => Session is { } session ? $"'{SafeText.Escape(session.ClientId, 64)}' at {_peer.Remote}" : $"{_peer.Remote}";
 
+    /// <summary>It is over, or never began.</summary>
+    internal void HasEnded() => _ended.TrySetResult();
+
     internal void HasProved(X509Certificate2? certificate) => _certificate = certificate;
 
     /// <summary>Serves it until it ends; does not fail.</summary>
@@ -204,6 +214,7 @@ internal sealed partial class IngestConnection
                     }
 
                     _end += read;
+                    _reads++;
                     if (++_readsInARow >= MostReadsInARow)
                     {
                         _readsInARow = 0;
@@ -271,8 +282,13 @@ internal sealed partial class IngestConnection
             Volatile.Write(ref _deadline, IsKnown ? (_keepAlive > 0 ? now + _keepAlive : 0) : _connectDeadline);
             if (!wasFull)
             {
-                ReturnBuffer();
                 _readsInARow = 0;
+                if (_buffer is { Length: BufferPool.Small } && IsBusy(now) && (_keepsBuffer || (_keepsBuffer = _endpoint.TryKeepBuffer())))
+                {
+                    return false;
+                }
+
+                ReturnBuffer();
                 return true;
             }
 
@@ -311,8 +327,25 @@ internal sealed partial class IngestConnection
         return false;
     }
 
+    /// <summary>Whether it sends several times a second: then waiting without a buffer, which needs one more call into the kernel for each message, is not worth the buffer.</summary>
+    private bool IsBusy(long now)
+    {
+        if (now - _readsSince >= 1_000)
+        {
+            (_isBusy, _reads, _readsSince) = (_reads >= BusyReads, 0, now);
+        }
+
+        return _isBusy;
+    }
+
     private void ReturnBuffer()
     {
+        if (_keepsBuffer)
+        {
+            _keepsBuffer = false;
+            _endpoint.GiveBackKept();
+        }
+
         if (_buffer is { } buffer)
         {
             _buffer = null;

@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using System.Runtime.CompilerServices;
 
 namespace IoT.Cep;
 
@@ -100,6 +101,7 @@ internal sealed class TlsLink(SslStream stream, Socket socket) : Link
 /// <summary>A WebSocket: its binary messages are one stream of bytes; their borders mean nothing (MQTT 5, section 6).</summary>
 internal sealed class WebSocketLink(WebSocket socket) : Link
 {
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal override async ValueTask<int> ReceiveAsync(Memory<byte> buffer)
     {
         while (true)
@@ -136,6 +138,7 @@ internal sealed class PipeLink(IDuplexPipe pipe) : Link
 {
     private volatile bool _isEnding;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal override async ValueTask<int> ReceiveAsync(Memory<byte> buffer)
     {
         var result = await pipe.Input.ReadAsync().ConfigureAwait(false);

@@ -15,6 +15,9 @@ public sealed partial class MqttIngestEndpoint
 
     private static readonly TimeSpan _troublePeriod = TimeSpan.FromSeconds(10);
 
+    /// <summary>Busy connections that keep a buffer of 4 KiB: 8 MiB in all.</summary>
+    private const int MostKept = 2_048;
+
     private readonly List<IngestConnection> _connections = [];
     private readonly List<IngestConnection> _due = [];
     private TaskCompletionSource _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -27,6 +30,7 @@ public sealed partial class MqttIngestEndpoint
     private int _running;
     private int _open;
     private int _connecting;
+    private int _kept;
     private long _began;
     private long _now;
     private long _troubleTold;
@@ -53,8 +57,8 @@ public sealed partial class MqttIngestEndpoint
             }
 
             Topics.Clear();
-            _began = _time.GetTimestamp();
-            _now = _troubleTold = 0;
+            // Sessions outlive a pause, and so does the clock that they are kept by.
+            _began = _began == 0 ? _time.GetTimestamp() : _began;
             _isStopping = false;
             if (Options.Port is { } port)
             {
@@ -109,6 +113,20 @@ public sealed partial class MqttIngestEndpoint
         IngestLog.Ended(Logger, client, reason);
     }
 
+    /// <summary>Whether one more connection may keep its small buffer while it waits.</summary>
+    internal bool TryKeepBuffer()
+    {
+        if (Interlocked.Increment(ref _kept) <= MostKept)
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _kept);
+        return false;
+    }
+
+    internal void GiveBackKept() => Interlocked.Decrement(ref _kept);
+
     internal void HasConnected() => Interlocked.Decrement(ref _connecting);
 
     private void Listen(int port)
@@ -123,6 +141,7 @@ public sealed partial class MqttIngestEndpoint
         }
         catch
         {
+            _isStopping = true;
             socket.Dispose();
             throw;
         }
@@ -182,7 +201,7 @@ public sealed partial class MqttIngestEndpoint
             try
             {
                 var socket = await listener.AcceptAsync().ConfigureAwait(false);
-                _ = ServeAsync(socket);
+                _ = Task.Run(() => ServeAsync(socket));
             }
             catch (Exception e) when (e is ObjectDisposedException || _isStopping)
             {
@@ -299,6 +318,8 @@ public sealed partial class MqttIngestEndpoint
             _connections[last.Index = connection.Index] = last;
             _connections.RemoveAt(_connections.Count - 1);
         }
+
+        connection.HasEnded();
     }
 
     private async Task<X509Certificate2?> EncryptAsync(SslStream stream)

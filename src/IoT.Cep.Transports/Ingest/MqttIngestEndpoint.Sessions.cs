@@ -7,8 +7,8 @@ namespace IoT.Cep;
 /// <param name="Payload">The payload.</param>
 /// <param name="ContentType">Its media type; null: none.</param>
 /// <param name="Delay">How long after the connection, in milliseconds, unless the client comes back before.</param>
-/// <param name="Sender">Whose it is.</param>
-internal sealed record IngestWill(Topic Topic, byte[] Payload, string? ContentType, long Delay, string Sender);
+/// <param name="Sender">Whose it is; null: of one who did not say.</param>
+internal sealed record IngestWill(Topic Topic, byte[] Payload, string? ContentType, long Delay, string? Sender);
 
 /// <summary>Keeps the sessions of clients, and their wills.</summary>
 public sealed partial class MqttIngestEndpoint
@@ -77,8 +77,9 @@ public sealed partial class MqttIngestEndpoint
             {
                 // The engine holds it back. It hands nothing over any more, and what it had not handed over is sent again.
                 earlier.Abort();
-                session.Detach(earlier);
             }
+
+            session.Detach(earlier);
         }
     }
 

@@ -304,11 +304,11 @@ internal sealed class BufferPool
     /// <summary>As much as a socket usually gives at once on a fast network.</summary>
     internal const int Large = 32_768;
 
-    /// <summary>What is kept of each size: 1 MiB and 4 MiB. More than that at once is a burst, and goes back to the collector.</summary>
-    private const int MostSmall = 256, MostLarge = 128;
+    /// <summary>What is kept of each size, if it was ever needed at once: 16 MiB and 4 MiB. More than that is a burst, and goes back to the collector.</summary>
+    private const int MostSmall = 4_096, MostLarge = 128;
 
-    private readonly Stack<byte[]> _small = new(MostSmall);
-    private readonly Stack<byte[]> _large = new(MostLarge);
+    private readonly Stack<byte[]> _small = [];
+    private readonly Stack<byte[]> _large = [];
 
     internal byte[] Rent(int atLeast)
     {

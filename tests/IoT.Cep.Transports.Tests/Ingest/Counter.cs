@@ -3,7 +3,7 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep.Ingest;
 
 /// <summary>A receiver that counts, acknowledges at once and allocates nothing.</summary>
-internal sealed class Counter : IPayloadReceiver
+internal sealed class Counter : IPayloadReceiver, IDisposable
 {
     private readonly object _gate = new();
     private long _count;
@@ -37,6 +37,8 @@ internal sealed class Counter : IPayloadReceiver
     public void ConnectionChanged(bool connected, string? detail = null)
     {
     }
+
+    public void Dispose() => _reached.Dispose();
 
     /// <summary>Blocks until so many have come in all.</summary>
     internal void WaitFor(long target)

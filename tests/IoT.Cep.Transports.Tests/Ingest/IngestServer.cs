@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using IoT.Cep.Extensibility;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace IoT.Cep.Ingest;
@@ -12,10 +13,10 @@ internal sealed class IngestServer : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task[] _running;
 
-    private IngestServer(MqttIngestEndpoint endpoint, TimeProvider time, (string Template, IPayloadReceiver Receiver)[] sources)
+    private IngestServer(MqttIngestEndpoint endpoint, TimeProvider time, (string Template, IPayloadReceiver Receiver)[] sources, ILogger logger)
     {
         Endpoint = endpoint;
-        var context = new SinkContext(time, new Connections(), NullLogger.Instance, HasIdentity: false);
+        var context = new SinkContext(time, new Connections(), logger, HasIdentity: false);
         var subscriptions = sources.Select(s => (Subscription: endpoint.Add(s.Template), s.Receiver)).ToArray();
         _running = [.. subscriptions.Select(s => s.Subscription.RunAsync(s.Receiver, context, _stop.Token))];
     }
@@ -24,13 +25,14 @@ internal sealed class IngestServer : IAsyncDisposable
 
     internal int Port => Endpoint.Port;
 
-    internal static IngestServer Start(IPayloadReceiver receiver, Action<MqttIngestOptions>? configure = null, TimeProvider? time = null) => Start([("#", receiver)], configure, time);
+    internal static IngestServer Start(IPayloadReceiver receiver, Action<MqttIngestOptions>? configure = null, TimeProvider? time = null, ILogger? logger = null) =>
+        Start([("#", receiver)], configure, time, logger);
 
-    internal static IngestServer Start((string Template, IPayloadReceiver Receiver)[] sources, Action<MqttIngestOptions>? configure = null, TimeProvider? time = null)
+    internal static IngestServer Start((string Template, IPayloadReceiver Receiver)[] sources, Action<MqttIngestOptions>? configure = null, TimeProvider? time = null, ILogger? logger = null)
     {
         var options = new MqttIngestOptions { Port = 0, StopTimeout = TimeSpan.FromMilliseconds(200) };
         configure?.Invoke(options);
-        return new IngestServer(new MqttIngestEndpoint(options), time ?? TimeProvider.System, sources);
+        return new IngestServer(new MqttIngestEndpoint(options), time ?? TimeProvider.System, sources, logger ?? NullLogger.Instance);
     }
 
     /// <summary>Gives the endpoint one connection's bytes, in pieces, and takes all that it answers until it has closed.</summary>
@@ -55,10 +57,9 @@ internal sealed class IngestServer : IAsyncDisposable
     /// <summary>Waits for something that will be seen soon.</summary>
     internal static async Task UntilAsync(Func<bool> holds)
     {
-        using var patience = new CancellationTokenSource(Collector.Patience);
-        while (!holds())
+        for (long start = TimeProvider.System.GetTimestamp(); !holds();)
         {
-            Assert.False(patience.IsCancellationRequested, "It did not come about.");
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Collector.Patience, "It did not come about.");
             await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
         }
     }

@@ -84,7 +84,8 @@ public sealed class MqttIngestCutTests
                     await SendAsync(device, i);
                 }
 
-                while (_states.Any(s => s != State.Done) && await device.ReadAsync() is { } packet)
+                // The server may see an earlier, cut connection's CONNECT only now: then that one takes the session over, and this one has to come again.
+                while (_states.Any(s => s != State.Done) && await device.ReadAsync() is { } packet && packet is not (0xE0, [0x8E]))
                 {
                     await AnswerAsync(device, packet.First, packet.Body[1] - 1);
                 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep.Ingest;
@@ -89,6 +90,28 @@ public sealed class MqttIngestLimitTests
     }
 
     [Fact]
+    public async Task Who_is_cut_and_refused_is_told_in_one_line_each_ten_seconds()
+    {
+        var time = new FakeTimeProvider();
+        var log = new Lines();
+        await using var server = IngestServer.Start(new Collector(), time: time, logger: log);
+        byte[] garbage = [0x10, 5, 1, 2, 3, 4, 27];
+        for (int second = 0; second < 60; second++)
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                await server.ExchangeAsync(garbage);
+            }
+
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(600, server.Endpoint.Statistics.Cut);
+        Assert.InRange(log.Warnings.Count, 1, 7);
+        Assert.All(log.Warnings, line => Assert.DoesNotContain(line, char.IsControl));
+    }
+
+    [Fact]
     public async Task A_client_that_takes_nothing_of_what_is_sent_to_it_is_cut()
     {
         var time = new FakeTimeProvider();
@@ -173,5 +196,23 @@ public sealed class MqttIngestLimitTests
         Assert.EndsWith("D000", Convert.ToHexString(answers.AsSpan(0, read)), StringComparison.Ordinal);
         await device.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
         await serving.WaitAsync(Collector.Patience);
+    }
+
+    private sealed class Lines : ILogger
+    {
+        internal List<string> Warnings { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (Warnings)
+            {
+                Warnings.Add(formatter(state, exception));
+            }
+        }
     }
 }

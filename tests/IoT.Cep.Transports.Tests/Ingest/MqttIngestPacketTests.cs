@@ -107,7 +107,7 @@ public sealed class MqttIngestPacketTests
     {
         const int Streams = 100_000, Seed = 20_261_123;
         var random = new Random(Seed);
-        var collector = new Counter();
+        using var collector = new Counter();
         await using var server = IngestServer.Start(collector, o => o.MaxSessions = 100);
         byte[][] good = [Conversation(Level.V31), Conversation(Level.V311), Conversation(Level.V5)];
         for (int i = 0; i < Streams; i++)

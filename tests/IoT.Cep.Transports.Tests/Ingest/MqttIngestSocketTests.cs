@@ -22,7 +22,7 @@ public sealed class MqttIngestAllocationTests
     public async Task A_message_allocates_nothing_between_the_socket_and_the_receiver(int level, int quality)
     {
         const int Batch = 500, Warm = 60, Measured = 40, Rounds = 10;
-        var counter = new Counter();
+        using var counter = new Counter();
         await using var server = IngestServer.Start(counter);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPAddress.Loopback, server.Port);
@@ -83,7 +83,7 @@ public sealed class MqttIngestAllocationTests
 
         // Both ends of each connection are in this process.
         int clients = Math.Min(Wanted, (OpenFiles() - 500) / 2);
-        var counter = new Counter();
+        using var counter = new Counter();
         await using var server = IngestServer.Start(counter, o => (o.MaxConnecting, o.ConnectionBacklog) = (Wanted, 4_096));
         var devices = new List<Device>(clients);
         for (int i = 0; i < clients; i++)
@@ -122,19 +122,11 @@ public sealed class MqttIngestSocketTests
         var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var collector = new Collector { Gate = () => new ValueTask(open.Task) };
         await using var server = IngestServer.Start(collector);
-        long sent = 0;
         var sending = Enumerable.Range(0, Devices).Select(SendAsync).ToArray();
 
         // One message is with the receiver, and the senders fill the network's buffers until they can't send.
         await collector.NextAsync();
-        long last = 0;
-        int looks = 0;
-        await IngestServer.UntilAsync(() =>
-        {
-            looks = last == Interlocked.Read(ref sent) ? looks + 1 : 0;
-            last = Interlocked.Read(ref sent);
-            return looks == 50;
-        });
+        await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System);
         Assert.True(collector.IsEmpty);
         Assert.Contains(sending, s => !s.IsCompleted);
         Assert.Equal(1, server.Endpoint.Statistics.Received);
@@ -151,7 +143,6 @@ public sealed class MqttIngestSocketTests
             for (int i = 0; i < Each; i++)
             {
                 await client.SendAsync(Packets.Publish(Level.V311, $"t/{device}", $"{i:D6} {filler}"));
-                Interlocked.Increment(ref sent);
             }
 
             await client.SendAsync(Packets.Ping);
