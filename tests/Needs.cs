@@ -13,12 +13,15 @@ internal static class Needs
 
     private static readonly string _data = Path.Combine(_shared, "data");
 
-    private static readonly bool _python = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(
-        folder => File.Exists(Path.Combine(folder, "python3")) || File.Exists(Path.Combine(folder, "python3.exe")));
+    private static readonly bool _python = IsOnPath("python3");
 
     internal static string? WithoutLibcoap => Skip(File.Exists("/usr/bin/coap-client-openssl"), "libcoap's programs (libcoap3-bin) are not installed.");
 
     internal static string? WithoutMosquitto => Skip(_mosquitto is not null, "mosquitto is not installed.");
+
+    internal static string? WithoutCurl => Skip(IsOnPath("curl"), "curl is not installed.");
+
+    internal static string? WithoutNode => Skip(IsOnPath("node"), "node is not installed.");
 
     internal static string? WithoutData => Skip(Directory.Exists(_data), $"There are no recorded data at {_data}: set IOT_CEP_SHARED to the folder that holds data.");
 
@@ -39,6 +42,9 @@ internal static class Needs
         string file = Path.Combine([_data, .. path]);
         return File.Exists(file) ? file : throw new FileNotFoundException($"There is no {file}: set IOT_CEP_SHARED to the folder that holds the recorded data.");
     }
+
+    private static bool IsOnPath(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(
+        folder => File.Exists(Path.Combine(folder, program)) || File.Exists(Path.Combine(folder, program + ".exe")));
 
     private static string? Skip(bool isThere, string reason) => isThere || Environment.GetEnvironmentVariable("CI") == "true" ? null : reason;
 
@@ -108,4 +114,18 @@ internal sealed class CasesFactAttribute : FactAttribute
 internal sealed class ReferenceFactAttribute : FactAttribute
 {
     public ReferenceFactAttribute() => Skip = Needs.WithoutPython;
+}
+
+/// <summary>A test with curl as the client.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class CurlFactAttribute : FactAttribute
+{
+    public CurlFactAttribute() => Skip = Needs.WithoutCurl;
+}
+
+/// <summary>A test with a program of node as the client.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class NodeFactAttribute : FactAttribute
+{
+    public NodeFactAttribute() => Skip = Needs.WithoutNode;
 }

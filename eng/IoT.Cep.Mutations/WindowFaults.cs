@@ -22,7 +22,7 @@ internal static class WindowFaults
         new("session's newest event does not move its end", Windows + "SessionOperator.Adding.cs",
             "session.Last = inOrder = time;\n                    session.Phase", "inOrder = time;\n                    session.Phase"),
         new("event that leaves stays in the sum", Windows + "SlidingMoments.cs",
-            "window.Sum.Remove(value, number)", "false"),
+            "else if (window.Sum.Remove(value, number))", "else if (false)"),
         new("sum that lost its digits not added up anew", Windows + "RunningSum.cs",
             "return number == _large;", "return false;"),
         new("peers of one time not in each other's windows", Windows + "PerEventWindows.cs",

@@ -9,6 +9,11 @@ internal static class KnownNames
     internal const string EventTime = "EventTimeAttribute";
     internal const string EventKey = "EventKeyAttribute";
     internal const string Field = "FieldAttribute";
+    internal const string Unit = "UnitAttribute";
+    internal const string ReceivedTime = "ReceivedTimeAttribute";
+    internal const string SentTime = "SentTimeAttribute";
+    internal const string Header = "HeaderAttribute";
+    internal const string Sender = "SenderAttribute";
     internal const string EventInterface = "IEvent";
     internal const string WindowGroup = "WindowGroup";
     internal const string WindowAggregates = "WindowAggregates";

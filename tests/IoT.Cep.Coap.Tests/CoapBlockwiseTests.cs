@@ -121,8 +121,8 @@ public class CoapBlockwiseTests
     {
         var handler = new Answering(_ => CoapAnswers.Changed);
         var site = new Site(inner: handler);
-        var one = new byte[] { 1 };
-        var two = new byte[] { 2 };
+        byte[] one = [1];
+        byte[] two = [2];
         Assert.Equal(CoapCode.Continue, site.SendOne(Block(0, true, 0).With(CoapOptionNumber.RequestTag, one)).Code);
         Assert.Equal(CoapCode.Continue, site.SendOne(Block(0, true, 0).With(CoapOptionNumber.RequestTag, two)).Code);
         Assert.Equal(CoapCode.Changed, site.SendOne(Block(1, false, 0).With(CoapOptionNumber.RequestTag, one)).Code);

@@ -8,7 +8,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm");
         state.Set("0"u8.ToArray());
-        var watching = site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         foreach (string next in new[] { "1", "2", "3" })
         {
             site.Network.Pass(1);
@@ -26,7 +26,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm");
         state.Set("0"u8.ToArray());
-        var watching = site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         site.Network.Pass(1);
         for (int i = 1; i <= 100; i++)
         {
@@ -46,7 +46,7 @@ public class CoapObserveTests
             var state = site.AddState("alarm", new CoapStateSettings { IsConfirmable = seed % 2 == 0 });
             (site.Network.Loss, site.Network.Repeat, site.Network.Jitter) = (0.2, 0.2, TimeSpan.FromSeconds(3));
             state.Set("0"u8.ToArray());
-            var watching = site.Watch("alarm");
+            using var watching = site.Watch("alarm");
             site.Network.Pass(60);
             for (int i = 1; i <= 50; i++)
             {
@@ -85,7 +85,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm");
         state.Set("0"u8.ToArray());
-        var watching = site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         site.Network.Pass(1);
         Assert.Equal(1, state.Observers.Count);
         watching.Stop();
@@ -103,7 +103,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm", new CoapStateSettings { IsConfirmable = confirmable });
         state.Set("0"u8.ToArray());
-        var watching = site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         site.Network.Pass(1);
         site.ClientEnd.Forget(site.Server, watching.Watch.Observation);
         state.Set("1"u8.ToArray());
@@ -118,7 +118,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm");
         state.Set("0"u8.ToArray());
-        site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         site.Network.Pass(1);
         site.Network.Loss = 1;
         state.Set("1"u8.ToArray());
@@ -132,7 +132,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm", new CoapStateSettings { IsConfirmable = false });
         state.Set("0"u8.ToArray());
-        site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         for (int i = 0; i < 130; i++)
         {
             site.Network.Pass(1);
@@ -150,7 +150,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm", new CoapStateSettings { MaxAge = TimeSpan.FromSeconds(30) });
         state.Set("0"u8.ToArray());
-        var watching = site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         site.Network.Pass(1);
         state.Observers.RemoveAll(site.ServerEnd, new(site.Network.Seen[0].From));
         site.Network.Pass(60);
@@ -169,7 +169,7 @@ public class CoapObserveTests
     {
         int reads = 0;
         var site = new Site(inner: new Answering(_ => Pair.Content($"{reads++}").With(CoapOptionNumber.MaxAge, 10)));
-        var watching = site.Watch("plain");
+        using var watching = site.Watch("plain");
         site.Network.Pass(35);
         Assert.Equal(["0", "1", "2", "3"], watching.States);
     }
@@ -178,7 +178,7 @@ public class CoapObserveTests
     public void An_observed_resource_that_goes_away_ends_the_observation()
     {
         var site = new Site(inner: new Answering(_ => CoapMessage.Error(CoapCode.NotFound, "gone")));
-        var watching = site.Watch("plain");
+        using var watching = site.Watch("plain");
         site.Network.Pass(1);
         var error = Assert.IsType<CoapException>(watching.Run.Exception?.InnerException);
         Assert.Contains("4.04 gone", error.Message, StringComparison.Ordinal);
@@ -190,7 +190,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("list");
         state.Set(new byte[10]);
-        var watching = site.Watch("list");
+        using var watching = site.Watch("list");
         site.Network.Pass(1);
         string body = new('x', 4000);
         state.Set(System.Text.Encoding.UTF8.GetBytes(body));
@@ -204,7 +204,7 @@ public class CoapObserveTests
         var site = new Site();
         var state = site.AddState("alarm", new CoapStateSettings { MaxObservers = 1, MaxAge = TimeSpan.FromHours(1) });
         state.Set("0"u8.ToArray());
-        site.Watch("alarm");
+        using var watching = site.Watch("alarm");
         site.Network.Pass(1);
         var second = site.SendOne(Pair.Request(CoapCode.Get, "alarm").With(CoapOptionNumber.Observe, 0));
         Assert.Equal(CoapCode.Content, second.Code);

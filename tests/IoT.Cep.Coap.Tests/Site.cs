@@ -47,7 +47,7 @@ internal sealed class Site
 }
 
 /// <summary>A running observation.</summary>
-internal sealed class Watching
+internal sealed class Watching : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
 
@@ -68,4 +68,6 @@ internal sealed class Watching
     internal List<string> States { get; } = [];
 
     internal void Stop() => _stop.Cancel();
+
+    public void Dispose() => _stop.Dispose();
 }

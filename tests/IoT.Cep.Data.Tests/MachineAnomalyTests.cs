@@ -6,6 +6,7 @@ namespace IoT.Cep.Data.Tests;
 public sealed class MachineAnomalyTests
 {
     [DataFact]
+    [Trait("Requirement", "R18")]
     public async Task All_four_labelled_windows_are_hit_with_a_false_alarm_in_about_four_weeks()
     {
         var (exitCode, printed, _) = await RunAsync(

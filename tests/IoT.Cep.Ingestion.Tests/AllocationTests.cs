@@ -44,13 +44,17 @@ public sealed class AllocationTests
             DecodeAll(decoder, payloads, buffer);
         }
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int round = 0; round < 50; round++)
+        // What is allocated per event is so each time; what the runtime allocates while it compiles a method once more, once.
+        Assert.Contains(0L, Enumerable.Range(0, 3).Select(_ =>
         {
-            DecodeAll(decoder, payloads, buffer);
-        }
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int round = 0; round < 50; round++)
+            {
+                DecodeAll(decoder, payloads, buffer);
+            }
 
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }));
     }
 
     private static void DecodeAll(Decoder<Reading> decoder, List<ReadOnlySequence<byte>> payloads, EventBuffer<Reading> buffer)

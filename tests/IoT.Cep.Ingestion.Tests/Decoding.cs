@@ -44,6 +44,21 @@ internal static class Decoding
         return new Outcome<T>(buffer.Events.ToArray(), buffer.Rejection, buffer.Rejection is null ? "" : buffer.RejectionDetail);
     }
 
+    /// <summary>Decodes one message with all that stands beside its body.</summary>
+    internal static Outcome<T> Message<T>(Decoder<T> decoder, string body, Func<Payload, Payload> beside, string topic = "test") =>
+        Message(decoder, Encoding.UTF8.GetBytes(body), beside, topic);
+
+    internal static Outcome<T> Message<T>(Decoder<T> decoder, byte[] body, Func<Payload, Payload> beside, string topic = "test")
+    {
+        using var buffer = new EventBuffer<T>(new StringPool(64));
+        buffer.BeginMessage(Received);
+        decoder.Decode(beside(new Payload(new ReadOnlySequence<byte>(body), topic, Received)), buffer);
+        return new Outcome<T>(buffer.Events.ToArray(), buffer.Rejection, buffer.Rejection is null ? "" : buffer.RejectionDetail);
+    }
+
+    internal static PayloadHeaders Headers(params (string Name, string Value)[] headers) =>
+        new([.. headers.Select(h => KeyValuePair.Create(h.Name, h.Value))]);
+
     internal static ReadOnlySequence<byte> Split(byte[] bytes, int cut)
     {
         var first = new Segment(bytes.AsMemory(0, cut));

@@ -49,6 +49,7 @@ public sealed class FailureTests : IDisposable
     }
 
     [Fact]
+    [Trait("Requirement", "R75")]
     public async Task A_killed_process_leaves_whole_batches_and_all_that_were_acknowledged()
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location, _file.Path])

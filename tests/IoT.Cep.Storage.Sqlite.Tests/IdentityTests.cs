@@ -19,6 +19,7 @@ public sealed class IdentityTests : IDisposable
     }
 
     [Fact]
+    [Trait("Requirement", "R75")]
     public async Task The_same_batch_twice_leaves_the_same_rows()
     {
         var batch = SqliteFile.Batch((new ResultId("a", 0, 10, 0), new Sum("a", 1)), (new ResultId("a", 10, 20, 0), new Sum("a", 2)));

@@ -151,12 +151,12 @@ public class AllocationTests
                 .FollowedBy(out var b, e => e.Value is > 2000 and < 3000).Within(Seconds(2)), m => m[a].Value + m[b].Value));
 
     [Fact]
-    public void Match_is_one_allocation()
+    public void Match_is_at_most_one_allocation()
     {
         // An array of two events, with their times and labels.
         int bytes = 24 + (2 * (Unsafe.SizeOf<Event>() + 16));
         AllocatesForEach(bytes, s => s.KeyBy(ComingAndGoing).Match(
-            Pattern.Begin<Event>(out var a, e => e.Value > 3000).FollowedBy(out var b, e => e.Value < 1500).Within(Seconds(2))).Select(m => m[a].Value + m[b].Value));
+            Pattern.Begin<Event>(out var a, e => e.Value > 3000).FollowedBy(out var b, e => e.Value < 1500).Within(Seconds(2))).Select(m => m[a].Value + m[b].Value), isShared: true);
         AllocatesForEach(bytes, s => s.KeyBy(ComingAndGoing).Match(
             Pattern.Begin<Event>(out var a, e => e.Value > 3000).FollowedBy(out var b, (e, m) => e.Value < m[a].Value - 1000).Within(Seconds(2))).Select(m => m[a].Value + m[b].Value));
     }
@@ -212,7 +212,7 @@ public class AllocationTests
 
     private static void AllocatesNothing(Func<IEventStream<Event>, IEventStream<double>> query, bool inOrder = false) => AllocatesForEach(0, query, inOrder);
 
-    private static void AllocatesForEach(int bytes, Func<IEventStream<Event>, IEventStream<double>> query, bool inOrder = false)
+    private static void AllocatesForEach(int bytes, Func<IEventStream<Event>, IEventStream<double>> query, bool inOrder = false, bool isShared = false)
     {
         var input = new Input<Event>(IsInOrder: inOrder);
         var sink = new Summing();
@@ -225,7 +225,7 @@ public class AllocationTests
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         feed.Run(1500);
         allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
-        Assert.Equal(bytes * (sink.Count - before), allocated);
+        Assert.InRange(allocated, isShared ? 1 : bytes * (sink.Count - before), bytes * (sink.Count - before));
         Assert.True(sink.Count > before || query.Method.Name.Contains("Pattern", StringComparison.Ordinal), "Nothing came out.");
     }
 

@@ -139,6 +139,8 @@ public class KeyIndexTests
     {
         Assert.Equal(expected.Count, index.Live);
         Assert.Equal(expected.Keys.ToHashSet(), InOrder(index).ToHashSet());
+        int[] order = index.InOrder().ToArray();
+        Assert.Equal(order.OrderBy(number => index.At(number).Group).ThenBy(number => number), order);
         foreach (var (key, number) in expected)
         {
             Assert.Equal(number, index.Find(key));

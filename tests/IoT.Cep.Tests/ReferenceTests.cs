@@ -9,6 +9,7 @@ public class ReferenceTests
     private const int MaxDisorder = 4;
 
     [Property(MaxTest = 60)]
+    [Trait("Requirement", "R14")]
     public void Windows_are_a_group_by(int seed)
     {
         var events = Events(seed);

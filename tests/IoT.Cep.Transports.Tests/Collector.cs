@@ -8,6 +8,10 @@ namespace IoT.Cep;
 
 internal sealed record Received(string Topic, string Text, IAcknowledger? Acknowledger, object? Delivery)
 {
+    internal string? ContentType { get; init; }
+
+    internal string? Template { get; init; }
+
     internal void Acknowledge() => Acknowledger?.Acknowledge(Delivery!);
 }
 
@@ -28,7 +32,11 @@ internal sealed class Collector : IPayloadReceiver
 
     public ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? delivery = null)
     {
-        var message = new Received(payload.Topic, Encoding.UTF8.GetString(payload.Bytes.ToArray()), acknowledger, delivery);
+        var message = new Received(payload.Topic, Encoding.UTF8.GetString(payload.Bytes.ToArray()), acknowledger, delivery)
+        {
+            ContentType = payload.ContentType,
+            Template = payload.Template?.ToString(),
+        };
         if (AcknowledgeAtOnce)
         {
             message.Acknowledge();

@@ -59,13 +59,16 @@ public sealed class MqttBrokerTests
     {
         var options = new MqttBrokerOptions { Port = 0, Address = IPAddress.Any };
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => MqttBroker.StartAsync(options));
-        Assert.Contains("set Authenticate", error.Message, StringComparison.Ordinal);
+        Assert.Contains("nothing proves who connects", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Authentication_decides_who_connects()
     {
-        await using var broker = await EmbeddedBroker.StartAsync(o => o.Authenticate = c => ValueTask.FromResult(c.Password == "right"));
+        await using var broker = await EmbeddedBroker.StartAsync(o => o.Security = new ListenerSecurity
+        {
+            Password = (user, password) => new(password == "right" ? new Identity(user, AuthenticationMethod.Password) : null),
+        });
         void Configure(MqttOptions o, string password) => (o.UserName, o.Password, o.AllowPlainTextPassword) = ("unit", password, true);
         await using var sink = await Publisher.OpenAsync(RunningTransport.To(broker.Port, o => Configure(o, "right")));
         await sink.SendAsync(("a", "1"));

@@ -22,6 +22,7 @@ public sealed class MqttOptionsTests
 
     [Theory]
     [MemberData(nameof(Wrong))]
+    [Trait("Requirement", "R35")]
     public void An_option_that_cannot_work_is_named_with_its_remedy(string expected, Action<MqttOptions> configure)
     {
         var error = Assert.Throws<InvalidOperationException>(() => new FakeCep().Mqtt(configure));

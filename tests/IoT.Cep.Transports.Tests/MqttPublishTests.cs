@@ -9,8 +9,31 @@ public sealed record Alert(string Building, double Value);
 [JsonSerializable(typeof(Alert))]
 public sealed partial class AlertJson : JsonSerializerContext;
 
+[Event]
+public readonly partial record struct Raised([EventTime] DateTimeOffset Time, [EventKey] string Sensor, double Value);
+
 public sealed class MqttPublishTests
 {
+    [Theory]
+    [InlineData(MqttProtocol.V5)]
+    [InlineData(MqttProtocol.V311)]
+    public async Task A_result_is_encoded_and_its_topic_filled_from_its_fields(MqttProtocol protocol)
+    {
+        await using var broker = await EmbeddedBroker.StartAsync();
+        var connections = RunningTransport.To(broker.Port, o => o.ProtocolVersion = protocol);
+        await using var source = await RunningTransport.StartAsync(new Collector(), connections, "alerts/{sensor}");
+        await using var sink = (IAsyncSink<Raised>)Mqtt.Publish("alerts/{sensor}", Json.Encode<Raised>());
+        await sink.OpenAsync(RunningTransport.Context(connections), CancellationToken.None);
+        await sink.WriteAsync(new SinkBatch<Raised> { Events = new[] { new Raised(DateTimeOffset.UnixEpoch, "s1", 80.5) } }, CancellationToken.None);
+        var unfit = new SinkBatch<Raised> { Events = new[] { new Raised(DateTimeOffset.UnixEpoch, "s/1", 80.5) } };
+
+        var received = await source.Collector.NextAsync();
+        Assert.Equal(("alerts/s1", """{"time":"1970-01-01T00:00:00Z","sensor":"s1","value":80.5}"""), (received.Topic, received.Text));
+        Assert.Equal(protocol == MqttProtocol.V5 ? "application/json" : null, received.ContentType);
+        Assert.Equal("alerts/{sensor}", received.Template);
+        await Assert.ThrowsAsync<SinkRejectedException>(() => sink.WriteAsync(unfit, CancellationToken.None).AsTask());
+    }
+
     [Fact]
     public async Task Results_are_written_as_json_by_generated_code()
     {

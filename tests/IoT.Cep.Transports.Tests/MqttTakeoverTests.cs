@@ -11,14 +11,18 @@ public sealed class MqttTakeoverTests
         await using var broker = await EmbeddedBroker.StartAsync(o =>
         {
             o.MaxPendingMessagesPerClient = 2;
-            o.Authenticate = c =>
+            o.Security = new ListenerSecurity
             {
-                if (c.ClientId == "raw" && Interlocked.Increment(ref connections) == 2)
+                DecisionLifetime = TimeSpan.Zero,
+                Authorize = (_, action, client) =>
                 {
-                    returns.TrySetResult();
-                }
+                    if (action == AccessAction.Connect && client == "raw" && Interlocked.Increment(ref connections) == 2)
+                    {
+                        returns.TrySetResult();
+                    }
 
-                return ValueTask.FromResult(true);
+                    return ValueTask.FromResult(true);
+                },
             };
         });
         await using var slow = await RunningTransport.StartAsync(new Collector { AcknowledgeAtOnce = false }, RunningTransport.To(broker.Port), "slow");

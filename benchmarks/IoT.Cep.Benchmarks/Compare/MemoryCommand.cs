@@ -15,6 +15,7 @@ internal static class MemoryCommand
     internal const string Name = "memory";
     private const int Million = 1_000_000;
     private const int BatchEvents = 1_000;
+    private const int OwnKeys = 10_000;
 
     /// <summary>What a run may hold more at its end than after its first tenth: room for a table that doubles once more, and no leak of a byte an event.</summary>
     private const long AllowedGrowth = 4 << 20;
@@ -44,6 +45,12 @@ internal static class MemoryCommand
             Console.WriteLine();
         }
 
+        Console.WriteLine($"{OwnKeys:N0} keys with a time of their own, for which each has an operator of its own but for tumbling windows: live bytes for each key");
+        for (int i = 0; i < _windows.Length; i++)
+        {
+            await InProcessAsync("own", i);
+        }
+
         Console.WriteLine("ten million keys that come once each, 100,000 a second: live megabytes after each million");
         bool isBounded = true;
         for (int i = 0; i < _windows.Length; i++)
@@ -69,7 +76,8 @@ internal static class MemoryCommand
         return process.ExitCode == 0;
     }
 
-    private static string[] Assembly() =>
+    /// <summary>What stands before this program's own arguments when it starts itself: its file, where the host is <c>dotnet</c>.</summary>
+    internal static string[] Assembly() =>
         Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(MemoryCommand).Assembly.Location] : [];
 
     private static async Task<int> MeasureAsync(string what, int index)
@@ -85,6 +93,9 @@ internal static class MemoryCommand
                 return 0;
             case "texts":
                 Console.Write($" texts (themselves not counted) {await BytesPerKeyAsync(window, Texts()),6:F1}");
+                return 0;
+            case "own":
+                Console.WriteLine($"{name,-18} {await BytesPerKeyAsync(OwnKeys, Texts(), s => Rows(s.KeyBy(e => e.Key, maxKeys: Million).TimelinePerKey(), window)),8:F0}");
                 return 0;
             case "once":
                 return await IsSteadyAsync(name, Million, static i => Scattered(i), static i => i * 10L, s => Rows(s.KeyBy(e => e.Key), window)) ? 0 : 1;
@@ -109,9 +120,15 @@ internal static class MemoryCommand
     private static async Task<double> BytesPerKeyAsync<TKey>(WindowSpec window, Func<long, TKey> keyOf)
         where TKey : notnull
     {
-        var source = new Feed<TKey>(Million, Million, keyOf, static _ => 0);
-        await RunAsync(source, s => Rows(s.KeyBy(e => e.Key, maxKeys: 2 * Million), window));
-        return (source.Live[^1] - source.Before) / (double)Million;
+        return await BytesPerKeyAsync(Million, keyOf, s => Rows(s.KeyBy(e => e.Key, maxKeys: 2 * Million), window));
+    }
+
+    private static async Task<double> BytesPerKeyAsync<TKey>(int keys, Func<long, TKey> keyOf, Func<IEventStream<Keyed<TKey>>, IEventStream<double>> query)
+        where TKey : notnull
+    {
+        var source = new Feed<TKey>(keys, keys, keyOf, static _ => 0);
+        await RunAsync(source, query);
+        return (source.Live[^1] - source.Before) / (double)keys;
     }
 
     private static async Task<bool> IsSteadyAsync(

@@ -37,7 +37,7 @@ internal static class MqttComparison
 
     private static async Task<Run> RunAsync(string consumer, int port, int count, int devices)
     {
-        string[] arguments = [typeof(MqttComparison).Assembly.Location, MqttConsumer.Command, consumer, Text(port), Text(WarmUp), Text(count)];
+        string[] arguments = [.. MemoryCommand.Assembly(), MqttConsumer.Command, consumer, Text(port), Text(WarmUp), Text(count)];
         using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true })!;
         if (await process.StandardOutput.ReadLineAsync() != "ready")
         {

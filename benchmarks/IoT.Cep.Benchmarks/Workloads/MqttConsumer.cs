@@ -52,12 +52,12 @@ internal static class MqttConsumer
     }
 
     /// <summary>The least that a decoder can do: one number for each message.</summary>
-    private sealed class LengthDecoder : Decoder<long>
+    internal sealed class LengthDecoder : Decoder<long>
     {
         public override void Decode(in Payload payload, EventBuffer<long> output) => output.Add(payload.Bytes.Length);
     }
 
-    private sealed class CountingSink(Meter meter) : IInlineSink<long>
+    internal sealed class CountingSink(Meter meter) : IInlineSink<long>
     {
         public string Name => "count";
 
@@ -65,7 +65,7 @@ internal static class MqttConsumer
     }
 
     /// <summary>Begins when so many messages have warmed everything up, and prints what the others cost.</summary>
-    private sealed class Meter(int warmUp, int count)
+    internal sealed class Meter(int warmUp, int count)
     {
         private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private long _received;

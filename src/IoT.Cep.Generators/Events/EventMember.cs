@@ -20,6 +20,7 @@ internal sealed class EventMember
         PayloadName = Attribute(KnownNames.Field) is { ConstructorArguments.Length: 1 } attribute
             ? attribute.ConstructorArguments[0].Value as string ?? ""
             : CamelCase(Name);
+        Extras = MemberAttributes.Read(Attribute, IsTime);
     }
 
     /// <summary>The property or field to read the value from; null where there is none.</summary>
@@ -30,6 +31,8 @@ internal sealed class EventMember
     internal bool IsKey { get; }
 
     internal string PayloadName { get; }
+
+    internal MemberExtras Extras { get; }
 
     /// <summary>Where to point a message at.</summary>
     internal ISymbol Symbol => _parameter;
@@ -68,7 +71,8 @@ internal sealed class EventMember
 
         string typeName = type.WithNullableAnnotation(NullableAnnotation.None).ToDisplayString(_typeFormat);
         return new MemberModel(
-            Name, PayloadName, typeName, shape, isNullable, DefaultLiteral.Of(_parameter, type, typeName), IsTime, IsKey, EnumNames(type));
+            Name, PayloadName, typeName, shape, isNullable, DefaultLiteral.Of(_parameter, type, typeName), IsTime, IsKey,
+            EnumNames(type), EnumValues(type), Extras);
     }
 
     private void CheckHolder(List<Diagnostic> problems)
@@ -105,6 +109,11 @@ internal sealed class EventMember
         if (PayloadName.Length == 0)
         {
             problems.Add(Create(Diagnostics.ConflictingMembers, $"The [Field] of '{Name}' needs a name"));
+        }
+
+        if (MemberAttributes.Problem(Attribute, Extras, shape, IsKey) is { } problem)
+        {
+            problems.Add(Create(Diagnostics.ConflictingMembers, string.Format(System.Globalization.CultureInfo.InvariantCulture, problem, Name)));
         }
     }
 
@@ -157,6 +166,11 @@ internal sealed class EventMember
 
     private static EquatableArray<string> EnumNames(ITypeSymbol type) => type.TypeKind == TypeKind.Enum
         ? new([.. type.GetMembers().OfType<IFieldSymbol>().Where(static f => f.HasConstantValue).Select(static f => f.Name)])
+        : default;
+
+    private static EquatableArray<long> EnumValues(ITypeSymbol type) => type.TypeKind == TypeKind.Enum
+        ? new([.. type.GetMembers().OfType<IFieldSymbol>().Where(static f => f.HasConstantValue)
+            .Select(static f => f.ConstantValue is ulong large ? unchecked((long)large) : Convert.ToInt64(f.ConstantValue, System.Globalization.CultureInfo.InvariantCulture))])
         : default;
 
     // As System.Text.Json names properties: "Celsius" is "celsius", "ID" is "id", "URLPath" is "urlPath".

@@ -31,6 +31,8 @@ internal sealed record EventModel(
 /// <param name="IsTime">Whether it is the event's time.</param>
 /// <param name="IsKey">Whether it names the device.</param>
 /// <param name="EnumNames">The names of an enum's values; empty for other types.</param>
+/// <param name="EnumValues">Those values as whole numbers, where they fit 64 bits.</param>
+/// <param name="Extras">What the attributes say beside that.</param>
 internal sealed record MemberModel(
     string Name,
     string PayloadName,
@@ -40,9 +42,26 @@ internal sealed record MemberModel(
     string? Default,
     bool IsTime,
     bool IsKey,
-    EquatableArray<string> EnumNames)
+    EquatableArray<string> EnumNames,
+    EquatableArray<long> EnumValues,
+    MemberExtras Extras)
 {
     internal bool IsRequired => !IsNullable && Default is null;
+}
+
+/// <summary>What a member's attributes say of it beyond its name.</summary>
+/// <param name="Origin">Where the value comes from, as <c>FieldOrigin</c> names it.</param>
+/// <param name="Header">The header's name, or null.</param>
+/// <param name="IsReceivedOtherwise">Whether the time of arrival stands in for a missing time.</param>
+/// <param name="Number">The number in formats that have numbers for names, or null.</param>
+/// <param name="Scale">What the payload's number is multiplied by.</param>
+/// <param name="Offset">What is added to it then.</param>
+/// <param name="Form">How Protobuf writes a whole number, as <c>WholeNumberForm</c> names it.</param>
+/// <param name="Unit">The unit, or null.</param>
+internal sealed record MemberExtras(
+    string Origin, string? Header, bool IsReceivedOtherwise, int? Number, double Scale, double Offset, string Form, string? Unit)
+{
+    internal bool IsScaled => Scale != 1 || Offset != 0;
 }
 
 /// <summary>How a value is read from a payload and saved.</summary>

@@ -50,6 +50,7 @@ internal sealed class EventTypeWriter
         _code.Open($"{_model.Declarations[_model.Declarations.Count - 1]} : {_interface}");
         Schema();
         TryRead();
+        WriteTo();
         TicksOf();
         State();
         Fields();
@@ -71,7 +72,7 @@ internal sealed class EventTypeWriter
             var member = _model.Members[i];
             string flags = $"isTime: {Flag(member.IsTime)}, isKey: {Flag(member.IsKey)}, isRequired: {Flag(member.IsRequired)}";
             _code.Line(
-                $"    new {Extensibility}EventField({Literal(member.Name)}, {Literal(member.PayloadName)}, {Extensibility}FieldKind.{member.Kind()}, {flags})"
+                $"    new {Extensibility}EventField({Literal(member.Name)}, {Literal(member.PayloadName)}, {Extensibility}FieldKind.{member.Kind()}, {flags}){member.Extras(Extensibility)}"
                 + (i + 1 < _model.Members.Count ? "," : ");"));
         }
 
@@ -179,6 +180,43 @@ internal sealed class EventTypeWriter
 
         _code.Line("value = default;");
         _code.Line("return false;");
+        _code.Close();
+    }
+
+    private void WriteTo()
+    {
+        _code.Line(_generatedCode);
+        _code.Open($"static void {_interface}.WriteTo<TWriter>(ref TWriter writer, in {_model.FullName} value)");
+        for (int i = 0; i < _model.Members.Count; i++)
+        {
+            _code.Line(_model.Members[i].WritePayload(i, "value." + Identifier(_model.Members[i].Name)));
+        }
+
+        for (int i = 0; i < _model.Members.Count; i++)
+        {
+            EnumWriter(_model.Members[i], i);
+        }
+
+        _code.Close();
+        _code.Line();
+    }
+
+    // Values may have several names; the first one is taken. A value without a name can't be read back.
+    private void EnumWriter(MemberModel member, int index)
+    {
+        if (member.Shape != ValueShape.Enum)
+        {
+            return;
+        }
+
+        _code.Line();
+        _code.Open($"static string NameOf{index}({member.TypeName} value)");
+        foreach (string name in member.EnumNames)
+        {
+            _code.Line($"if (value == {member.TypeName}.{Identifier(name)}) {{ return {Literal(name)}; }}");
+        }
+
+        _code.Line($"throw new global::System.FormatException({Literal(member.Name + " has a value without a name.")});");
         _code.Close();
     }
 

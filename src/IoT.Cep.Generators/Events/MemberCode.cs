@@ -1,3 +1,6 @@
+using System.Globalization;
+using Microsoft.CodeAnalysis.CSharp;
+
 namespace IoT.Cep.Generators;
 
 /// <summary>The C# of one member, by its shape.</summary>
@@ -16,6 +19,29 @@ internal static class MemberCode
         _ => "Text",
     };
 
+    /// <summary>The schema's initializer of what the attributes say, or nothing.</summary>
+    internal static string Extras(this MemberModel member, string extensibility)
+    {
+        var extras = member.Extras;
+        var parts = new List<string>();
+        Add(extras.Origin != "Payload", $"Origin = {extensibility}FieldOrigin.{extras.Origin}");
+        Add(extras.Header is not null, $"HeaderName = {Literal(extras.Header ?? "")}");
+        Add(extras.IsReceivedOtherwise, "IsReceivedOtherwise = true");
+        Add(extras.Number is not null, $"Number = {(extras.Number ?? 0).ToString(CultureInfo.InvariantCulture)}");
+        Add(extras.Form != "Default", $"Form = {extensibility}WholeNumberForm.{extras.Form}");
+        Add(extras.Unit is not null, $"Unit = {Literal(extras.Unit ?? "")}");
+        Add(member.EnumNames.Count > 0, $"EnumNames = [{string.Join(", ", member.EnumNames.Select((name, i) => $"new({Whole(member.EnumValues[i])}, {Literal(name)})"))}]");
+        return parts.Count == 0 ? "" : $" {{ {string.Join(", ", parts)} }}";
+
+        void Add(bool isSaid, string part)
+        {
+            if (isSaid)
+            {
+                parts.Add(part);
+            }
+        }
+    }
+
     /// <summary>The local variable that holds the value until the event is built.</summary>
     internal static string Local(this MemberModel member, int index)
     {
@@ -30,12 +56,12 @@ internal static class MemberCode
         string type = member.TypeName;
         return member.Shape switch
         {
-            ValueShape.Double => $"m{index} = reader.Number();",
-            ValueShape.Single => $"double n{index} = reader.Number(); float f{index} = (float)n{index}; "
+            ValueShape.Double => $"m{index} = {Scaled(member)};",
+            ValueShape.Single => $"double n{index} = {Scaled(member)}; float f{index} = (float)n{index}; "
                 + $"if (float.IsInfinity(f{index}) && !double.IsInfinity(n{index})) {fail} m{index} = f{index};",
 
             // 2^96 is the first number past a decimal, and exact as a double.
-            ValueShape.Decimal => $"double n{index} = reader.Number(); "
+            ValueShape.Decimal => $"double n{index} = {Scaled(member)}; "
                 + $"if (n{index} > -79228162514264337593543950336D && n{index} < 79228162514264337593543950336D) "
                 + $"{{ m{index} = (decimal)n{index}; }} else {fail}",
             ValueShape.Whole => $"long w{index} = reader.Integer(); "
@@ -50,16 +76,31 @@ internal static class MemberCode
         };
     }
 
+    /// <summary>The statement that hands the member over to a payload's writer.</summary>
+    internal static string WritePayload(this MemberModel member, int index, string value)
+    {
+        if (member is { Shape: ValueShape.Text, IsNullable: true })
+        {
+            return $"if ({value} is {{ }} x{index}) {{ writer.Text({index}, x{index}); }} else {{ writer.Null({index}); }}";
+        }
+
+        return member.IsNullable
+            ? $"if ({value}.HasValue) {{ var x{index} = {value}.GetValueOrDefault(); {Hand(member, index, "x" + index)} }} else {{ writer.Null({index}); }}"
+            : Hand(member, index, value);
+    }
+
     /// <summary>The event's time in ticks.</summary>
     internal static string ToTicks(this MemberModel member)
     {
         string time = "value.@" + member.Name;
+        return Instant(member, time);
+    }
 
-        // A DateTime without a kind is UTC: what it means must not depend on the machine.
-        return member.Shape == ValueShape.DateTimeOffset
+    // A DateTime without a kind is UTC: what it means must not depend on the machine.
+    private static string Instant(MemberModel member, string time) =>
+        member.Shape == ValueShape.DateTimeOffset
             ? $"{Ticks}From({time})"
             : $"({time}.Kind == global::System.DateTimeKind.Local ? {time}.ToUniversalTime() : {time}).Ticks - global::System.DateTime.UnixEpoch.Ticks";
-    }
 
     /// <summary>The statement that saves the value.</summary>
     internal static string WriteState(this MemberModel member, string value)
@@ -94,6 +135,53 @@ internal static class MemberCode
         { Shape: ValueShape.Text, IsNullable: true } => value + "!",
         _ => value,
     };
+
+    private static string Scaled(MemberModel member)
+    {
+        var extras = member.Extras;
+        string number = "reader.Number()";
+        if (extras.Scale != 1)
+        {
+            // Dividing by ten rounds once; 0.1 itself is already rounded.
+            double inverse = 1 / extras.Scale;
+            number += inverse == Math.Round(inverse) && Math.Abs(inverse) < 1e15 ? $" / {Real(inverse)}" : $" * {Real(extras.Scale)}";
+        }
+
+        return extras.Offset == 0 ? number : $"({number}) + {Real(extras.Offset)}";
+    }
+
+    private static string Hand(MemberModel member, int index, string value) => member.Shape switch
+    {
+        ValueShape.Double or ValueShape.Single => $"writer.Number({index}, {Unscaled(member, value)});",
+        ValueShape.Decimal => $"writer.Number({index}, {Unscaled(member, $"(double){value}")});",
+        ValueShape.Whole or ValueShape.Int64 => $"writer.Integer({index}, {value});",
+        ValueShape.UInt64 => $"writer.Integer({index}, checked((long){value}));",
+        ValueShape.Text => $"writer.Text({index}, {value} ?? \"\");",
+        ValueShape.DateTimeOffset or ValueShape.DateTime => $"writer.Time({index}, {Instant(member, value)});",
+        ValueShape.Boolean => $"writer.Boolean({index}, {value});",
+        _ => $"writer.Text({index}, NameOf{index}({value}));",
+    };
+
+    private static string Unscaled(MemberModel member, string value)
+    {
+        var extras = member.Extras;
+        if (!extras.IsScaled)
+        {
+            return value;
+        }
+
+        string number = extras.Offset == 0 ? value : $"({value} - {Real(extras.Offset)})";
+        double inverse = 1 / extras.Scale;
+        return extras.Scale == 1 ? number
+            : inverse == Math.Round(inverse) && Math.Abs(inverse) < 1e15 ? $"{number} * {Real(inverse)}"
+            : $"{number} / {Real(extras.Scale)}";
+    }
+
+    private static string Real(double value) => value < 0 ? $"({value.ToString("R", CultureInfo.InvariantCulture)}D)" : value.ToString("R", CultureInfo.InvariantCulture) + "D";
+
+    private static string Whole(long value) => value == long.MinValue ? "long.MinValue" : value.ToString(CultureInfo.InvariantCulture) + "L";
+
+    private static string Literal(string text) => SymbolDisplay.FormatLiteral(text, quote: true);
 
     private static string ReadTime(int index, string fail, string conversion) => $"long t{index} = reader.Time(); "
         + $"if (t{index} < {Ticks}Min || t{index} > {Ticks}Max) {fail} m{index} = {Ticks}ToTime(t{index}){conversion};";

@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using MQTTnet.Adapter;
 using MQTTnet.Formatter;
 using MQTTnet.Packets;
 using MQTTnet.Protocol;
@@ -11,22 +9,49 @@ namespace IoT.Cep;
 /// So a client that comes back finds its session as its earlier connection left it. MQTTnet alone hands the session over at once: what the earlier
 /// connection had not yet read, acknowledgements above all, would be thrown away, and its sender could take from the new one what is to be sent again.
 /// </summary>
-/// <param name="socket">The accepted socket.</param>
-internal sealed class BrokerConnection(Socket socket) : NetworkStream(socket, ownsSocket: true)
+/// <param name="inner">The accepted connection; disposed with this one.</param>
+/// <param name="hasMore">Whether bytes have arrived that were not read yet.</param>
+internal sealed class BrokerConnection(Stream inner, Func<bool> hasMore) : Stream
 {
     private readonly CancellationTokenSource _inputEnds = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private CancellationTokenSource? _either;
     private CancellationToken _outer;
 
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
     /// <summary>Sends packets on it; null while it is being encrypted.</summary>
-    internal IMqttChannelAdapter? Adapter { get; set; }
+    internal BrokerAdapter? Adapter { get; set; }
+
+    /// <summary>Its two ends; null while it is being encrypted.</summary>
+    internal Peer? Peer { get; set; }
+
+    /// <summary>Who its client is; null until it has said so.</summary>
+    internal Admission? Admission { get; set; }
+
+    /// <summary>Which of its messages wait for their acknowledgement.</summary>
+    internal Receipts? Receipts { get; set; }
 
     /// <summary>Completes when MQTTnet has done with it: all its input is processed and its session is at rest.</summary>
     internal Task Ended => _ended.Task;
 
+    internal bool IsV5 => Adapter?.PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500;
+
     /// <summary>MQTTnet has done with it.</summary>
-    internal void HasEnded() => _ended.TrySetResult();
+    internal void HasEnded()
+    {
+        Receipts?.Close();
+        Admission?.Dispose();
+        _ended.TrySetResult();
+    }
 
     /// <summary>No more is read than what has arrived by now.</summary>
     internal void EndInput() => _inputEnds.Cancel();
@@ -43,13 +68,13 @@ internal sealed class BrokerConnection(Socket socket) : NetworkStream(socket, ow
 
         try
         {
-            return await base.ReadAsync(buffer, _either.Token).ConfigureAwait(false);
+            return await inner.ReadAsync(buffer, _either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_inputEnds.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            if (Socket.Available > 0)
+            if (hasMore())
             {
-                return await base.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+                return await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
             }
 
             await SayTakenOverAsync(cancellationToken).ConfigureAwait(false);
@@ -60,11 +85,29 @@ internal sealed class BrokerConnection(Socket socket) : NetworkStream(socket, ow
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        inner.WriteAsync(buffer, offset, count, cancellationToken);
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+    public override void Flush() => inner.Flush();
+
+    public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
+
+    public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
             _either?.Dispose();
+            inner.Dispose();
         }
 
         base.Dispose(disposing);
@@ -73,14 +116,14 @@ internal sealed class BrokerConnection(Socket socket) : NetworkStream(socket, ow
     // MQTT 5 demands a reason of the broker (3.1.4-3); MQTT 3.1.1 has no packet for it.
     private async Task SayTakenOverAsync(CancellationToken cancellationToken)
     {
-        if (Adapter is not { PacketFormatterAdapter.ProtocolVersion: MqttProtocolVersion.V500 } adapter)
+        if (!IsV5)
         {
             return;
         }
 
         try
         {
-            await adapter.SendPacketAsync(new MqttDisconnectPacket { ReasonCode = MqttDisconnectReasonCode.SessionTakenOver }, cancellationToken).ConfigureAwait(false);
+            await Adapter!.SendPacketAsync(new MqttDisconnectPacket { ReasonCode = MqttDisconnectReasonCode.SessionTakenOver }, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (MqttFailure.IsTransient(e))
         {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using MQTTnet.Adapter;
 using MQTTnet.Diagnostics.Logger;
 using MQTTnet.Formatter;
@@ -18,6 +19,9 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
 {
     /// <summary>MQTTnet's own buffer sizes for writing: start and rest.</summary>
     private const int WriterBytes = 4096, WriterRestBytes = 65_535;
+
+    /// <summary>Thousands of idle clients have such a buffer each.</summary>
+    private const int ReadBytes = 4096;
 
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<IMqttChannelAdapter, BrokerConnection> _open = new();
@@ -53,8 +57,14 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
 
         _socket = socket;
         Port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-        _accepting = Task.Run(() => AcceptAsync(socket));
         return Task.CompletedTask;
+    }
+
+    /// <summary>Lets clients in; those that came before waited.</summary>
+    internal void Accept()
+    {
+        var socket = _socket!;
+        _accepting = Task.Run(() => AcceptAsync(socket));
     }
 
     public async Task StopAsync()
@@ -102,25 +112,53 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
         }
     }
 
+    /// <summary>Serves one connection that someone else accepted, until it ends.</summary>
+    /// <param name="stream">The connection.</param>
+    /// <param name="remote">Where the client is.</param>
+    /// <param name="isEncrypted">Whether it is encrypted.</param>
+    /// <param name="certificate">The client's certificate; null: none.</param>
+    /// <returns>False: there are too many connections.</returns>
+    internal async Task<bool> ServeAsync(Stream stream, EndPoint? remote, bool isEncrypted, X509Certificate2? certificate)
+    {
+        if (Interlocked.Increment(ref _connections) > options.MaxClients)
+        {
+            Interlocked.Decrement(ref _connections);
+            return false;
+        }
+
+        try
+        {
+            var connection = new BrokerConnection(stream, static () => false);
+            await using (connection.ConfigureAwait(false))
+            {
+                await ServeAsync(connection, connection, new Peer(null, remote, isEncrypted, certificate)).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (MqttFailure.IsTransient(e))
+        {
+            // A client that breaks off is no event for the broker; MQTTnet has ended its session by now.
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _connections);
+        }
+
+        return true;
+    }
+
     private async Task ServeAsync(Socket socket)
     {
         try
         {
             socket.NoDelay = true;
             var remote = socket.RemoteEndPoint;
-            var network = new BrokerConnection(socket);
-            Stream stream = options.Certificate is null ? network : await EncryptAsync(network).ConfigureAwait(false);
-
+            var network = new NetworkStream(socket, ownsSocket: true);
+            var connection = new BrokerConnection(network, () => socket.Available > 0);
+            Stream stream = options.Certificate is null ? connection : await EncryptAsync(connection).ConfigureAwait(false);
             await using (stream.ConfigureAwait(false))
             {
-                using var tcp = new MqttTcpChannel(stream, socket.LocalEndPoint, remote, null);
-                using var channel = new BufferedChannel(tcp, options.MaxPacketBytes);
-                using var adapter = new MqttChannelAdapter(
-                    channel, new MqttPacketFormatterAdapter(new MqttBufferWriter(WriterBytes, WriterRestBytes)), MqttNetNullLogger.Instance);
-                if (ClientHandler is { } handle)
-                {
-                    await HandleAsync(handle, network, adapter).ConfigureAwait(false);
-                }
+                var certificate = (stream as SslStream)?.RemoteCertificate as X509Certificate2;
+                await ServeAsync(stream, connection, new Peer(socket.LocalEndPoint, remote, stream is SslStream, certificate)).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (MqttFailure.IsTransient(e))
@@ -134,22 +172,31 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
         }
     }
 
-    private async Task HandleAsync(Func<IMqttChannelAdapter, Task> handle, BrokerConnection connection, MqttChannelAdapter adapter)
+    private async Task ServeAsync(Stream stream, BrokerConnection connection, Peer peer)
     {
-        connection.Adapter = adapter;
-        _open[adapter] = connection;
-        try
+        using var tcp = new MqttTcpChannel(stream, peer.Local, peer.Remote, peer.Certificate);
+        using var channel = new BufferedChannel(tcp, options.MaxPacketBytes, ReadBytes);
+        using var inner = new MqttChannelAdapter(
+            channel, new MqttPacketFormatterAdapter(new MqttBufferWriter(WriterBytes, WriterRestBytes)), MqttNetNullLogger.Instance);
+        using var adapter = new BrokerAdapter(inner);
+        if (ClientHandler is { } handle)
         {
-            await handle(adapter).ConfigureAwait(false);
-        }
-        finally
-        {
-            _open.TryRemove(adapter, out _);
-            connection.HasEnded();
+            connection.Adapter = adapter;
+            connection.Peer = peer;
+            _open[adapter] = connection;
+            try
+            {
+                await handle(adapter).ConfigureAwait(false);
+            }
+            finally
+            {
+                _open.TryRemove(adapter, out _);
+                connection.HasEnded();
+            }
         }
     }
 
-    private async Task<SslStream> EncryptAsync(NetworkStream network)
+    private async Task<SslStream> EncryptAsync(Stream network)
     {
         var stream = new SslStream(network, leaveInnerStreamOpen: false);
         using var limit = new CancellationTokenSource(options.ConnectTimeout, timeProvider);
@@ -157,8 +204,17 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
         {
             ServerCertificate = options.Certificate,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+
+            // Asked for where certificates are known; ListenerSecurity decides about it, and about a client that shows none.
+            ClientCertificateRequired = options.Security.Certificate is not null,
+#pragma warning disable CA5359 // The client's certificate, which ListenerSecurity.Certificate checks before the client may do anything.
+            RemoteCertificateValidationCallback = static (_, _, _, _) => true,
+#pragma warning restore CA5359
         };
         await stream.AuthenticateAsServerAsync(authentication, limit.Token).ConfigureAwait(false);
         return stream;
     }
 }
+
+/// <summary>The two ends of a connection.</summary>
+internal sealed record Peer(EndPoint? Local, EndPoint? Remote, bool IsEncrypted, X509Certificate2? Certificate);

@@ -17,11 +17,21 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
     // By reference: a message that is sent again after a reconnection is the same object under a new id.
     private readonly Dictionary<MqttPublishPacket, ushort> _unacknowledged = new(ByReference.Instance);
     private readonly HashSet<ushort> _received = [];
+    private readonly HashSet<string> _filters = new(StringComparer.Ordinal);
     private TaskCompletionSource? _room;
     private long _progress;
 
     /// <summary>Whether the client is connected.</summary>
     internal volatile bool IsConnected = true;
+
+    /// <summary>Packet ids of QoS 2 that the client sent, that were taken, and that it has not released yet. Used by the one task that reads the connection; at most 65,535.</summary>
+    internal HashSet<ushort> Taken { get; } = [];
+
+    /// <summary>The identifier of the SUBSCRIBE packet that is being processed; 0: none.</summary>
+    internal uint SubscriptionIdentifier { get; set; }
+
+    /// <summary>How long the session is kept; 0 on MQTT 3.1.1, which does not say.</summary>
+    internal uint ExpirySeconds => session.ExpiryInterval;
 
     /// <summary>Counts up whenever the subscriber takes or acknowledges something.</summary>
     internal long Progress => Volatile.Read(ref _progress);
@@ -93,6 +103,33 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
         }
 
         Advance();
+    }
+
+    /// <summary>Whether the session may have one more subscription, or has this one.</summary>
+    /// <param name="filter">The topic filter.</param>
+    /// <param name="most">How many there may be.</param>
+    internal bool MaySubscribe(string filter, int most)
+    {
+        lock (_gate)
+        {
+            return _filters.Contains(filter) || _filters.Count < most;
+        }
+    }
+
+    internal void Subscribed(string filter)
+    {
+        lock (_gate)
+        {
+            _filters.Add(filter);
+        }
+    }
+
+    internal void Unsubscribed(string filter)
+    {
+        lock (_gate)
+        {
+            _filters.Remove(filter);
+        }
     }
 
     /// <summary>The client connected again to the same session, or went away: who waits looks again.</summary>

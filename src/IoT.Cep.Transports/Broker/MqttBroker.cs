@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using System.Globalization;
 using MQTTnet.Diagnostics.Logger;
-using MQTTnet.Packets;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
 
@@ -13,13 +11,18 @@ namespace IoT.Cep;
 /// while a subscriber's queue is more than half full, its publishers are not read, and TCP holds them back.
 /// </summary>
 /// <remarks>
-/// Sessions and retained messages live in memory and end with the broker. QoS 0 messages for a client that is not connected are not
+/// Sessions and retained messages live in memory, or with <see cref="MqttBrokerOptions.StoreFolder"/> on disk. QoS 0 messages for a client that is not connected are not
 /// kept. A session that is not connected and whose queue is full is discarded whole, which the client is told when it returns
-/// (session not present), and is counted. Shared subscriptions, delayed wills and session expiry by time are not provided: where they are
+/// (session not present), and is counted. Shared subscriptions, delayed wills and message expiry are not provided: where they are
 /// needed, use a broker of its own, such as mosquitto. Metrics: meter <c>IoT.Cep.Mqtt.Broker</c>.
 /// </remarks>
-public sealed class MqttBroker : IAsyncDisposable
+public sealed partial class MqttBroker : IAsyncDisposable
 {
+    /// <summary>The client id of what this process publishes; known by reference, so that no client can take it.</summary>
+    private static readonly string _self = new(['b', 'r', 'o', 'k', 'e', 'r']);
+
+    private static readonly TimeSpan _expiryPeriod = TimeSpan.FromSeconds(1);
+
     private readonly MqttBrokerOptions _options;
     private readonly TimeProvider _timeProvider;
     private readonly ConcurrentDictionary<string, BrokerSubscriber> _subscribers = new(StringComparer.Ordinal);
@@ -27,10 +30,21 @@ public sealed class MqttBroker : IAsyncDisposable
     private readonly Meter _meter = new("IoT.Cep.Mqtt.Broker");
     private readonly BrokerListener _listener;
     private readonly MqttServer _server;
+
+    // Connections that MQTTnet processes packets of: the one that a session's earlier connection has made room for.
+    private readonly ConcurrentDictionary<string, BrokerConnection> _active = new(StringComparer.Ordinal);
+
+    // Whose each session is.
+    private readonly ConcurrentDictionary<string, string> _owners = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _restoring = new(StringComparer.Ordinal);
     private long _received;
     private long _delivered;
     private long _discardedSessions;
     private long _stalls;
+    private long _expiredSessions;
+    private long _slowed;
+    private long _refusedMessages;
+    private long _refusedConnections;
 
     private MqttBroker(MqttBrokerOptions options, TimeProvider timeProvider)
     {
@@ -50,6 +64,11 @@ public sealed class MqttBroker : IAsyncDisposable
         _server.ClientDisconnectedAsync += DisconnectedAsync;
         _server.SessionDeletedAsync += DeletedAsync;
         _server.InterceptingPublishAsync += PublishedAsync;
+        _server.InterceptingSubscriptionAsync += SubscribingAsync;
+        _server.ClientSubscribedTopicAsync += SubscribedAsync;
+        _server.ClientUnsubscribedTopicAsync += UnsubscribedAsync;
+        _server.LoadingRetainedMessageAsync += LoadRetainedAsync;
+        _server.RetainedMessageChangedAsync += RetainedAsync;
         _server.InterceptingClientEnqueueAsync += e => MakeRoomAsync(e);
         _server.InterceptingOutboundPacketAsync += SendingAsync;
         _server.InterceptingInboundPacketAsync += ReceivingAsync;
@@ -57,6 +76,10 @@ public sealed class MqttBroker : IAsyncDisposable
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_received", () => Received, "{message}", "Messages from publishers.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_delivered", () => Delivered, "{message}", "Messages sent to subscribers, repetitions included.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_sessions_discarded", () => DiscardedSessions, "{session}", "Sessions discarded with a full queue.");
+        _meter.CreateObservableCounter("iot_cep_mqtt_broker_refused", () => RefusedMessages, "{message}", "Messages refused: not allowed, or past a limit.");
+        _meter.CreateObservableCounter("iot_cep_mqtt_broker_connections_refused", () => RefusedConnections, "{connection}", "Connections refused: not proved, not allowed, or past a limit.");
+        _meter.CreateObservableCounter("iot_cep_mqtt_broker_slowed", () => Slowed, "{wait}", "Waits of publishers that were faster than they may be.");
+        _meter.CreateObservableUpDownCounter("iot_cep_mqtt_broker_sessions", () => Sessions, "{session}", "Sessions, those of clients that are away included.");
         _meter.CreateObservableUpDownCounter("iot_cep_mqtt_broker_clients", () => Clients, "{client}", "Connections.");
     }
 
@@ -72,17 +95,34 @@ public sealed class MqttBroker : IAsyncDisposable
     /// <summary>Connections now.</summary>
     public int Clients => _listener.Connections;
 
+    /// <summary>Sessions now, those of clients that are away included.</summary>
+    public int Sessions => _owners.Count;
+
     /// <summary>Sessions that were discarded because their client was away and their queue was full.</summary>
     public long DiscardedSessions => Interlocked.Read(ref _discardedSessions);
 
+    /// <summary>Sessions that ended because their client was away for as long as they were to be kept.</summary>
+    public long ExpiredSessions => Interlocked.Read(ref _expiredSessions);
+
     /// <summary>How often a publisher had to wait for a subscriber.</summary>
     public long Waits => Interlocked.Read(ref _stalls);
+
+    /// <summary>How often a publisher had to wait because of its <see cref="PrincipalLimits.MessagesPerSecond"/>.</summary>
+    public long Slowed => Interlocked.Read(ref _slowed);
+
+    /// <summary>Messages that were refused: not allowed, or past a limit.</summary>
+    public long RefusedMessages => Interlocked.Read(ref _refusedMessages);
+
+    /// <summary>Connections that were refused: not proved, not allowed, or past a limit.</summary>
+    public long RefusedConnections => Interlocked.Read(ref _refusedConnections);
 
     /// <summary>Starts a broker.</summary>
     /// <param name="options">How it listens; null: loopback, port 1883.</param>
     /// <param name="timeProvider">The clock of time limits; null: the system's.</param>
     /// <exception cref="InvalidOperationException">An option can't work; the message names it and the remedy.</exception>
     /// <exception cref="System.Net.Sockets.SocketException">The port is taken.</exception>
+    /// <exception cref="IOException">The store can't be opened, or another process has it.</exception>
+    /// <exception cref="InvalidDataException">The store's file is none of a broker.</exception>
     public static async Task<MqttBroker> StartAsync(MqttBrokerOptions? options = null, TimeProvider? timeProvider = null)
     {
         options ??= new MqttBrokerOptions();
@@ -90,7 +130,11 @@ public sealed class MqttBroker : IAsyncDisposable
         var broker = new MqttBroker(options, timeProvider ?? TimeProvider.System);
         try
         {
+            broker._store = options.StoreFolder is { } folder ? BrokerStore.Open(folder) : null;
             await broker._server.StartAsync().ConfigureAwait(false);
+            await broker.RestoreAsync().ConfigureAwait(false);
+            broker._expiry = broker._timeProvider.CreateTimer(_ => _ = broker.ExpireAsync(), null, _expiryPeriod, _expiryPeriod);
+            broker._listener.Accept();
             return broker;
         }
         catch
@@ -106,7 +150,8 @@ public sealed class MqttBroker : IAsyncDisposable
     /// <param name="qualityOfService">The QoS.</param>
     /// <param name="retained">Whether it is kept for later subscribers.</param>
     /// <exception cref="ArgumentException">The topic is malformed.</exception>
-    public Task PublishAsync(
+    /// <exception cref="IOException">The message would have to be kept, and the store is full or can't be written.</exception>
+    public async Task PublishAsync(
         string topic, ReadOnlyMemory<byte> payload, MqttQualityOfService qualityOfService = MqttQualityOfService.AtMostOnce, bool retained = false)
     {
         if (MqttTopic.Problem(topic) is { } problem)
@@ -121,17 +166,31 @@ public sealed class MqttBroker : IAsyncDisposable
             QualityOfServiceLevel = (MqttQualityOfServiceLevel)qualityOfService,
             Retain = retained,
         };
-        return _server.InjectApplicationMessage(new InjectedMqttApplicationMessage(message) { SenderClientId = "broker" });
+        if (IsStoreFullFor(message))
+        {
+            throw new IOException($"The broker's store has its {_options.MaxStoreBytes} bytes.");
+        }
+
+        await _server.InjectApplicationMessage(new InjectedMqttApplicationMessage(message) { SenderClientId = _self }).ConfigureAwait(false);
+        if (_store is { } store && !await store.FlushedAsync().ConfigureAwait(false))
+        {
+            throw new IOException("The broker's store can't be written.");
+        }
     }
 
     /// <summary>Cuts a client's connection; its session stays if it is a kept one. Nothing happens where there is no such client.</summary>
     /// <param name="clientId">The client's name.</param>
-    public async Task DisconnectAsync(string clientId)
+    public Task DisconnectAsync(string clientId)
     {
         ArgumentException.ThrowIfNullOrEmpty(clientId);
+        return DisconnectAsync(clientId, MqttDisconnectReasonCode.AdministrativeAction);
+    }
+
+    private async Task DisconnectAsync(string clientId, MqttDisconnectReasonCode reason)
+    {
         try
         {
-            await _server.DisconnectClientAsync(clientId, MqttDisconnectReasonCode.AdministrativeAction).ConfigureAwait(false);
+            await _server.DisconnectClientAsync(clientId, reason).ConfigureAwait(false);
         }
         catch (InvalidOperationException)
         {
@@ -139,9 +198,14 @@ public sealed class MqttBroker : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops: closes all connections and forgets all sessions and retained messages.</summary>
+    /// <summary>Stops: closes all connections, and forgets sessions and retained messages that no store keeps.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_expiry is not null)
+        {
+            await _expiry.DisposeAsync().ConfigureAwait(false);
+        }
+
         if (_server.IsStarted)
         {
             await _server.StopAsync(new MqttServerStopOptions()).ConfigureAwait(false);
@@ -149,27 +213,13 @@ public sealed class MqttBroker : IAsyncDisposable
 
         _server.Dispose();
         _listener.Dispose();
+        if (_store is not null)
+        {
+            // Last: nothing is acknowledged any more that would have to be kept.
+            await _store.DisposeAsync().ConfigureAwait(false);
+        }
+
         _meter.Dispose();
-    }
-
-    private async Task ValidateAsync(ValidatingConnectionEventArgs e)
-    {
-        if (string.IsNullOrEmpty(e.ClientId) && e.ProtocolVersion == MQTTnet.Formatter.MqttProtocolVersion.V500)
-        {
-            e.AssignedClientIdentifier = string.Create(CultureInfo.InvariantCulture, $"auto-{Guid.NewGuid():N}");
-        }
-
-        if (_options.Authenticate is { } authenticate)
-        {
-            var client = new MqttBrokerClient(e.ClientId ?? "", e.UserName, e.RawPassword is null ? null : e.Password, e.ClientCertificate, e.RemoteEndPoint);
-            e.ReasonCode = await authenticate(client).ConfigureAwait(false) ? MqttConnectReasonCode.Success : MqttConnectReasonCode.BadUserNameOrPassword;
-        }
-
-        string? clientId = string.IsNullOrEmpty(e.ClientId) ? e.AssignedClientIdentifier : e.ClientId;
-        if (e.ReasonCode == MqttConnectReasonCode.Success && !string.IsNullOrEmpty(clientId) && _listener.ConnectionOf(e.ChannelAdapter) is { } connection)
-        {
-            await TakeOverAsync(clientId, connection).ConfigureAwait(false);
-        }
     }
 
     /// <summary>Waits until the client's earlier connection has processed what it was sent and ended, before MQTTnet gives its session to the new one.</summary>
@@ -204,6 +254,7 @@ public sealed class MqttBroker : IAsyncDisposable
     {
         await connection.Ended.ConfigureAwait(false);
         _connections.TryRemove(new KeyValuePair<string, BrokerConnection>(clientId, connection));
+        _active.TryRemove(new KeyValuePair<string, BrokerConnection>(clientId, connection));
     }
 
     private async Task ConnectedAsync(string clientId)
@@ -225,6 +276,7 @@ public sealed class MqttBroker : IAsyncDisposable
         if (e.DisconnectType != MqttClientDisconnectType.Takeover && _subscribers.TryGetValue(e.ClientId, out var subscriber))
         {
             subscriber.ConnectionChanged(false);
+            CountDown(e);
         }
 
         return Task.CompletedTask;
@@ -232,111 +284,12 @@ public sealed class MqttBroker : IAsyncDisposable
 
     private Task DeletedAsync(SessionDeletedEventArgs e)
     {
+        _owners.TryRemove(e.Id, out _);
+        _away.TryRemove(e.Id, out _);
+        _store?.End(e.Id);
         if (_subscribers.TryRemove(e.Id, out var subscriber))
         {
             subscriber.ConnectionChanged(false);
-        }
-
-        return Task.CompletedTask;
-    }
-
-    private Task PublishedAsync(InterceptingPublishEventArgs e)
-    {
-        Interlocked.Increment(ref _received);
-        if (MqttTopic.Problem(e.ApplicationMessage.Topic) is not null)
-        {
-            // A topic with wildcards or control characters: the protocol says to close the connection.
-            e.ProcessPublish = false;
-            e.CloseConnection = true;
-            e.Response.ReasonCode = MqttPubAckReasonCode.TopicNameInvalid;
-        }
-
-        return Task.CompletedTask;
-    }
-
-    private Task MakeRoomAsync(InterceptingClientApplicationMessageEnqueueEventArgs e)
-    {
-        if (!_subscribers.TryGetValue(e.ReceiverClientId, out var subscriber))
-        {
-            return Task.CompletedTask;
-        }
-
-        if (subscriber.IsConnected && subscriber.Outstanding <= _options.MaxPendingMessagesPerClient / 2)
-        {
-            return Task.CompletedTask;
-        }
-
-        return WaitForRoomAsync(e, subscriber);
-    }
-
-    private async Task WaitForRoomAsync(InterceptingClientApplicationMessageEnqueueEventArgs e, BrokerSubscriber subscriber)
-    {
-        Interlocked.Increment(ref _stalls);
-        while (subscriber.IsConnected)
-        {
-            long progress = subscriber.Progress;
-            var next = subscriber.NextProgress();
-            if (subscriber.Outstanding <= _options.MaxPendingMessagesPerClient / 2)
-            {
-                return;
-            }
-
-            try
-            {
-                await next.WaitAsync(_options.StallTimeout, _timeProvider).ConfigureAwait(false);
-            }
-            catch (TimeoutException) when (progress == subscriber.Progress)
-            {
-                await DisconnectAsync(e.ReceiverClientId).ConfigureAwait(false);
-                subscriber.ConnectionChanged(false);
-            }
-            catch (TimeoutException)
-            {
-                // It took something between the last look and the end of the wait.
-            }
-        }
-
-        if (e.ApplicationMessage.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce)
-        {
-            e.AcceptEnqueue = false;
-        }
-        else if (subscriber.Outstanding >= _options.MaxPendingMessagesPerClient)
-        {
-            e.AcceptEnqueue = false;
-            Interlocked.Increment(ref _discardedSessions);
-            await subscriber.DeleteSessionAsync().ConfigureAwait(false);
-        }
-    }
-
-    private Task SendingAsync(InterceptingPacketEventArgs e)
-    {
-        if (e.Packet is MqttPublishPacket publish)
-        {
-            Interlocked.Increment(ref _delivered);
-            if (_subscribers.TryGetValue(e.ClientId, out var subscriber))
-            {
-                e.Packet = subscriber.Sending(publish);
-            }
-        }
-
-        return Task.CompletedTask;
-    }
-
-    private Task ReceivingAsync(InterceptingPacketEventArgs e)
-    {
-        if (e.Packet is MqttPubRecPacket { ReasonCode: MqttPubRecReasonCode.Success } receipt && _subscribers.TryGetValue(e.ClientId, out var subscriber))
-        {
-            subscriber.HasReceived(receipt.PacketIdentifier);
-        }
-
-        return Task.CompletedTask;
-    }
-
-    private Task AcknowledgedAsync(ClientAcknowledgedPublishPacketEventArgs e)
-    {
-        if (_subscribers.TryGetValue(e.ClientId, out var subscriber))
-        {
-            subscriber.Acknowledged(e.PublishPacket);
         }
 
         return Task.CompletedTask;

@@ -1,15 +1,8 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
+using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
-
-/// <summary>Who a client that connects to an <see cref="MqttBroker"/> says it is.</summary>
-/// <param name="ClientId">Its name; text from the network.</param>
-/// <param name="UserName">Its user's name; null: none.</param>
-/// <param name="Password">Its password; null: none.</param>
-/// <param name="Certificate">Its certificate; null: none. Its chain has not been checked.</param>
-/// <param name="RemoteEndPoint">Where it connects from.</param>
-public sealed record MqttBrokerClient(string ClientId, string? UserName, string? Password, X509Certificate2? Certificate, EndPoint? RemoteEndPoint);
 
 /// <summary>How an <see cref="MqttBroker"/> listens and what it bears.</summary>
 public sealed class MqttBrokerOptions
@@ -17,11 +10,38 @@ public sealed class MqttBrokerOptions
     /// <summary>The port. Default 1883; 0 chooses a free one, which <see cref="MqttBroker.Port"/> tells.</summary>
     public int Port { get; set; } = 1883;
 
-    /// <summary>The address. Default: loopback. Any other is refused without <see cref="Authenticate"/>.</summary>
+    /// <summary>The address. Default: loopback. Any other is refused where <see cref="Security"/> does not say who may connect and what they may do.</summary>
     public IPAddress Address { get; set; } = IPAddress.Loopback;
 
-    /// <summary>Decides who may connect; called on a pool thread, for many clients at once. Null, the default: everyone on this machine.</summary>
-    public Func<MqttBrokerClient, ValueTask<bool>>? Authenticate { get; set; }
+    /// <summary>
+    /// Who may connect, publish and subscribe, and how much. Default: everyone on this machine, everything. A bearer token comes in the password, under any user name: where both passwords and
+    /// tokens are known, a password of three parts with dots between them is a token.
+    /// </summary>
+    public ListenerSecurity Security { get; set; } = ListenerSecurity.LoopbackOnly;
+
+    /// <summary>Topic templates, of which those with <see cref="ListenerSecurity.DevicePlace"/> bind topics to the devices that a client speaks for.</summary>
+    public IReadOnlyList<TopicTemplate> Templates { get; set; } = [];
+
+    /// <summary>
+    /// The folder where sessions, their messages, and retained messages are kept, so that they outlive the process. Null, the default: in memory. A message is then acknowledged when it is on
+    /// the disk. The folder is one broker's.
+    /// </summary>
+    public string? StoreFolder { get; set; }
+
+    /// <summary>How many bytes the messages in <see cref="StoreFolder"/> may have; past it what must be kept is refused. Default: 1 GiB.</summary>
+    public long MaxStoreBytes { get; set; } = 1L << 30;
+
+    /// <summary>How many sessions there may be, those of clients that are away included; one more is refused. Default: 100,000.</summary>
+    public int MaxSessions { get; set; } = 100_000;
+
+    /// <summary>How many subscriptions one session may have. Default: 1,000.</summary>
+    public int MaxSubscriptionsPerSession { get; set; } = 1_000;
+
+    /// <summary>How many topics may have a retained message; one more is refused. Default: 100,000.</summary>
+    public int MaxRetainedMessages { get; set; } = 100_000;
+
+    /// <summary>The longest time that a session is kept for a client that is away, whatever it asked for; on MQTT 3.1.1, which asks for none, always this. Default: 7 days.</summary>
+    public TimeSpan MaxSessionExpiry { get; set; } = TimeSpan.FromDays(7);
 
     /// <summary>The server's certificate with its private key: TLS 1.2 or 1.3. Null, the default: no encryption.</summary>
     public X509Certificate2? Certificate { get; set; }
@@ -53,8 +73,14 @@ public sealed class MqttBrokerOptions
     internal void Validate()
     {
         Require(Port is >= 0 and <= 65_535, nameof(Port), "must be 0 to 65,535");
-        Require(IPAddress.IsLoopback(Address) || Authenticate is not null, nameof(Address),
-            $"is {Address}, which others can reach: set Authenticate, or listen on IPAddress.Loopback");
+        Security.ThrowIfUnsafe("MQTT broker", Address, Certificate is not null);
+        Require(Security.DevicePlace is null || Templates.Any(t => t.Names.Contains(Security.DevicePlace)), nameof(Templates),
+            $"has none with the place '{Security.DevicePlace}', which Security.DevicePlace names: no client could send or be told anything");
+        Require(MaxStoreBytes >= 1 << 16, nameof(MaxStoreBytes), "must be at least 65,536");
+        Require(MaxSessions >= 1, nameof(MaxSessions), "must be at least 1");
+        Require(MaxSubscriptionsPerSession >= 1, nameof(MaxSubscriptionsPerSession), "must be at least 1");
+        Require(MaxRetainedMessages >= 0, nameof(MaxRetainedMessages), "must not be negative");
+        Require(MaxSessionExpiry >= TimeSpan.FromSeconds(1) && MaxSessionExpiry.TotalSeconds < uint.MaxValue, nameof(MaxSessionExpiry), "must be at least 1 s");
         Require(Certificate is null || Certificate.HasPrivateKey, nameof(Certificate), "has no private key");
         Require(MaxPacketBytes is >= 1024 and <= 268_435_455, nameof(MaxPacketBytes), "must be 1,024 to 268,435,455");
         Require(MaxClients >= 1, nameof(MaxClients), "must be at least 1");

@@ -13,15 +13,15 @@ namespace IoT.Cep;
 /// </summary>
 /// <param name="inner">The channel that is read.</param>
 /// <param name="maxFrameBytes">The largest frame's length, without its header; 0: the protocol's own limit.</param>
-internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0) : IMqttChannel
+/// <param name="bufferBytes">How much is read at once. Default: what a socket's receive buffer usually gives on a fast network; a broker with many clients takes less.</param>
+internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0, int bufferBytes = BufferedChannel.DefaultBytes) : IMqttChannel
 {
-    /// <summary>What a socket's receive buffer usually gives at once on a fast network.</summary>
-    private const int BufferBytes = 32 * 1024;
+    private const int DefaultBytes = 32 * 1024;
 
     /// <summary>Reads return tasks; those of usual lengths are made once.</summary>
     private static readonly Task<int>[] _lengths = [.. Enumerable.Range(0, 513).Select(Task.FromResult)];
 
-    private readonly byte[] _read = new byte[BufferBytes];
+    private readonly byte[] _read = new byte[bufferBytes];
     private readonly ArrayBufferWriter<byte> _held = new(256);
     private int _readStart;
     private int _readEnd;
@@ -56,7 +56,7 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0)
         }
 
         // A body larger than the buffer gains nothing from it.
-        return count >= BufferBytes && maxFrameBytes == 0
+        return count >= bufferBytes && maxFrameBytes == 0
             ? inner.ReadAsync(buffer, offset, count, cancellationToken)
             : FillAsync(buffer, offset, count, cancellationToken);
     }
@@ -64,7 +64,7 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0)
     public Task WriteAsync(ReadOnlySequence<byte> buffer, bool isEndOfPacket, CancellationToken cancellationToken)
     {
         // Called under the adapter's lock, so that one packet's bytes stay together.
-        if (HoldWrites && _held.WrittenCount + buffer.Length <= BufferBytes)
+        if (HoldWrites && _held.WrittenCount + buffer.Length <= bufferBytes)
         {
             foreach (var part in buffer)
             {
@@ -81,7 +81,7 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0)
 
     private async Task FlushAsync(ReadOnlySequence<byte> last, bool isEndOfPacket, CancellationToken cancellationToken)
     {
-        if (last.IsSingleSegment && last.Length <= BufferBytes)
+        if (last.IsSingleSegment && last.Length <= bufferBytes)
         {
             _held.Write(last.FirstSpan);
             last = default;
@@ -97,7 +97,7 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0)
 
     private async Task<int> FillAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
     {
-        int read = await inner.ReadAsync(_read, 0, BufferBytes, cancellationToken).ConfigureAwait(false);
+        int read = await inner.ReadAsync(_read, 0, bufferBytes, cancellationToken).ConfigureAwait(false);
         if (read == 0)
         {
             return 0;

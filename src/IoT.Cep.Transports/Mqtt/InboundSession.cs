@@ -10,7 +10,8 @@ namespace IoT.Cep;
 /// of one is counted and not decoded again, and which acknowledgements are due. Bounded by the protocol: packet ids have 16 bits.
 /// </summary>
 /// <param name="receiver">Where messages go.</param>
-internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger, IThreadPoolWorkItem
+/// <param name="messages">Makes payloads of packets.</param>
+internal sealed class InboundSession(IPayloadReceiver receiver, MqttMessages messages) : IAcknowledger, IThreadPoolWorkItem
 {
     private const int PageSize = 256;
 
@@ -101,7 +102,7 @@ internal sealed class InboundSession(IPayloadReceiver receiver) : IAcknowledger,
             return ValueTask.CompletedTask;
         }
 
-        var payload = new Payload(packet.Payload, packet.Topic);
+        var payload = messages.ToPayload(packet);
         if (packet.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce)
         {
             return receiver.ReceiveAsync(in payload);

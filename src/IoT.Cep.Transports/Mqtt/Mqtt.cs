@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using IoT.Cep.Extensibility;
+using MQTTnet.Packets;
 
 namespace IoT.Cep;
 
@@ -12,7 +13,10 @@ public static class Mqtt
 {
     /// <summary>Messages of one topic filter, decoded into events.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
-    /// <param name="topicFilter">The filter: <c>+</c> stands for one level, <c>#</c> at the end for all further ones.</param>
+    /// <param name="topicFilter">
+    /// The filter: <c>+</c> stands for one level, <c>#</c> at the end for all further ones. Or a template: what stands at <c>{sensor}</c> becomes the event's field of that name, and
+    /// <c>{*rest}</c>, last, is all further levels.
+    /// </param>
     /// <param name="decoder">Turns payloads into events.</param>
     /// <param name="qualityOfService">The highest QoS wanted; the broker delivers at most what the publisher used.</param>
     /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
@@ -26,7 +30,7 @@ public static class Mqtt
 
     /// <summary>Messages of several topic filters by one connection. Where filters overlap, most brokers deliver a message once for each.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
-    /// <param name="topicFilters">The filters.</param>
+    /// <param name="topicFilters">The filters or templates.</param>
     /// <param name="decoder">Turns payloads into events.</param>
     /// <param name="qualityOfService">The highest QoS wanted; the broker delivers at most what the publisher used.</param>
     /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
@@ -37,6 +41,48 @@ public static class Mqtt
         MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
         string connection = Connections.Default) =>
         Source.FromTransport(new MqttTransport(topicFilters, qualityOfService, connection), decoder);
+
+    /// <summary>Publishes each result to a topic that is filled from its fields: <c>Mqtt.Publish("alerts/{building}/{sensor}", Json.Encode&lt;Alert&gt;())</c>.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topicTemplate">The topic, with fields' names for places. A result whose field can't be a level of a topic becomes a dead letter.</param>
+    /// <param name="encoder">Writes the payload; over MQTT 5 it also names the media type.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    /// <exception cref="ArgumentException">The template is malformed, or has a place that the type has no field for.</exception>
+    public static ISink<T> Publish<T>(
+        string topicTemplate,
+        Encoder<T> encoder,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default)
+        where T : IEvent<T>
+    {
+        ArgumentException.ThrowIfNullOrEmpty(topicTemplate);
+        return TopicTemplate.TryParse(topicTemplate.StartsWith('/') ? "/" + topicTemplate : topicTemplate, out var template, out string? error)
+            ? Publish(template.For<T>(), encoder, qualityOfService, retained, connection)
+            : throw new ArgumentException(error, nameof(topicTemplate));
+    }
+
+    /// <summary>Publishes each result as an encoder writes it.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="encoder">Writes the payload; over MQTT 5 it also names the media type.</param>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    public static ISink<T> Publish<T>(
+        Func<T, string> topic,
+        Encoder<T> encoder,
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
+        bool retained = false,
+        string connection = Connections.Default)
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        ArgumentNullException.ThrowIfNull(encoder);
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        return new MqttPublishSink<T>(topic, (result, output) => encoder.Encode(in result, output), qualityOfService, retained, connection) { ContentType = encoder.ContentType };
+    }
 
     /// <summary>Publishes each result as JSON by generated code: works trimmed and compiled ahead of time.</summary>
     /// <typeparam name="T">The result's type.</typeparam>
@@ -113,5 +159,26 @@ public static class Mqtt
         ArgumentNullException.ThrowIfNull(encode);
         ArgumentException.ThrowIfNullOrEmpty(connection);
         return new MqttPublishSink<T>(topic, encode, qualityOfService, retained, connection);
+    }
+
+    /// <summary>Publishes messages to the topics that they name: the far side of a bridge. Over MQTT 5 with their media types and headers, which become user properties.</summary>
+    /// <param name="qualityOfService">The QoS; from 1 on the sink is durable: it waits for the broker's acknowledgement.</param>
+    /// <param name="retained">Whether the broker keeps the topic's last message for later subscribers.</param>
+    /// <param name="connection">The connection's name: the one given to <c>cep.Mqtt(..., name)</c>.</param>
+    public static ISink<Message> PublishMessages(
+        MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce, bool retained = false, string connection = Connections.Default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(connection);
+        return new MqttPublishSink<Message>(m => m.Topic, (m, output) => output.Write(m.Body.Span), qualityOfService, retained, connection)
+        {
+            Complete = static (message, target) =>
+            {
+                target.ContentType = message.ContentType;
+                if (message.Headers.Count > 0)
+                {
+                    target.UserProperties = [.. message.Headers.Select(h => new MqttUserProperty(h.Key, Encoding.UTF8.GetBytes(h.Value)))];
+                }
+            },
+        };
     }
 }

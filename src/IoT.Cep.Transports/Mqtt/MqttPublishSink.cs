@@ -37,6 +37,12 @@ internal sealed class MqttPublishSink<T>(
 
     public bool UsesIdentity => false;
 
+    /// <summary>The payloads' media type, which MQTT 5 carries; null where it isn't known.</summary>
+    internal string? ContentType { get; init; }
+
+    /// <summary>Adds what stands beside the payload in MQTT 5; null: nothing does.</summary>
+    internal Action<T, MqttApplicationMessage>? Complete { get; init; }
+
     public ValueTask CheckAsync(SinkContext context, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -173,13 +179,20 @@ internal sealed class MqttPublishSink<T>(
             }
 
             // Should the buffer grow, earlier messages go on pointing into the smaller one, which nobody writes any more.
-            _messages.Add((new MqttApplicationMessage
+            var message = new MqttApplicationMessage
             {
                 Topic = name,
+                ContentType = _options?.ProtocolVersion == MqttProtocol.V5 ? ContentType : null,
                 Payload = new ReadOnlySequence<byte>(_payloads.WrittenMemory.Slice(start, length)),
                 QualityOfServiceLevel = (MqttQualityOfServiceLevel)qualityOfService,
                 Retain = retained,
-            }, row));
+            };
+            if (_options?.ProtocolVersion == MqttProtocol.V5)
+            {
+                Complete?.Invoke(results[row], message);
+            }
+
+            _messages.Add((message, row));
         }
     }
 

@@ -44,7 +44,13 @@ internal static class MqttTopic
     internal static void ThrowIfInvalidFilter(string filter)
     {
         ArgumentException.ThrowIfNullOrEmpty(filter);
-        string[] levels = filter.Split('/');
+        string shared = filter;
+        if (TakeShareName(ref shared) is { } group && (shared.Length == 0 || group.Length == 0 || group.AsSpan().ContainsAny('+', '#')))
+        {
+            throw Invalid("a shared subscription is '$share/group/filter', and the group has no wildcards");
+        }
+
+        string[] levels = shared.Split('/');
         for (int i = 0; i < levels.Length; i++)
         {
             string level = levels[i];
@@ -65,6 +71,37 @@ internal static class MqttTopic
         }
 
         ArgumentException Invalid(string remedy) => new($"The topic filter '{SafeText.Escape(filter)}' is invalid: {remedy}.", nameof(filter));
+    }
+
+    /// <summary>The name of a group of subscribers that share what a filter takes: <c>$share/name/filter</c>; null: it is not shared.</summary>
+    /// <param name="filter">The filter; what it takes, afterwards.</param>
+    internal static string? TakeShareName(ref string filter)
+    {
+        const string Prefix = "$share/";
+        if (!filter.StartsWith(Prefix, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        int end = filter.IndexOf('/', Prefix.Length);
+        string name = end < 0 ? filter[Prefix.Length..] : filter[Prefix.Length..end];
+        filter = end < 0 ? "" : filter[(end + 1)..];
+        return name;
+    }
+
+    /// <summary>Whether a filter is one that a client may subscribe to.</summary>
+    /// <param name="filter">The filter, <c>$share</c> included.</param>
+    internal static bool IsFilter(string? filter)
+    {
+        try
+        {
+            ThrowIfInvalidFilter(filter!);
+            return true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
     }
 
     private static string? EncodingProblem(string topic)

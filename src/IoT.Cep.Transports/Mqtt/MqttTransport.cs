@@ -17,12 +17,12 @@ namespace IoT.Cep;
 /// </remarks>
 public sealed class MqttTransport : ITransport
 {
-    private readonly string[] _filters;
+    private readonly MqttFilter[] _filters;
     private readonly MqttQualityOfService _qualityOfService;
     private readonly string _connection;
 
     /// <summary>Describes a subscription; nothing is connected before <see cref="RunAsync"/>.</summary>
-    /// <param name="topicFilters">At least one topic filter: <c>city/+/temperature</c>, <c>city/#</c>.</param>
+    /// <param name="topicFilters">At least one topic filter or template: <c>city/+/temperature</c>, <c>city/#</c>, <c>city/{building}/{sensor}</c>.</param>
     /// <param name="qualityOfService">The highest QoS wanted.</param>
     /// <param name="connection">The connection's name.</param>
     /// <exception cref="ArgumentException">There is no filter, or one is malformed.</exception>
@@ -31,16 +31,12 @@ public sealed class MqttTransport : ITransport
     {
         ArgumentNullException.ThrowIfNull(topicFilters);
         ArgumentException.ThrowIfNullOrEmpty(connection);
-        _filters = [.. topicFilters];
+        _filters = [.. topicFilters.Select(MqttFilter.Parse)];
         ArgumentOutOfRangeException.ThrowIfZero(_filters.Length, nameof(topicFilters));
-        foreach (string filter in _filters)
-        {
-            MqttTopic.ThrowIfInvalidFilter(filter);
-        }
 
         _qualityOfService = qualityOfService;
         _connection = connection;
-        Name = "mqtt " + string.Join(' ', _filters);
+        Name = "mqtt " + string.Join(' ', _filters.Select(f => f.Text));
     }
 
     /// <inheritdoc/>
@@ -56,7 +52,7 @@ public sealed class MqttTransport : ITransport
         string clientId = options.ClaimClientId(ClientIdFor(options));
         try
         {
-            await StayConnectedAsync(new InboundSession(receiver), receiver, options, clientId, context, stop).ConfigureAwait(false);
+            await StayConnectedAsync(new InboundSession(receiver, new MqttMessages(_filters)), receiver, options, clientId, context, stop).ConfigureAwait(false);
         }
         finally
         {
@@ -153,7 +149,7 @@ public sealed class MqttTransport : ITransport
             [
                 .. _filters.Select(f => new MqttTopicFilter
                 {
-                    Topic = f,
+                    Topic = f.Topic,
                     QualityOfServiceLevel = (MqttQualityOfServiceLevel)_qualityOfService,
                     // With a kept session retained messages have been seen; 3.1.1 can't say so and sends them again.
                     RetainHandling = options.ProtocolVersion == MqttProtocol.V5

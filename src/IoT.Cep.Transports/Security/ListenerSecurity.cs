@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using IoT.Cep.Extensibility;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace IoT.Cep;
 
@@ -38,8 +39,23 @@ public sealed partial class ListenerSecurity
     /// <summary>The place of topic templates that holds the device's name: who sends must be that device or speak for it. Null, the default: the topic is not looked at.</summary>
     public string? DevicePlace { get; init; }
 
-    /// <summary>How much each identity may ask.</summary>
+    /// <summary>How much each identity may ask. On loopback, where no way to prove an identity is set, everyone is one and the same and the rates are not counted.</summary>
     public PrincipalLimits Limits { get; init; } = PrincipalLimits.Default;
+
+    /// <summary>How many identities' use is remembered: one that was not used for an hour makes room; without room a new one is refused. Default: 100,000.</summary>
+    public int MaxPrincipals { get; init; } = 100_000;
+
+    /// <summary>How long a decision of <see cref="Authorize"/> is believed, unless <see cref="Revoke"/> comes first. Default: 10 s; zero asks each time.</summary>
+    public TimeSpan DecisionLifetime { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many decisions are remembered. Default: 65,536.</summary>
+    public int MaxDecisions { get; init; } = 65_536;
+
+    /// <summary>The clock of expiry, rates and decisions. Default: the system's.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Where refusals are told, at most once in 10 s, and revocations. Default: nowhere.</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
 
     /// <summary>Whether anything proves who a client is.</summary>
     public bool Authenticates => Password is not null || Token is not null || Certificate is not null || PreSharedKey is not null;
@@ -81,6 +97,44 @@ public sealed partial class ListenerSecurity
 
         bool isLocal = credentials.Remote is { } remote && IPAddress.IsLoopback(remote);
         bool mayShow = credentials.IsEncrypted || AllowPlainTextPassword || isLocal;
+        try
+        {
+            var identity = await IdentifyAsync(credentials, mayShow, isLocal).ConfigureAwait(false);
+            return identity is not null && HasExpired(identity) ? null : identity;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A function that fails must not let anyone in, nor end a listener.
+            SecurityLog.Failed(Logger, e, "authenticating");
+            return null;
+        }
+    }
+
+    /// <summary>Whether an identity may do something: its proof has not ended, and <see cref="Authorize"/> allows it, or allowed it within <see cref="DecisionLifetime"/>.</summary>
+    /// <param name="identity">Who.</param>
+    /// <param name="action">What.</param>
+    /// <param name="resource">On what.</param>
+    /// <returns>Complete at once, and without allocating, where the decision is remembered.</returns>
+    public ValueTask<bool> AuthorizeAsync(Identity identity, AccessAction action, string resource)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        ArgumentNullException.ThrowIfNull(resource);
+        if (HasExpired(identity))
+        {
+            return new ValueTask<bool>(false);
+        }
+
+        if (Authorize is null)
+        {
+            // No listener that others can reach starts without it (ThrowIfUnsafe).
+            return new ValueTask<bool>(true);
+        }
+
+        return RecentDecisions.Find(identity, action, resource) is { } decided ? new ValueTask<bool>(decided) : DecideAsync(identity, action, resource);
+    }
+
+    private async ValueTask<Identity?> IdentifyAsync(ClientCredentials credentials, bool mayShow, bool isLocal)
+    {
         if (credentials.Token is { } token)
         {
             return Token is { } byToken && mayShow ? await byToken(token).ConfigureAwait(false) : null;
@@ -99,66 +153,29 @@ public sealed partial class ListenerSecurity
         return AllowAnonymous || (isLocal && !Authenticates) ? Identity.Anonymous : null;
     }
 
-    /// <summary>Whether an identity may do something: its proof has not ended, and <see cref="Authorize"/> allows it.</summary>
-    /// <param name="identity">Who.</param>
-    /// <param name="action">What.</param>
-    /// <param name="resource">On what.</param>
-    public ValueTask<bool> AuthorizeAsync(Identity identity, AccessAction action, string resource)
+    private async ValueTask<bool> DecideAsync(Identity identity, AccessAction action, string resource)
     {
-        ArgumentNullException.ThrowIfNull(identity);
-        return Authorize is { } authorize ? authorize(identity, action, resource) : new ValueTask<bool>(true);
-    }
-
-    /// <summary>Whether an identity may speak for the device that a topic names. Allocates nothing.</summary>
-    /// <param name="identity">Who.</param>
-    /// <param name="template">The template that took the topic.</param>
-    /// <param name="topic">The topic.</param>
-    public bool MaySpeakFor(Identity identity, TopicTemplate template, ReadOnlySpan<char> topic)
-    {
-        ArgumentNullException.ThrowIfNull(identity);
-        ArgumentNullException.ThrowIfNull(template);
-        if (DevicePlace is null)
+        // Asked for before a revocation, it may rest on what was true then.
+        int generation = RecentDecisions.Generation;
+        bool isAllowed;
+        try
         {
-            return true;
+            isAllowed = await Authorize!(identity, action, resource).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            SecurityLog.Failed(Logger, e, nameof(Authorize));
+            return false;
         }
 
-        Span<Range> values = stackalloc Range[Math.Max(1, template.Names.Count)];
-        for (int i = 0; i < template.Names.Count; i++)
+        if (DecisionLifetime > TimeSpan.Zero)
         {
-            if (template.Names[i] == DevicePlace)
-            {
-                return template.TryMatch(topic, values) && identity.MaySpeakFor(topic[values[i]]);
-            }
+            RecentDecisions.Keep(identity, action, resource, isAllowed, generation);
         }
 
-        return true;
+        return isAllowed;
     }
+
+    private bool HasExpired(Identity identity) => identity.Expires is { } expires && expires <= TimeProvider.GetUtcNow();
 }
 
-/// <summary>What a client of a listener brought to show who it is.</summary>
-/// <param name="Remote">Where it connects from; null where that is not known.</param>
-/// <param name="IsEncrypted">Whether the connection is encrypted.</param>
-public sealed record ClientCredentials(IPAddress? Remote, bool IsEncrypted)
-{
-    /// <summary>A user's name; null: none.</summary>
-    public string? UserName { get; init; }
-
-    /// <summary>A password; null: none.</summary>
-    public string? Password { get; init; }
-
-    /// <summary>A bearer token; null: none.</summary>
-    public string? Token { get; init; }
-
-    /// <summary>A certificate; null: none.</summary>
-    public X509Certificate2? Certificate { get; init; }
-
-    /// <summary>Who the transport's own handshake has proved: DTLS with a pre-shared key. Null: nobody.</summary>
-    public Identity? Proven { get; init; }
-
-    // Passwords and tokens must not get into logs.
-    private bool PrintMembers(System.Text.StringBuilder text)
-    {
-        text.Append(System.Globalization.CultureInfo.InvariantCulture, $"Remote = {Remote}, IsEncrypted = {IsEncrypted}");
-        return true;
-    }
-}

@@ -36,15 +36,44 @@ public static class SilenceExtensions
         }
 
         stream.Node.RequireAppendOnly("Silent");
+        if (stream.Key.Timeline is not null && expected is { Count: > 0 })
+        {
+            throw new NotSupportedException(
+                "A key that was never heard of has no time of its own: leave 'expected' out, or key the stream without TimelinePerKey for Silent.");
+        }
+
+        SilenceCodec<TKey>.Register();
         return new SilentNode<TKey, T>(stream.Node, stream.Key, silentFor, forget, [.. expected ?? []]).ToStream();
     }
+}
+
+/// <summary>How silences are saved that wait for a watermark, in the operator or in one behind it.</summary>
+internal static class SilenceCodec<TKey>
+    where TKey : notnull
+{
+    internal static void Register()
+    {
+        if (StateCodec.Find<TKey>() is { } key)
+        {
+            StateCodec.Register<Silence<TKey>>((writer, silence) => Write(writer, key, silence), reader => Read(reader, key));
+        }
+    }
+
+    internal static void Write(StateWriter writer, StateCodec<TKey> key, Silence<TKey> silence)
+    {
+        key.Write(writer, silence.Key);
+        writer.Int64(Ticks.From(silence.Since));
+        writer.Boolean(silence.Returned);
+    }
+
+    internal static Silence<TKey> Read(StateReader reader, StateCodec<TKey> key) => new(key.Read(reader), Ticks.ToTime(reader.Int64()), reader.Boolean());
 }
 
 internal sealed record SilentNode<TKey, T>(
     StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan SilentFor, TimeSpan ForgetAfter, TKey[] Expected) : StreamNode<T, Silence<TKey>>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"Silent {SilentFor} {Key.By}{(Expected.Length == 0 ? "" : $", {Expected.Length} expected")}";
+    internal override string Text => $"Silent {SilentFor} {Key.ByTime}{(Expected.Length == 0 ? "" : $", {Expected.Length} expected")}";
 
     internal override int Depth => Input.Depth + 1;
 
@@ -131,15 +160,7 @@ internal sealed class SilentOperator<TKey, T>(
             }
         }
 
-        _output.Save(
-            writer,
-            (w, silence) =>
-            {
-                codec.Write(w, silence.Key);
-                w.Int64(Ticks.From(silence.Since));
-                w.Boolean(silence.Returned);
-            },
-            (w, key) => codec.Write(w, (TKey)key!));
+        _output.Save(writer, (w, silence) => SilenceCodec<TKey>.Write(w, codec, silence), (w, key) => codec.Write(w, (TKey)key!));
     }
 
     internal override void Load(StateReader reader)
@@ -160,7 +181,7 @@ internal sealed class SilentOperator<TKey, T>(
         }
 
         Rebuild(loaded);
-        _output.Load(reader, keys, r => new Silence<TKey>(codec.Read(r), Ticks.ToTime(r.Int64()), r.Boolean()), r => codec.Read(r));
+        _output.Load(reader, keys, r => SilenceCodec<TKey>.Read(r, codec), r => codec.Read(r));
     }
 
     protected override void Release()

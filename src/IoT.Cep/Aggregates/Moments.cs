@@ -20,6 +20,14 @@ internal struct Moments
         _max = maximum;
     }
 
+    /// <summary>The same where nobody asks for the extremes, which may be anything then.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void SetSum(long count, double sum)
+    {
+        Count = count;
+        Sum = sum;
+    }
+
     internal readonly double Minimum => _min;
 
     internal readonly double Maximum => _max;

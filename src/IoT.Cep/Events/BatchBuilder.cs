@@ -6,7 +6,7 @@ namespace IoT.Cep;
 /// <summary>An operator's own output columns: rented once, used for every batch, returned when the query ends.</summary>
 internal sealed class BatchBuilder<T> : IDisposable
 {
-    private const int Initial = 1024;
+    private const int Initial = 16;
 
     internal T[] Events = [];
     internal long[] Ticks = [];

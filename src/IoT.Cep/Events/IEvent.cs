@@ -20,6 +20,18 @@ public interface IEvent<TSelf>
     static abstract bool TryRead<TReader>(ref TReader reader, out TSelf value)
         where TReader : struct, IFieldReader, allows ref struct;
 
+    /// <summary>
+    /// Hands the event's fields over one by one, numbered as in <see cref="Schema"/>: what encoders and topics of sinks are made from. An event type
+    /// that was written by hand and is never encoded need not have it.
+    /// </summary>
+    /// <typeparam name="TWriter">The format's writer.</typeparam>
+    /// <param name="writer">The format's writer.</param>
+    /// <param name="value">The event.</param>
+    /// <exception cref="NotSupportedException">The event type was written by hand and doesn't have it.</exception>
+    static virtual void WriteTo<TWriter>(ref TWriter writer, in TSelf value)
+        where TWriter : struct, IFieldWriter, allows ref struct =>
+        throw new NotSupportedException($"{typeof(TSelf).Name} can't be encoded: let [Event] generate it, or write IEvent<{typeof(TSelf).Name}>.WriteTo.");
+
     /// <summary>The event's time: 100 ns ticks since 1970-01-01 UTC.</summary>
     /// <param name="value">The event.</param>
     static abstract long TicksOf(in TSelf value);

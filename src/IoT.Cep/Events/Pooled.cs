@@ -63,4 +63,22 @@ internal static class Pooled
         Return(ref buffer, buffer.Length);
         buffer = larger;
     }
+
+    /// <summary>Gives a ring of places, of which there are a power of two, another length; what stands in it from one number to another is there again.</summary>
+    internal static void ResizeRing<T>(ref T[] ring, ref int mask, long from, long end, int length)
+    {
+        var resized = Rent<T>(length);
+
+        // It is one run or two in the old ring, and as many in the new one.
+        while (from < end)
+        {
+            int at = (int)from & mask, to = (int)from & (length - 1);
+            int run = (int)Math.Min(end - from, Math.Min(mask + 1 - at, length - to));
+            ring.AsSpan(at, run).CopyTo(resized.AsSpan(to));
+            from += run;
+        }
+
+        Return(ref ring, ring.Length);
+        (ring, mask) = (resized, length - 1);
+    }
 }

@@ -7,7 +7,7 @@ namespace IoT.Cep;
 /// <param name="row">The row's cells.</param>
 public delegate T FromCsv<T>(ref CsvRow row);
 
-/// <summary>Decoders of CSV (RFC 4180) in UTF-8, with or without a byte order mark. A row is an event; empty lines are passed over.</summary>
+/// <summary>Decoders and encoders of CSV (RFC 4180) in UTF-8, with or without a byte order mark. A row is an event; empty lines are passed over.</summary>
 /// <remarks>
 /// Lines end in CRLF or LF. A cell in quotation marks may hold separators, line ends and doubled quotation marks. Times are ISO 8601 with T or a
 /// space between date and time, UTC where they name no zone, or numbers since 1970-01-01 UTC: seconds below 10^11, milliseconds from there on. An
@@ -21,7 +21,7 @@ public static class Csv
     /// <param name="columns">The columns' names, for payloads without a header; null takes each payload's first row as its header. Other columns than the type's are passed over.</param>
     /// <param name="separator">What stands between cells: a comma, a semicolon, a tab.</param>
     /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
-    /// <exception cref="ArgumentException">A column stands twice, or one that the type requires is missing.</exception>
+    /// <exception cref="ArgumentException">A column stands twice.</exception>
     public static Decoder<T> Decode<T>(IReadOnlyList<string>? columns = null, char separator = ',', PayloadLimits? limits = null)
         where T : IEvent<T> => new EventDecoder<T>(columns, separator, PayloadLimits.Check(limits ?? PayloadLimits.Default));
 
@@ -38,6 +38,17 @@ public static class Csv
         return new HandDecoder<T>(read, hasHeader, separator, PayloadLimits.Check(limits));
     }
 
+    /// <summary>Writes an event as a row that <see cref="Decode{T}(IReadOnlyList{string}?, char, PayloadLimits?)"/> reads back.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="hasHeader">Whether each payload has the columns' names in front.</param>
+    /// <param name="separator">What stands between cells: a comma, a semicolon, a tab.</param>
+    public static Encoder<T> Encode<T>(bool hasHeader = true, char separator = ',')
+        where T : IEvent<T>
+    {
+        CsvCells.ThrowIfUnfit(separator);
+        return new CsvEncoder<T>(hasHeader, separator);
+    }
+
     private static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> text) => text.StartsWith("\uFEFF"u8) ? text[3..] : text;
 
     private sealed class EventDecoder<T>(IReadOnlyList<string>? columns, char separator, PayloadLimits limits) : Decoder<T>
@@ -46,11 +57,12 @@ public static class Csv
         private readonly CsvColumns _columns = new(new FieldNames(T.Schema), columns);
         private readonly CsvCells _cells = new(separator);
         private readonly PayloadBuffer _buffer = new(limits);
+        private readonly MetadataBinding _binding = new(T.Schema, limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            if (!_buffer.TryJoin(in payload, output, out var text))
+            if (!_buffer.TryJoin(in payload, output, out var text) || !_binding.TryBegin(in payload, output))
             {
                 return;
             }
@@ -58,7 +70,7 @@ public static class Csv
             text = WithoutMark(text);
             int at = 0;
             DecodeFault fault = default;
-            if (!_columns.IsGiven && !_columns.TryReadHeader(text, _cells, _buffer, ref at, ref fault))
+            if (!_columns.IsGiven && !_columns.TryReadHeader(text, _cells, _buffer, _binding.Given, ref at, ref fault))
             {
                 fault.Reject(output);
                 return;
@@ -67,7 +79,7 @@ public static class Csv
             var reader = new CsvFieldReader(new CsvValues(text, _cells, _buffer, output.Strings), _columns.Names, _columns.Fields);
             while (reader.TryReadRow(ref at))
             {
-                if (!T.TryRead(ref reader, out var value) || !reader.Ok)
+                if (!BoundReading.TryRead(ref reader, _binding, output.Strings, out T value) || !reader.Ok)
                 {
                     reader.Fail(DeadLetterReason.Malformed, -1);
                     break;
@@ -103,7 +115,7 @@ public static class Csv
             }
 
             int at = 0;
-            var row = new CsvRow(new CsvValues(WithoutMark(text), _cells, _buffer, output.Strings));
+            var row = new CsvRow(new CsvValues(WithoutMark(text), _cells, _buffer, output.Strings), in payload, output.ReceivedTicks);
             bool isHeader = hasHeader;
             while (row.TryReadRow(ref at) && (isHeader || TryAdd(ref row, at, output)))
             {

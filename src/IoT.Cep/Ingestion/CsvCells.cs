@@ -16,14 +16,19 @@ internal sealed class CsvCells
 
     internal CsvCells(char separator)
     {
+        ThrowIfUnfit(separator);
+
+        _separator = (byte)separator;
+        _stops = SearchValues.Create([_separator, (byte)'\r', (byte)'\n', (byte)'"']);
+    }
+
+    internal static void ThrowIfUnfit(char separator)
+    {
         if (separator is < ' ' and not '\t' or '"' or > '~')
         {
             throw new ArgumentOutOfRangeException(
                 nameof(separator), separator, "The separator must be a tab or a printable ASCII character other than the quotation mark.");
         }
-
-        _separator = (byte)separator;
-        _stops = SearchValues.Create([_separator, (byte)'\r', (byte)'\n', (byte)'"']);
     }
 
     internal int Count { get; private set; }

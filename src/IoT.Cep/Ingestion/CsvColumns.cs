@@ -9,6 +9,7 @@ internal sealed class CsvColumns
     private readonly FieldNames _names;
     private int[] _fields = [];
     private byte[] _header = [];
+    private ulong _missing;
 
     internal CsvColumns(FieldNames names, IReadOnlyList<string>? columns)
     {
@@ -30,13 +31,6 @@ internal sealed class CsvColumns
 
             seen |= _fields[i] >= 0 ? 1UL << _fields[i] : 0;
         }
-
-        ulong missing = names.Schema.RequiredMask & ~seen;
-        if (missing != 0)
-        {
-            string name = names.Name(System.Numerics.BitOperations.TrailingZeroCount(missing));
-            throw new ArgumentException($"No column is '{name}', which {names.Schema.TypeName} requires.", nameof(columns));
-        }
     }
 
     /// <summary>Whether the columns were given, so that payloads have no header.</summary>
@@ -47,12 +41,18 @@ internal sealed class CsvColumns
     internal int[] Fields => _fields;
 
     /// <summary>Binds the columns to a payload's header; the same header as before costs one comparison.</summary>
-    internal bool TryReadHeader(ReadOnlySpan<byte> text, CsvCells cells, PayloadBuffer buffer, ref int at, ref DecodeFault fault)
+    /// <param name="text">The payload.</param>
+    /// <param name="cells">Reads rows.</param>
+    /// <param name="buffer">Unescapes names.</param>
+    /// <param name="given">A bit for each field that needs no column.</param>
+    /// <param name="at">Where the rows begin.</param>
+    /// <param name="fault">What is wrong with the header.</param>
+    internal bool TryReadHeader(ReadOnlySpan<byte> text, CsvCells cells, PayloadBuffer buffer, ulong given, ref int at, ref DecodeFault fault)
     {
         if (_header.Length > 0 && text.StartsWith(_header))
         {
             at = _header.Length;
-            return true;
+            return HasRequired(given, ref fault);
         }
 
         if (!cells.TryReadRow(text, ref at, ref fault))
@@ -82,15 +82,20 @@ internal sealed class CsvColumns
             seen |= field >= 0 ? 1UL << field : 0;
         }
 
-        ulong missing = _names.Schema.RequiredMask & ~seen;
+        _missing = _names.Schema.RequiredMask & ~seen;
+        // Only a header with its line's end is kept: "a,b" must not be taken for the start of "a,bc".
+        _header = at > 0 && text[at - 1] == '\n' ? text[..at].ToArray() : [];
+        return HasRequired(given, ref fault);
+    }
+
+    private bool HasRequired(ulong given, ref DecodeFault fault)
+    {
+        ulong missing = _missing & ~given;
         if (missing != 0)
         {
             fault.SetField(DeadLetterReason.MissingField, System.Numerics.BitOperations.TrailingZeroCount(missing), 0, _names.Schema);
-            return false;
         }
 
-        // Only a header with its line's end is kept: "a,b" must not be taken for the start of "a,bc".
-        _header = at > 0 && text[at - 1] == '\n' ? text[..at].ToArray() : [];
-        return true;
+        return missing == 0;
     }
 }

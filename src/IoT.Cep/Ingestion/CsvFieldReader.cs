@@ -3,7 +3,7 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>Hands the cells of rows over to an event type by the names of their columns.</summary>
-internal ref struct CsvFieldReader(CsvValues values, FieldNames names, int[] fields) : IFieldReader
+internal ref struct CsvFieldReader(CsvValues values, FieldNames names, int[] fields) : IPayloadReader
 {
     private CsvValues _values = values;
     private int _cell = -1;
@@ -62,6 +62,8 @@ internal ref struct CsvFieldReader(CsvValues values, FieldNames names, int[] fie
 
     public void Fail(DeadLetterReason reason, int field) =>
         _values.Fault.SetField(reason, field, _cell >= 0 && _cell < fields.Length ? _values.Position(_cell) : -1, names.Schema);
+
+    public void Fail(DeadLetterReason reason, string what, string name) => _values.Fault.Set(reason, what, -1, name);
 
     internal void TooMany(int at) => _values.Fault.Set(DeadLetterReason.TooLarge, "the payload holds more events than the limit", at);
 

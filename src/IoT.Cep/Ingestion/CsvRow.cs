@@ -12,7 +12,15 @@ public ref struct CsvRow
 {
     private CsvValues _values;
 
-    internal CsvRow(CsvValues values) => _values = values;
+    private readonly ref readonly Payload _payload;
+    private readonly long _receivedTicks;
+
+    internal CsvRow(CsvValues values, in Payload payload, long receivedTicks)
+    {
+        _values = values;
+        _payload = ref payload;
+        _receivedTicks = receivedTicks;
+    }
 
     /// <summary>How many cells the row has.</summary>
     public readonly int Count => _values.Cells.Count;
@@ -45,6 +53,35 @@ public ref struct CsvRow
     /// <summary>A cell as true or false: <c>true</c>, <c>false</c>, <c>1</c> or <c>0</c>, in any case.</summary>
     /// <param name="column">The column, from 0.</param>
     public bool Boolean(int column) => Has(column) && Named(_values.Boolean(column, ""), column);
+
+    /// <summary>
+    /// What stands in a place of the topic: <c>row.Topic("sensor")</c> where the source was taken by <c>plant/{sensor}</c>. Where the topic has no such place it
+    /// gives "", and the payload becomes a dead letter.
+    /// </summary>
+    /// <param name="place">The place's name.</param>
+    public string Topic(string place)
+    {
+        if (MessageParts.Topic(in _payload, place, _values.Buffer, _values.Strings) is { } text)
+        {
+            return text;
+        }
+
+        _values.Fault.Set(DeadLetterReason.MissingField, MessageParts.NoSuchPlace, -1, place);
+        return "";
+    }
+
+    /// <summary>A header that came beside the body (an MQTT user property, an HTTP header field); null where there is none.</summary>
+    /// <param name="name">The header's name; the case of ASCII letters does not matter.</param>
+    public readonly string? Header(string name) => _payload.Headers.Find(name);
+
+    /// <summary>When the payload was received.</summary>
+    public readonly DateTimeOffset Received => Ticks.ToTime(_receivedTicks);
+
+    /// <summary>When its sender says that it sent it; null where it does not say.</summary>
+    public readonly DateTimeOffset? Sent => _payload.SentTicks == 0 ? null : Ticks.ToTime(_payload.SentTicks);
+
+    /// <summary>Who sent it, as the listener proved it; null where nobody did.</summary>
+    public readonly string? Sender => _payload.Sender;
 
     internal bool TryReadRow(ref int at) => _values.TryReadRow(ref at);
 

@@ -11,6 +11,10 @@ internal ref struct CsvValues(ReadOnlySpan<byte> text, CsvCells cells, PayloadBu
 
     internal readonly CsvCells Cells => cells;
 
+    internal readonly PayloadBuffer Buffer => buffer;
+
+    internal readonly StringPool Strings => strings;
+
     internal bool TryReadRow(ref int at) => cells.TryReadRow(_text, ref at, ref Fault);
 
     internal readonly bool IsEmpty(int cell) => cells[cell] is { Length: 0, IsQuoted: false };

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -13,6 +14,7 @@ internal sealed class FieldNames
     private readonly byte[][] _quoted;
     private readonly ulong[] _keys;
     private readonly string[] _texts;
+    private readonly KeyValuePair<long, string>[][] _enums;
 
     internal FieldNames(EventSchema schema)
     {
@@ -20,6 +22,7 @@ internal sealed class FieldNames
         _texts = [.. schema.Fields.Select(f => f.Name)];
         _names = [.. schema.Fields.Select(f => f.Utf8Name.ToArray())];
         _keys = [.. _names.Select(n => Key(n))];
+        _enums = [.. schema.Fields.Select(f => f.EnumNames.ToArray())];
         _quoted = [.. _names.Select(Quote)];
     }
 
@@ -31,6 +34,20 @@ internal sealed class FieldNames
     internal ReadOnlySpan<byte> Quoted(int field) => _quoted[field];
 
     internal string Name(int field) => _texts[field];
+
+    /// <summary>The name of an enum's value, where formats send the value; null where the field is no enum or the value has no name.</summary>
+    internal string? EnumName(int field, long value)
+    {
+        foreach (var (known, name) in _enums[field])
+        {
+            if (known == value)
+            {
+                return name;
+            }
+        }
+
+        return null;
+    }
 
     internal bool Is(int field, ReadOnlySpan<byte> name) => _names[field].AsSpan().SequenceEqual(name);
 
@@ -54,6 +71,29 @@ internal sealed class FieldNames
             }
 
             from = found + 1;
+        }
+
+        return -1;
+    }
+
+    /// <summary>The field that a topic's place is: the one of that payload name, else of that member name; -1 where there is none.</summary>
+    internal static int OfPlace(EventSchema schema, string place)
+    {
+        for (int i = 0; i < schema.Fields.Count; i++)
+        {
+            if (schema.Fields[i].Name == place)
+            {
+                return i;
+            }
+        }
+
+        for (int i = 0; i < schema.Fields.Count; i++)
+        {
+            string member = schema.Fields[i].Member;
+            if (member == place || JsonNamingPolicy.CamelCase.ConvertName(member) == place)
+            {
+                return i;
+            }
         }
 
         return -1;

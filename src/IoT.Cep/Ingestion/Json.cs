@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization.Metadata;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -7,7 +8,7 @@ namespace IoT.Cep;
 /// <param name="fields">The object's members.</param>
 public delegate T FromJson<T>(ref JsonFields fields);
 
-/// <summary>Decoders of JSON (RFC 8259). A payload is one object, which is one event, or an array of objects.</summary>
+/// <summary>Decoders and encoders of JSON (RFC 8259). A payload is one object, which is one event, or an array of objects.</summary>
 /// <remarks>
 /// A payload is decoded whole or becomes a dead letter whole. Nothing is allocated for an event once its texts have been seen. Members
 /// that the event type doesn't have are passed over; a member that it has and that stands twice is refused, as are text that
@@ -20,7 +21,7 @@ public static class Json
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
     public static Decoder<T> Decode<T>(PayloadLimits? limits = null)
-        where T : IEvent<T> => new EventDecoder<T>(PayloadLimits.Check(limits));
+        where T : IEvent<T> => new EventDecoder<T>(isLines: false, PayloadLimits.Check(limits));
 
     /// <summary>
     /// Decodes into any type by hand. Where a member is missing or of the wrong type, the reading method gives a default
@@ -32,25 +33,51 @@ public static class Json
     public static Decoder<T> Decode<T>(FromJson<T> read, PayloadLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(read);
-        return new HandDecoder<T>(read, PayloadLimits.Check(limits));
+        return new HandDecoder<T>(read, isLines: false, PayloadLimits.Check(limits));
     }
 
-    private sealed class EventDecoder<T>(PayloadLimits limits) : Decoder<T>
+    /// <summary>Writes an event as a JSON object that <see cref="Decode{T}(PayloadLimits?)"/> reads back; nothing is allocated for it.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    public static Encoder<T> Encode<T>()
+        where T : IEvent<T> => new JsonEncoder<T>();
+
+    /// <summary>Writes any type as JSON by generated code: <c>Json.Encode(MyJsonContext.Default.Alert)</c>.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="type">How it is written.</param>
+    public static Encoder<T> Encode<T>(JsonTypeInfo<T> type)
+    {
+        ArgumentNullException.ThrowIfNull(type);
+        return new JsonTypeEncoder<T>(type);
+    }
+
+    internal static Decoder<T> DecodeLines<T>(PayloadLimits? limits)
+        where T : IEvent<T> => new EventDecoder<T>(isLines: true, PayloadLimits.Check(limits));
+
+    internal static Decoder<T> DecodeLines<T>(FromJson<T> read, PayloadLimits? limits) => new HandDecoder<T>(read, isLines: true, PayloadLimits.Check(limits));
+
+    private sealed class EventDecoder<T>(bool isLines, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
         private readonly FieldNames _names = new(T.Schema);
         private readonly PayloadBuffer _buffer = new(limits);
+        private readonly MetadataBinding _binding = new(T.Schema, limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            if (!_buffer.TryJoin(in payload, output, out var bytes) || !_binding.TryBegin(in payload, output))
             {
                 return;
             }
 
             var reader = new JsonFieldReader(bytes, _names, _buffer, output.Strings);
-            if (reader.TryBeginArray())
+            if (isLines)
+            {
+                while (ReadOne(ref reader, output) && reader.MoveNextLine())
+                {
+                }
+            }
+            else if (reader.TryBeginArray())
             {
                 bool isFirst = true;
                 while (reader.MoveNextElement(ref isFirst) && ReadOne(ref reader, output))
@@ -81,7 +108,7 @@ public static class Json
                 return false;
             }
 
-            bool isRead = T.TryRead(ref reader, out var value);
+            bool isRead = BoundReading.TryRead(ref reader, _binding, output.Strings, out T value);
             reader.EndObject();
             if (!isRead)
             {
@@ -102,7 +129,7 @@ public static class Json
         }
     }
 
-    private sealed class HandDecoder<T>(FromJson<T> read, PayloadLimits limits) : Decoder<T>
+    private sealed class HandDecoder<T>(FromJson<T> read, bool isLines, PayloadLimits limits) : Decoder<T>
     {
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly JsonMembers _members = new();
@@ -115,8 +142,14 @@ public static class Json
                 return;
             }
 
-            var fields = new JsonFields(bytes, _members, _buffer, output.Strings);
-            if (fields.TryBeginArray())
+            var fields = new JsonFields(bytes, in payload, _members, _buffer, output.Strings, output.ReceivedTicks);
+            if (isLines)
+            {
+                while (ReadOne(ref fields, output) && fields.MoveNextLine())
+                {
+                }
+            }
+            else if (fields.TryBeginArray())
             {
                 bool isFirst = true;
                 while (fields.MoveNextElement(ref isFirst) && ReadOne(ref fields, output))

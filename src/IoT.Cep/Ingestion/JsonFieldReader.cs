@@ -4,7 +4,7 @@ namespace IoT.Cep;
 
 /// <summary>Hands the members of JSON objects over to an event type, one object after the other.</summary>
 internal ref struct JsonFieldReader(ReadOnlySpan<byte> bytes, FieldNames names, PayloadBuffer buffer, StringPool strings)
-    : IFieldReader
+    : IPayloadReader
 {
     private JsonScanner _json = new(bytes, buffer.Limits.MaxDepth);
     private int _expected;
@@ -62,6 +62,9 @@ internal ref struct JsonFieldReader(ReadOnlySpan<byte> bytes, FieldNames names, 
 
         _json.Depth--;
     }
+
+    /// <summary>Ends a line of NDJSON; whether another one follows.</summary>
+    internal bool MoveNextLine() => _json.MoveNextLine();
 
     internal void End() => _json.TryEnd();
 
@@ -151,6 +154,8 @@ internal ref struct JsonFieldReader(ReadOnlySpan<byte> bytes, FieldNames names, 
     }
 
     public void Fail(DeadLetterReason reason, int field) => _json.Fault.SetField(reason, field, _json.Position, names.Schema);
+
+    public void Fail(DeadLetterReason reason, string what, string name) => _json.Fault.Set(reason, what, -1, name);
 
     private readonly string Name => names.Name(_field);
 

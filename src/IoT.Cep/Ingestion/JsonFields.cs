@@ -13,11 +13,15 @@ public ref struct JsonFields
     private readonly JsonMembers _members;
     private readonly PayloadBuffer _buffer;
     private readonly StringPool _strings;
+    private readonly ref readonly Payload _payload;
+    private readonly long _receivedTicks;
     private JsonScanner _json;
     private int _expected;
 
-    internal JsonFields(ReadOnlySpan<byte> bytes, JsonMembers members, PayloadBuffer buffer, StringPool strings)
+    internal JsonFields(ReadOnlySpan<byte> bytes, in Payload payload, JsonMembers members, PayloadBuffer buffer, StringPool strings, long receivedTicks)
     {
+        _payload = ref payload;
+        _receivedTicks = receivedTicks;
         _json = new JsonScanner(bytes, buffer.Limits.MaxDepth);
         _members = members;
         _buffer = buffer;
@@ -60,6 +64,35 @@ public ref struct JsonFields
     /// <param name="name">The member's name.</param>
     public bool Boolean(ReadOnlySpan<byte> name) => Seek(name) && Named(JsonValues.Boolean(ref _json, ""), name);
 
+    /// <summary>
+    /// What stands in a place of the topic: <c>f.Topic("sensor")</c> where the source was taken by <c>plant/{sensor}</c>. Where the topic has no such place it
+    /// gives "", and the payload becomes a dead letter.
+    /// </summary>
+    /// <param name="place">The place's name.</param>
+    public string Topic(string place)
+    {
+        if (MessageParts.Topic(in _payload, place, _buffer, _strings) is { } text)
+        {
+            return text;
+        }
+
+        _json.Fault.Set(DeadLetterReason.MissingField, MessageParts.NoSuchPlace, -1, place);
+        return "";
+    }
+
+    /// <summary>A header that came beside the body (an MQTT user property, an HTTP header field); null where there is none.</summary>
+    /// <param name="name">The header's name; the case of ASCII letters does not matter.</param>
+    public readonly string? Header(string name) => _payload.Headers.Find(name);
+
+    /// <summary>When the payload was received.</summary>
+    public readonly DateTimeOffset Received => Ticks.ToTime(_receivedTicks);
+
+    /// <summary>When its sender says that it sent it; null where it does not say.</summary>
+    public readonly DateTimeOffset? Sent => _payload.SentTicks == 0 ? null : Ticks.ToTime(_payload.SentTicks);
+
+    /// <summary>Who sent it, as the listener proved it; null where nobody did.</summary>
+    public readonly string? Sender => _payload.Sender;
+
     /// <summary>Whether the member is there and not null.</summary>
     /// <param name="name">The member's name.</param>
     public bool Has(ReadOnlySpan<byte> name)
@@ -96,6 +129,8 @@ public ref struct JsonFields
 
     /// <summary>Reading by hand moves about within the object; what follows stands behind it.</summary>
     internal void LeaveObject() => _json.Position = _members.End;
+
+    internal bool MoveNextLine() => _json.MoveNextLine();
 
     internal bool TryEnd() => _json.Fault.Ok && _json.TryEnd();
 

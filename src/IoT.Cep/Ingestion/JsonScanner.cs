@@ -205,6 +205,22 @@ internal ref struct JsonScanner(ReadOnlySpan<byte> bytes, int maxDepth)
         }
     }
 
+    /// <summary>After a value: whether a line's end follows and behind it another value. Two values in one line are a failure.</summary>
+    internal bool MoveNextLine()
+    {
+        while (_at < _bytes.Length && _bytes[_at] is (byte)' ' or (byte)'\t' or (byte)'\r')
+        {
+            _at++;
+        }
+
+        if (_at < _bytes.Length && _bytes[_at] != '\n')
+        {
+            Malformed("a line holds more than one value");
+        }
+
+        return Fault.Ok && Peek() >= 0;
+    }
+
     /// <summary>Checks that nothing but white space follows.</summary>
     internal bool TryEnd()
     {

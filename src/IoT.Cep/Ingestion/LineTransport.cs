@@ -77,7 +77,12 @@ public sealed class LineTransport : ITransport
             }
 
             wait = isConnected ? _options.ReconnectDelay!.Value : wait;
-            await Task.Delay(wait, context.TimeProvider, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+            // Half of a pause is random, so that clients of a server that returns do not come all at once.
+#pragma warning disable CA5394 // a pause is no secret
+            var pause = wait * (0.5 + (0.5 * Random.Shared.NextDouble()));
+#pragma warning restore CA5394
+            await Task.Delay(pause, context.TimeProvider, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             delay = isConnected ? wait : TimeSpan.FromTicks(Math.Max(wait.Ticks, Math.Min(wait.Ticks * 2, _longestDelay.Ticks)));
         }
     }

@@ -54,6 +54,14 @@ public interface IPayloadReceiver
     /// <param name="detail">What exactly was wrong.</param>
     void Reject(in Payload payload, DeadLetterReason reason, string detail);
 
+    /// <summary>
+    /// Tells that no more messages are at hand: what was taken goes on at once, if the queries have room, instead of waiting for company
+    /// (<see cref="SourceOptions.MaxBatchDelay"/>). For protocols whose senders wait for an answer. A receiver that gathers nothing has nothing to do.
+    /// </summary>
+    void Flush()
+    {
+    }
+
     /// <summary>Counts a message that the protocol delivered again and that was already taken; it is not decoded.</summary>
     void CountDuplicate();
 

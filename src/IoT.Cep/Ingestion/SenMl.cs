@@ -2,7 +2,7 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Decoders of SenML in JSON (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
+/// <summary>Decoders and encoders of SenML in JSON and CBOR (RFC 8428), the sensor measurement lists of CoAP and LwM2M devices.</summary>
 /// <remarks>
 /// Base values, name and time resolution follow section 4 of the RFC. A time below 2^28 seconds is relative to the time at which the
 /// payload was received. Labels that are not known are passed over, except those that end in an underscore, which the RFC says must be
@@ -25,7 +25,34 @@ public static class SenMl
     /// <param name="mode">How closely a payload must follow the RFC.</param>
     /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
     public static Decoder<T> Decode<T>(SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
-        where T : IEvent<T> => new PackDecoder<T>(mode, PayloadLimits.Check(limits));
+        where T : IEvent<T> => new PackDecoder<T>(mode, null, PayloadLimits.Check(limits));
+
+    /// <summary>The same as <see cref="Decode{T}(SenMlMode, PayloadLimits?)"/> for packs in CBOR (RFC 8428, section 6).</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
+    public static Decoder<T> DecodeCbor<T>(PayloadLimits? limits = null)
+        where T : IEvent<T>
+    {
+        limits = PayloadLimits.Check(limits);
+        return new PackDecoder<T>(SenMlMode.Strict, new SenMlCbor(limits), limits);
+    }
+
+    /// <summary>One event for each record of packs in CBOR (RFC 8428, section 6).</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="read">Makes an event of a record.</param>
+    /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
+    public static Decoder<T> DecodeCbor<T>(Func<SenMlRecord, T> read, PayloadLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        limits = PayloadLimits.Check(limits);
+        return new RecordDecoder<T>(read, SenMlMode.Strict, new SenMlCbor(limits), limits);
+    }
+
+    /// <summary>Writes an event as <see cref="Encode{T}"/> does, in CBOR.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <exception cref="ArgumentException">A member's name can't be a SenML name.</exception>
+    public static Encoder<T> EncodeCbor<T>()
+        where T : IEvent<T> => new SenMlCborEncoder<T>();
 
     /// <summary>One event for each record: <c>SenMl.Decode(r =&gt; new Reading(r.Time, r.Name, r.Value))</c>.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -36,21 +63,39 @@ public static class SenMl
         Func<SenMlRecord, T> read, SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(read);
-        return new RecordDecoder<T>(read, mode, PayloadLimits.Check(limits));
+        return new RecordDecoder<T>(read, mode, null, PayloadLimits.Check(limits));
     }
 
-    private sealed class PackDecoder<T>(SenMlMode mode, PayloadLimits limits) : Decoder<T>
+    /// <summary>
+    /// Writes an event as a pack that <see cref="Decode{T}(SenMlMode, PayloadLimits?)"/> reads back: the <see cref="EventKeyAttribute"/> as base name, the
+    /// <see cref="EventTimeAttribute"/> as base time, each other member as a record, with its <see cref="UnitAttribute"/>. A null is left out.
+    /// </summary>
+    /// <remarks>SenML can't hold a key that is no SenML name, nor a time before July 1978: such an event throws <see cref="FormatException"/>.</remarks>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <exception cref="ArgumentException">A member's name can't be a SenML name.</exception>
+    public static Encoder<T> Encode<T>()
+        where T : IEvent<T> => new SenMlEncoder<T>();
+
+    private sealed class PackDecoder<T>(SenMlMode mode, SenMlCbor? cbor, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
         private readonly FieldNames _names = new(T.Schema);
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
+        private readonly MetadataBinding _binding = new(T.Schema, limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            if (!_buffer.TryJoin(in payload, output, out var bytes) || !_binding.TryBegin(in payload, output))
             {
+                return;
+            }
+
+            DecodeFault fault = default;
+            if (cbor is not null && !cbor.TryConvert(bytes, ref fault, out bytes))
+            {
+                fault.Reject(output);
                 return;
             }
 
@@ -61,7 +106,7 @@ public static class SenMl
             }
             else
             {
-                parser.Json.Fault.Reject(output);
+                parser.Json.Fault.Reject(output, hasPlace: cbor is null);
             }
         }
 
@@ -71,10 +116,10 @@ public static class SenMl
             foreach (ref readonly var group in _entries.Groups)
             {
                 reader.Begin(in group);
-                if (!T.TryRead(ref reader, out var value) || !reader.Ok)
+                if (!BoundReading.TryRead(ref reader, _binding, output.Strings, out T value) || !reader.Ok)
                 {
                     reader.Fail(DeadLetterReason.Malformed, -1);
-                    reader.Fault.Reject(output);
+                    reader.Fault.Reject(output, hasPlace: cbor is null);
                     return;
                 }
 
@@ -88,11 +133,12 @@ public static class SenMl
         }
     }
 
-    private sealed class RecordDecoder<T>(Func<SenMlRecord, T> read, SenMlMode mode, PayloadLimits limits) : Decoder<T>
+    private sealed class RecordDecoder<T>(Func<SenMlRecord, T> read, SenMlMode mode, SenMlCbor? cbor, PayloadLimits limits) : Decoder<T>
     {
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
         private readonly byte[] _name = new byte[2 * limits.MaxTextBytes];
+        private readonly SenMlParts _parts = new(limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
@@ -102,7 +148,15 @@ public static class SenMl
                 return;
             }
 
+            DecodeFault fault = default;
+            if (cbor is not null && !cbor.TryConvert(bytes, ref fault, out bytes))
+            {
+                fault.Reject(output);
+                return;
+            }
+
             var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
+            _parts.Begin(output.Strings, output.ReceivedTicks);
             if (parser.TryRead(_entries))
             {
                 foreach (ref readonly var entry in _entries.Span)
@@ -115,13 +169,20 @@ public static class SenMl
                         break;
                     }
 
-                    output.Add(read(new SenMlRecord(name, unit, text, in entry)));
+                    var value = read(new SenMlRecord(name, unit, text, in entry, in payload, _parts));
+                    if (_parts.Missing is { } place)
+                    {
+                        output.Reject(DeadLetterReason.MissingField, $"{SafeText.Escape(place, 64)}: {MessageParts.NoSuchPlace}.");
+                        return;
+                    }
+
+                    output.Add(in value);
                 }
             }
 
             if (!parser.Ok)
             {
-                parser.Json.Fault.Reject(output);
+                parser.Json.Fault.Reject(output, hasPlace: cbor is null);
             }
         }
 

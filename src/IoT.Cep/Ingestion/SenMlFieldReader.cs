@@ -4,7 +4,7 @@ namespace IoT.Cep;
 
 /// <summary>Hands one event of a SenML pack over to an event type: the base name, the time, then each record by its name.</summary>
 internal ref struct SenMlFieldReader(
-    in SenMlParser parser, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IFieldReader
+    in SenMlParser parser, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IPayloadReader
 {
     private SenMlParser _parser = parser;
     private readonly ReadOnlySpan<SenMlEntry> _entries = entries;
@@ -65,7 +65,16 @@ internal ref struct SenMlFieldReader(
         return _entry >= 0;
     }
 
-    public double Number() => Is(SenMlValueKind.Number, "the value is not a number") ? _entries[_entry].Number : 0;
+    public double Number()
+    {
+        if (!Is(SenMlValueKind.Number, "the value is not a number"))
+        {
+            return 0;
+        }
+
+        ref readonly var entry = ref _entries[_entry];
+        return entry.Unit.Length > 0 && names.Schema.Fields[entry.Field].Unit is { } unit ? Converted(in entry, unit) : entry.Number;
+    }
 
     public long Integer()
     {
@@ -147,6 +156,24 @@ internal ref struct SenMlFieldReader(
     public readonly bool IsNull() => false;
 
     public void Fail(DeadLetterReason reason, int field) => _parser.Json.Fault.SetField(reason, field, -1, names.Schema);
+
+    public void Fail(DeadLetterReason reason, string what, string name) => _parser.Json.Fault.Set(reason, what, -1, name);
+
+    private double Converted(in SenMlEntry entry, string unit)
+    {
+        if (!_parser.TryBytes(entry.Unit, out var given))
+        {
+            return 0;
+        }
+
+        if (SenMlUnits.TryConvert(given, unit, entry.Number, out double value))
+        {
+            return value;
+        }
+
+        _parser.Json.Fault.Set(DeadLetterReason.WrongType, $"the unit '{SafeText.Escape(given, 32)}' is not '{unit}' and can't be converted", -1, names.Name(entry.Field));
+        return 0;
+    }
 
     private bool Is(SenMlValueKind kind, string what)
     {

@@ -1,3 +1,5 @@
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 /// <summary>What kind of value a SenML record has.</summary>
@@ -36,8 +38,13 @@ public enum SenMlMode
 /// <summary>One SenML record with its base values applied (RFC 8428, section 4.6). Valid only during the call.</summary>
 public readonly ref struct SenMlRecord
 {
-    internal SenMlRecord(string name, string unit, string text, in SenMlEntry entry)
+    private readonly ref readonly Payload _payload;
+    private readonly SenMlParts _parts;
+
+    internal SenMlRecord(string name, string unit, string text, in SenMlEntry entry, in Payload payload, SenMlParts parts)
     {
+        _payload = ref payload;
+        _parts = parts;
         Name = name;
         Unit = unit;
         Text = text;
@@ -48,6 +55,26 @@ public readonly ref struct SenMlRecord
         Sum = entry.HasSum ? entry.Sum : null;
         UpdateTime = entry.UpdateTicks < 0 ? null : TimeSpan.FromTicks(entry.UpdateTicks);
     }
+
+    /// <summary>
+    /// What stands in a place of the topic: <c>r.Topic("sensor")</c> where the source was taken by <c>plant/{sensor}</c>. Where the topic has no such place it
+    /// gives "", and the payload becomes a dead letter.
+    /// </summary>
+    /// <param name="place">The place's name.</param>
+    public string Topic(string place) => _parts.Topic(in _payload, place);
+
+    /// <summary>A header that came beside the body (an MQTT user property, an HTTP header field); null where there is none.</summary>
+    /// <param name="name">The header's name; the case of ASCII letters does not matter.</param>
+    public string? Header(string name) => _payload.Headers.Find(name);
+
+    /// <summary>When the payload was received.</summary>
+    public DateTimeOffset Received => Extensibility.Ticks.ToTime(_parts.ReceivedTicks);
+
+    /// <summary>When its sender says that it sent it; null where it does not say.</summary>
+    public DateTimeOffset? Sent => _payload.SentTicks == 0 ? null : Extensibility.Ticks.ToTime(_payload.SentTicks);
+
+    /// <summary>Who sent it, as the listener proved it; null where nobody did.</summary>
+    public string? Sender => _payload.Sender;
 
     /// <summary>The base name followed by the record's own name, out of the bounded pool of strings.</summary>
     public string Name { get; }
@@ -78,6 +105,32 @@ public readonly ref struct SenMlRecord
 
     /// <summary>The longest time until the next record of this name (<c>ut</c>); null where it isn't told.</summary>
     public TimeSpan? UpdateTime { get; }
+}
+
+/// <summary>What a message brings beside its body, for the records of one decoder.</summary>
+internal sealed class SenMlParts(PayloadLimits limits)
+{
+    private readonly PayloadBuffer _buffer = new(limits);
+    private StringPool? _strings;
+
+    /// <summary>A place that was asked for and that the topic doesn't have.</summary>
+    internal string? Missing { get; private set; }
+
+    internal long ReceivedTicks { get; private set; }
+
+    internal void Begin(StringPool strings, long receivedTicks)
+    {
+        _strings = strings;
+        ReceivedTicks = receivedTicks;
+        Missing = null;
+    }
+
+    internal string Topic(in Payload payload, string place)
+    {
+        string? text = MessageParts.Topic(in payload, place, _buffer, _strings!);
+        Missing ??= text is null ? place : null;
+        return text ?? "";
+    }
 }
 
 /// <summary>One record of a pack as it stands in the payload, with its base values applied.</summary>

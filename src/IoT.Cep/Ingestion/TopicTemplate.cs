@@ -8,6 +8,9 @@ namespace IoT.Cep.Extensibility;
 /// </summary>
 public sealed class TopicTemplate
 {
+    /// <summary>The most places of one template.</summary>
+    public const int MaxPlaces = 32;
+
     private readonly string _template;
     private readonly TopicFilter _filter;
 
@@ -111,6 +114,15 @@ public sealed class TopicTemplate
         return true;
     }
 
+    /// <summary>
+    /// A function that fills the places from an event's fields: the topics of a sink. A value that can't be a level of a topic (empty, or with a slash, a wildcard or a
+    /// control character) throws <see cref="FormatException"/>, which sinks make a dead letter; <c>{*rest}</c> may have slashes.
+    /// </summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <exception cref="ArgumentException">A place has no name, or the event type no field of that name.</exception>
+    public Func<T, string> For<T>()
+        where T : IEvent<T> => new TopicWriter<T>(this).Fill;
+
     /// <inheritdoc/>
     public override string ToString() => _template;
 
@@ -118,6 +130,7 @@ public sealed class TopicTemplate
 
     private static string? ProblemOf(string name, string level, bool isLast, List<string> names) =>
         name.Length == 0 || !name.All(static c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') ? $"'{SafeText.Escape(level)}' is no name: letters, digits, '_' and '-' are"
+        : names.Count == MaxPlaces ? "there are more than 32 places"
         : names.Contains(name) ? $"the place '{name}' stands twice"
         : level[1] == '*' && !isLast ? $"'{level}' must be the last level"
         : null;

@@ -178,7 +178,7 @@ public readonly struct Match<T> : IEquatable<Match<T>>
         for (int i = 0; i < events.Length; i++)
         {
             var (label, ticks) = (reader.Int32(), reader.Int64());
-            events[i] = new MatchEvent<T>(codec.Read(reader), ticks, label);
+            events[i].Put(codec.Read(reader), ticks, label);
         }
 
         return new Match<T>(shape, events);
@@ -208,11 +208,20 @@ public readonly struct Match<T> : IEquatable<Match<T>>
 }
 
 /// <summary>An event of a match, with its time and the label that says which step took it.</summary>
-internal readonly struct MatchEvent<T>(T value, long ticks, int label)
+internal struct MatchEvent<T>
 {
-    internal readonly T Event = value;
-    internal readonly long Ticks = ticks;
-    internal readonly int Label = label;
+    internal T Event;
+    internal long Ticks;
+    internal int Label;
+
+    /// <summary>Fills it where it stands: field by field, since a copy by way of a local waits for its parts to be written.</summary>
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+    internal void Put(in T value, long ticks, int label)
+    {
+        Event = value;
+        Ticks = ticks;
+        Label = label;
+    }
 }
 
 /// <summary>A partial match that did not become complete in time.</summary>

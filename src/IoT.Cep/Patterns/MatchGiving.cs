@@ -10,6 +10,12 @@ internal interface IGiving<T, TResult>
     TResult Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull;
 
+    /// <summary>Whether all matches that sets have can be given out together: nothing can fail on the way.</summary>
+    bool GivesAll { get; }
+
+    void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
+        where TKey : notnull;
+
     void Save(StateWriter writer, TResult result);
 
     TResult Load(StateReader reader, PatternShape<T> shape);
@@ -21,6 +27,11 @@ internal readonly struct MatchGiving<T> : IGiving<T, Match<T>>
 
     public Match<T> Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => matcher.NextMatch;
+
+    public bool GivesAll => true;
+
+    public void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Match<T>> output)
+        where TKey : notnull => sets.GiveAll(output);
 
     public void Save(StateWriter writer, Match<T> result)
     {
@@ -37,6 +48,11 @@ internal readonly struct TimeoutGiving<T> : IGiving<T, Timeout<T>>
 
     public Timeout<T> Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => new(matcher.NextMatch, Ticks.ToTime(matcher.Next.Ticks));
+
+    public bool GivesAll => false;
+
+    public void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<Timeout<T>> output)
+        where TKey : notnull => throw new System.Diagnostics.UnreachableException();
 
     public void Save(StateWriter writer, Timeout<T> result)
     {
@@ -57,6 +73,11 @@ internal readonly struct CallbackGiving<T, TResult>(Func<PartialMatch<T>, TResul
 
     public TResult Make<TKey>(Matcher<TKey, T> matcher)
         where TKey : notnull => select(matcher.NextPartial);
+
+    public bool GivesAll => false;
+
+    public void GiveAll<TKey>(SetMatcher<TKey, T> sets, OrderedOutput<TResult> output)
+        where TKey : notnull => throw new System.Diagnostics.UnreachableException();
 
     public void Save(StateWriter writer, TResult result) => StateCodec.Require<TResult>().Write(writer, result);
 

@@ -1,5 +1,7 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -13,82 +15,90 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     private static readonly Func<T, bool> _never = static _ => false;
 
     private readonly SetMatcher<TKey, T>? _sets;
-    private TKey[] _chunkKeys = [];
-    private int[] _chunkPlaces = [];
+    private Looked<TKey>[] _chunk = [];
+    private byte[] _bits = [];
     private int _looked;
 
     private void ProcessBySets(in Batch<T> batch, SetMatcher<TKey, T> sets)
     {
-        Pooled.Ensure(ref _truths, batch.Length);
         Pooled.Ensure(ref _candidates, batch.Length);
-        Pooled.Ensure(ref _chunkKeys, Chunk);
-        Pooled.Ensure(ref _chunkPlaces, Chunk);
+        Pooled.Ensure(ref _chunk, Chunk);
         _isAsking = true;
-        int count = AskForSets(batch.Events);
+        int count = AskForSets(in batch);
         _isAsking = false;
         for (int start = 0; start < count; start += Chunk)
         {
             int end = Math.Min(count, start + Chunk);
-            sets.Expire(batch.Ticks[_candidates[start]]);
-            _looked = start;
+            _looked = 0;
             try
             {
-                Find(batch.Events, start, end, sets);
-                sets.Prefetch(_chunkPlaces.AsSpan(0, end - start));
+                Find(in batch, _candidates.AsSpan(start, end - start), sets);
+                if (sets.HasManyKeys)
+                {
+                    sets.Prefetch(_chunk.AsSpan(0, end - start));
+                }
             }
             finally
             {
                 // Where a key could not be told, the events before it have their effect first.
                 int looked = _looked;
-                Apply(in batch, start, looked, sets);
-                if (looked < end)
+                Apply(in batch, _chunk.AsSpan(0, looked), sets);
+                if (looked < end - start)
                 {
-                    Position = _candidates[looked];
+                    Position = _candidates[start + looked];
                 }
             }
         }
     }
 
+    /// <summary>Gathers what the next events of concern need: memory is waited for together, and not where what one event does depends on the last.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Find(ReadOnlySpan<T> events, int start, int end, SetMatcher<TKey, T> sets)
+    private void Find(in Batch<T> batch, ReadOnlySpan<int> candidates, SetMatcher<TKey, T> sets)
     {
-        var (keyOf, keys, places) = (_keyOf, _chunkKeys, _chunkPlaces);
-        var candidates = _candidates.AsSpan(start, end - start);
-        for (int c = 0; c < candidates.Length; c++)
-        {
-            _looked = start + c;
-            var key = keyOf(events[candidates[c]]);
-            keys[c] = key;
-            places[c] = sets.Find(key);
-        }
-
-        _looked = end;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Apply(in Batch<T> batch, int start, int end, SetMatcher<TKey, T> sets)
-    {
+        var keyOf = _keyOf;
         var events = batch.Events;
         var ticks = batch.Ticks;
-        var candidates = _candidates.AsSpan(start, end - start);
-        var bits = _truths.AsSpan(start, candidates.Length);
-        var (keys, places) = (_chunkKeys, _chunkPlaces);
-        int removals = sets.Removals;
-        for (int c = 0; c < candidates.Length; c++)
+        var chunk = _chunk.AsSpan(0, candidates.Length);
+        bool isWide = _conditions.Length > 8;
+        for (int c = 0; c < chunk.Length; c++)
         {
             int i = candidates[c];
-            Position = i;
-            int place = places[c];
-            if (place < 0 || sets.Removals != removals)
-            {
-                place = sets.Find(keys[c]);
-            }
+            _looked = c;
+            var key = keyOf(events[i]);
+            ref var looked = ref chunk[c];
+            looked.Key = key;
+            looked.Place = sets.Find(key);
+            looked.Index = i;
+            looked.Ticks = ticks[i];
+            looked.Bits = isWide ? _truths[i] : _bits[i];
+        }
 
-            sets.Apply(place, keys[c], in events[i], ticks[i], bits[c]);
-            if (sets.HasFound)
+        _looked = chunk.Length;
+    }
+
+    private void Apply(in Batch<T> batch, ReadOnlySpan<Looked<TKey>> chunk, SetMatcher<TKey, T> sets)
+    {
+        // Where nothing can fail on the way, matches are given out many at a time.
+        bool givesAll = !_identity && _giving.GivesAll;
+        int removals = sets.Removals;
+        for (int c = 0; c < chunk.Length; c++)
+        {
+            // A place is worth nothing once a key was removed.
+            c += sets.Removals == removals ? sets.ApplyCommon(chunk[c..], batch.Events, isUntilComplete: !givesAll) : 0;
+            bool isDone = c == chunk.Length || (sets.HasCompleted && !givesAll);
+            if (sets.HasCompleted)
             {
                 // The event has had its effect: an error of a result's projection leads behind it.
-                Position = i + 1;
+                Position = chunk[Math.Min(c, chunk.Length - 1)].Index + 1;
+                GiveOut(sets);
+            }
+
+            if (!isDone)
+            {
+                ref readonly var looked = ref chunk[c];
+                Position = looked.Index;
+                sets.Apply(sets.Find(looked.Key), looked.Key, in batch.Events[looked.Index], looked.Ticks, looked.Bits);
+                Position = looked.Index + 1;
                 GiveOut(sets);
             }
         }
@@ -96,6 +106,12 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
 
     private void GiveOut(SetMatcher<TKey, T> sets)
     {
+        if (!_identity && _giving.GivesAll)
+        {
+            _giving.GiveAll(sets, _output);
+            return;
+        }
+
         while (sets.HasFound)
         {
             _isGiving = true;
@@ -115,98 +131,129 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
         }
     }
 
-    /// <summary>Asks each condition over the whole batch, without a branch; gives the events that may concern the pattern, and their truths beside each other.</summary>
-    private int AskForSets(ReadOnlySpan<T> events)
+    /// <summary>Asks each condition over the whole batch, without a branch; gives the events that may concern the pattern.</summary>
+    private int AskForSets(in Batch<T> batch)
     {
-        var all = _conditions;
-        var truths = _truths.AsSpan(0, events.Length);
+        var events = batch.Events;
+        Pooled.Ensure(ref _bits, events.Length + Vector256<byte>.Count);
+        var bits = _bits.AsSpan(0, events.Length);
+        AskEight(_conditions, in batch, bits);
+        if (_conditions.Length > 8)
+        {
+            return AskMore(in batch, bits);
+        }
+
         var candidates = _candidates.AsSpan(0, events.Length);
-        if (all.Length <= 2 && !_seesEveryEvent)
+        if (!_seesEveryEvent)
         {
-            return AskTwo(all[0], all.Length > 1 ? all[1] : _never, events, truths, candidates);
+            _bits.AsSpan(events.Length, Vector256<byte>.Count).Clear();
+            return Candidates(_bits, candidates);
         }
 
-        AskFour(all[0], At(1), At(2), At(3), events, truths);
-        if (all.Length > 4)
+        for (int i = 0; i < candidates.Length; i++)
         {
-            AskFourMore(all[4], At(5), At(6), At(7), events, truths);
+            candidates[i] = i;
         }
 
-        for (int number = 8; number < all.Length; number++)
-        {
-            AskOne(all[number], events, truths, number);
-        }
-
-        return Candidates(truths, candidates);
-
-        Func<T, bool> At(int number) => number < all.Length ? all[number] : _never;
+        return candidates.Length;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static int AskTwo(Func<T, bool> one, Func<T, bool> other, ReadOnlySpan<T> events, Span<ulong> truths, Span<int> candidates)
+    /// <summary>Of more than eight conditions each eight give a byte of an event's bits.</summary>
+    private int AskMore(in Batch<T> batch, Span<byte> bits)
     {
-        // Not checked against bounds: both have room for all events.
-        ref ulong truth = ref MemoryMarshal.GetReference(truths);
-        ref int candidate = ref MemoryMarshal.GetReference(candidates);
-        for (int i = 0; i < events.Length; i++)
+        Pooled.Ensure(ref _truths, batch.Length);
+        var truths = _truths.AsSpan(0, batch.Length);
+        truths.Clear();
+        for (int from = 0; from < _conditions.Length; from += 8)
         {
-            Ahead.Prefetch(in events[i]);
-            uint bits = (one(events[i]) ? 1u : 0) | ((other(events[i]) ? 1u : 0) << 1);
-            truth = bits;
-            candidate = i;
-            uint step = bits != 0 ? 1u : 0;
-            truth = ref Unsafe.Add(ref truth, step);
-            candidate = ref Unsafe.Add(ref candidate, step);
+            AskEight(_conditions.AsSpan(from), in batch, bits);
+            for (int i = 0; i < truths.Length; i++)
+            {
+                truths[i] |= (ulong)bits[i] << from;
+            }
         }
 
-        return (int)(Unsafe.ByteOffset(ref MemoryMarshal.GetReference(candidates), ref candidate) / sizeof(int));
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void AskFour(
-        Func<T, bool> first, Func<T, bool> second, Func<T, bool> third, Func<T, bool> fourth, ReadOnlySpan<T> events, Span<ulong> truths)
-    {
+        ulong always = _seesEveryEvent ? 1UL : 0;
+        int count = 0;
         for (int i = 0; i < truths.Length; i++)
         {
+            _candidates[count] = i;
+            count += (truths[i] | always) != 0 ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private static void AskEight(ReadOnlySpan<Func<T, bool>> all, in Batch<T> batch, Span<byte> bits)
+    {
+        if (all.Length <= 2)
+        {
+            AskTwo(all[0], all.Length > 1 ? all[1] : _never, in batch, bits);
+            return;
+        }
+
+        AskFour(all[0], all[1], all[2], all.Length > 3 ? all[3] : _never, in batch, bits);
+        if (all.Length > 4)
+        {
+            AskFourMore(all[4], all.Length > 5 ? all[5] : _never, all.Length > 6 ? all[6] : _never, all.Length > 7 ? all[7] : _never, batch.Events, bits);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AskTwo(Func<T, bool> one, Func<T, bool> other, in Batch<T> batch, Span<byte> bits)
+    {
+        var events = batch.Events;
+        ref long ticks = ref MemoryMarshal.GetReference(batch.Ticks);
+        for (int i = 0; i < bits.Length; i++)
+        {
             Ahead.Prefetch(in events[i]);
-            truths[i] = (first(events[i]) ? 1UL : 0) | ((second(events[i]) ? 1UL : 0) << 1)
-                | ((third(events[i]) ? 1UL : 0) << 2) | ((fourth(events[i]) ? 1UL : 0) << 3);
+            Ahead.PrefetchAt(in Unsafe.Add(ref ticks, i + 32));
+            bits[i] = (byte)(Bit(one(events[i])) | (Bit(other(events[i])) << 1));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void AskFour(Func<T, bool> first, Func<T, bool> second, Func<T, bool> third, Func<T, bool> fourth, in Batch<T> batch, Span<byte> bits)
+    {
+        var events = batch.Events;
+        ref long ticks = ref MemoryMarshal.GetReference(batch.Ticks);
+        for (int i = 0; i < bits.Length; i++)
+        {
+            Ahead.Prefetch(in events[i]);
+            Ahead.PrefetchAt(in Unsafe.Add(ref ticks, i + 32));
+            bits[i] = (byte)(Bit(first(events[i])) | (Bit(second(events[i])) << 1) | (Bit(third(events[i])) << 2) | (Bit(fourth(events[i])) << 3));
         }
     }
 
     /// <summary>The next four: a method of their own, so that the compiler sees which conditions are asked where.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void AskFourMore(
-        Func<T, bool> first, Func<T, bool> second, Func<T, bool> third, Func<T, bool> fourth, ReadOnlySpan<T> events, Span<ulong> truths)
+    private static void AskFourMore(Func<T, bool> first, Func<T, bool> second, Func<T, bool> third, Func<T, bool> fourth, ReadOnlySpan<T> events, Span<byte> bits)
     {
-        for (int i = 0; i < truths.Length; i++)
+        for (int i = 0; i < bits.Length; i++)
         {
-            truths[i] |= ((first(events[i]) ? 1UL : 0) << 4) | ((second(events[i]) ? 1UL : 0) << 5)
-                | ((third(events[i]) ? 1UL : 0) << 6) | ((fourth(events[i]) ? 1UL : 0) << 7);
+            bits[i] |= (byte)((Bit(first(events[i])) << 4) | (Bit(second(events[i])) << 5) | (Bit(third(events[i])) << 6) | (Bit(fourth(events[i])) << 7));
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Bit(bool isTrue) => Unsafe.BitCast<bool, byte>(isTrue);
+
+    /// <summary>The events of which any condition is true; behind the last one's bits is room for a vector, without any.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void AskOne(Func<T, bool> condition, ReadOnlySpan<T> events, Span<ulong> truths, int bit)
+    private static int Candidates(ReadOnlySpan<byte> bits, Span<int> candidates)
     {
-        for (int i = 0; i < truths.Length; i++)
+        ref int next = ref MemoryMarshal.GetReference(candidates);
+        ref byte first = ref MemoryMarshal.GetReference(bits);
+        for (int i = 0; i < candidates.Length; i += Vector256<byte>.Count)
         {
-            truths[i] |= (condition(events[i]) ? 1UL : 0) << bit;
-        }
-    }
-
-    private int Candidates(Span<ulong> truths, Span<int> candidates)
-    {
-        ulong always = _seesEveryEvent ? 1UL : 0;
-        int count = 0;
-        for (int i = 0; i < truths.Length; i++)
-        {
-            ulong bits = truths[i];
-            truths[count] = bits;
-            candidates[count] = i;
-            count += (bits | always) != 0 ? 1 : 0;
+            var some = Vector256.LoadUnsafe(ref first, (uint)i);
+            for (uint concerned = ~Vector256.Equals(some, default).ExtractMostSignificantBits(); concerned != 0; concerned &= concerned - 1)
+            {
+                next = i + BitOperations.TrailingZeroCount(concerned);
+                next = ref Unsafe.Add(ref next, 1);
+            }
         }
 
-        return count;
+        return (int)(Unsafe.ByteOffset(ref MemoryMarshal.GetReference(candidates), ref next) / sizeof(int));
     }
 }

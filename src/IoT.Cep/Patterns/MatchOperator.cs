@@ -106,11 +106,6 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         {
             int i = _candidates[candidate];
             Position = i;
-            if (candidate % Chunk == 0)
-            {
-                ExpireSets(batch.Ticks[i]);
-            }
-
             Take(in batch.Events[i], batch.Ticks[i], _truths.AsSpan(i * _words, _words));
 
             // The event has had its effect: an error of a result's projection leads behind it.
@@ -181,8 +176,8 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         _output.Dispose();
         Pooled.Return(ref _truths, 0);
         Pooled.Return(ref _candidates, 0);
-        Pooled.Return(ref _chunkKeys, _chunkKeys.Length);
-        Pooled.Return(ref _chunkPlaces, 0);
+        Pooled.Return(ref _chunk, _chunk.Length);
+        Pooled.Return(ref _bits, 0);
     }
 
     /// <summary>Asks each condition over the whole batch, without a branch, and gives the events that may concern a pattern.</summary>
@@ -260,18 +255,6 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving> : Ordered
         }
 
         return concerned;
-    }
-
-    /// <summary>Sets pass over what has expired, so that is removed now and then; runs have to be told each time.</summary>
-    private void ExpireSets(long time)
-    {
-        foreach (var matcher in _matchers)
-        {
-            if (matcher is SetMatcher<TKey, T>)
-            {
-                matcher.Expire(time);
-            }
-        }
     }
 
     private void Expire(long time)

@@ -225,7 +225,7 @@ internal class MatchParts<TKey, T>
     /// <summary>What is timed out is seen by runs alone.</summary>
     internal string TimeoutText => $"{Patterns}, as runs: timeouts are wanted";
 
-    private string Patterns => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.By}" : $"Match {_shapes.Length} patterns {Key.By}";
+    private string Patterns => _shapes.Length == 1 ? $"Match {_shapes[0].Pattern} {Key.ByTime}" : $"Match {_shapes.Length} patterns {Key.ByTime}";
 
     /// <summary>Which machine runs the pattern, and why.</summary>
     private string Machine
@@ -263,7 +263,7 @@ internal abstract record FoundNode<TKey, T, TResult>(StreamNode<T> Source, Match
 
     internal override bool HasIdentity => true;
 
-    internal override bool IsOrdered => true;
+    internal override bool IsOrdered => Parts.Key.Timeline is null;
 
     internal override void Build(Plan plan, Operator<TResult> next) =>
         plan.BuildKeyed(this, Input, Parts.Key, next, (output, keys) => Make(output, plan.Query, keys, plan.WantsIdentity));

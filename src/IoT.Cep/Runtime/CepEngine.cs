@@ -231,7 +231,11 @@ public sealed class CepEngine : ICep, IHostedService, IAsyncDisposable
         Query? query = null;
         void OnFailed(Exception error) => query!.OnFailed(error);
         void OnCompleted() => query!.OnCompleted();
-        var worker = async is null ? null : new SinkWorker<T>(async, new SinkContext(Clock, Connections, Logger, node.HasIdentity), this, context, OnFailed, OnCompleted);
+        var sinkContext = new SinkContext(Clock, Connections, Logger, node.HasIdentity)
+        {
+            DeadLetter = (reason, detail, value) => AddDeadLetter(reason, sink.Name, detail, value),
+        };
+        var worker = async is null ? null : new SinkWorker<T>(async, sinkContext, this, context, OnFailed, OnCompleted);
         Operator<T> terminal = sink switch
         {
             _ when worker is not null => worker,

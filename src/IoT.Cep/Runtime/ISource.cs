@@ -79,7 +79,11 @@ public record ConnectionContext(TimeProvider TimeProvider, Connections Connectio
 /// <param name="Logger">The log.</param>
 /// <param name="HasIdentity">Whether its results carry their identity, so that a store can make the table before the first one comes.</param>
 public sealed record SinkContext(TimeProvider TimeProvider, Connections Connections, ILogger Logger, bool HasIdentity)
-    : ConnectionContext(TimeProvider, Connections, Logger);
+    : ConnectionContext(TimeProvider, Connections, Logger)
+{
+    /// <summary>Makes a dead letter of a result that a sink gives up later than in its <see cref="IAsyncSink{T}.WriteAsync"/>: reason, what was wrong, the result. Null outside an engine.</summary>
+    public Action<DeadLetterReason, string, object?>? DeadLetter { get; init; }
+}
 
 /// <summary>Named connection options: <c>cep.Mqtt(o =&gt; ...)</c> puts them in, transports and stores take them out when they start.</summary>
 /// <param name="configuration">The host's configuration, section <c>IoT.Cep</c>; null without a host.</param>

@@ -166,6 +166,17 @@ internal sealed partial class Intake<T> : SourceWriter<T>, IPayloadReceiver, IDi
         _engine.AddDeadLetter(reason, _source.Name, payload.Topic, detail, payload.Bytes);
     }
 
+    public void Flush()
+    {
+        lock (_stage.Gate)
+        {
+            if (Buffer.Count > 0 || _hasAcknowledged)
+            {
+                TryFlush();
+            }
+        }
+    }
+
     public void CountDuplicate()
     {
         lock (_stage.Gate)

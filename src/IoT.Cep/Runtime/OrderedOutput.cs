@@ -96,6 +96,15 @@ internal sealed class OrderedOutput<T>(Operator<T> next) : IDisposable
         _results.Count = at + places.Length;
     }
 
+    /// <summary>The same by the results' own groups.</summary>
+    internal void AddReserved(ReadOnlySpan<byte> groups, long ticks)
+    {
+        int at = _results.Count;
+        _results.Ticks.AsSpan(at, groups.Length).Fill(ticks);
+        groups.CopyTo(_results.Groups.AsSpan(at));
+        _results.Count = at + groups.Length;
+    }
+
     internal void AddReserved(long ticks, byte group, in ResultId id, EventKind kind)
     {
         _results.Ids[_results.Count] = id;

@@ -52,13 +52,17 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
     /// <summary>Builds a keyed operator with state: once, or once for each shard with an exchange before and a gathering behind.</summary>
     internal void BuildKeyed<TKey, T, TResult>(
         StreamNode<TResult> node, StreamNode<T> input, KeySelector<TKey, T> key, Operator<TResult> next,
-        Func<Operator<TResult>, KeyRange, Operator<T>> make, bool usesKeyTime = false)
+        Func<Operator<TResult>, KeyRange, Operator<T>> make, bool usesKeyTime = false, WindowSpec? windows = null)
         where TKey : notnull
     {
         if (key.Timeline is not null)
         {
-            WantsRunningTime = usesKeyTime ? true : throw new NotSupportedException(
-                $"'{node.Text}' goes by the source's watermark and can't keep a time for each key: key the stream without TimelinePerKey for it.");
+            WantsRunningTime = true;
+            if (!usesKeyTime)
+            {
+                var makeOne = make;
+                make = (output, keys) => PerKey(key, output, keys, one => makeOne(one, keys), windows);
+            }
         }
 
         int shards = stages.Shards;
@@ -92,6 +96,18 @@ internal sealed class Plan(QueryContext query, StageSet stages, TimeProvider clo
         var router = new RouterOperator<TKey, T>(query, key.Select, routes) { Diagnose = key.Diagnose };
         Register(router, "Router", typeof(TKey) == typeof(Unit) ? $"Exchange, all events to one of {shards} shards" : $"Exchange {key.By} over {shards} shards", routes);
         input.Build(this, router);
+    }
+
+    /// <summary>Runs an operator in the time of each key.</summary>
+    private OperatorPerKey<TKey, T, TResult> PerKey<TKey, T, TResult>(
+        KeySelector<TKey, T> key, Operator<TResult> next, KeyRange keys, Func<Operator<TResult>, Operator<T>> make, WindowSpec? windows)
+        where TKey : notnull
+    {
+        // One that gets no event says what kind it is.
+        using var model = make(next);
+        return model is ITellsWhyNot tells
+            ? new MatcherPerKey<TKey, T, TResult>(next, query, key, keys, make, tells)
+            : new OperatorPerKey<TKey, T, TResult>(next, query, key, keys, make, windows);
     }
 
     private static Operator<T> WithPolicy<TKey, T, TResult>(StreamNode<TResult> node, KeySelector<TKey, T> key, Operator<T> built)

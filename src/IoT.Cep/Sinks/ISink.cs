@@ -124,7 +124,9 @@ public sealed class SinkBatch<T>
         (_written ??= new bool[Length])[row] = true;
     }
 
-    internal bool IsWritten(int row) => _written is not null && _written[row];
+    /// <summary>Whether the sink said that a row is in place (<see cref="MarkWritten"/>).</summary>
+    /// <param name="row">The row's index in this batch.</param>
+    public bool IsWritten(int row) => _written is not null && _written[row];
 }
 
 /// <summary>A row that a sink can never write.</summary>

@@ -33,6 +33,7 @@ internal sealed partial class KeyIndex<TKey>
     private Entry[] _spare = [];
     private int _sorted;
     private int[] _order = [];
+    private int[] _tail = [];
 
     /// <summary>How many keys stood apart from their groups, over all times that keys were gone through.</summary>
     private long _detours;
@@ -170,16 +171,35 @@ internal sealed partial class KeyIndex<TKey>
         return order;
     }
 
-    internal void Release() => Pooled.Return(ref _order, 0);
+    internal void Release()
+    {
+        Pooled.Return(ref _order, 0);
+        Pooled.Return(ref _tail, 0);
+    }
 
     private void SortInto(Span<int> order)
+    {
+        int tail = Count - _sorted;
+        if (tail > Math.Max(FewKeys, _sorted / 16))
+        {
+            SortAll(order, 0);
+        }
+        else
+        {
+            Pooled.Ensure(ref _tail, tail);
+            MergeInto(order, _tail.AsSpan(0, SortAll(_tail, _sorted)));
+        }
+    }
+
+    /// <summary>A counting sort of the numbers from one on; gives how many there are.</summary>
+    private int SortAll(Span<int> order, int from)
     {
         Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
         next.Clear();
         var entries = _entries.AsSpan(0, Count);
-        foreach (ref readonly var entry in entries)
+        for (int i = from; i < entries.Length; i++)
         {
-            next[entry.Group + 1] += entry.IsLive ? 1 : 0;
+            next[entries[i].Group + 1] += entries[i].IsLive ? 1 : 0;
         }
 
         for (int group = 1; group < next.Length; group++)
@@ -187,11 +207,41 @@ internal sealed partial class KeyIndex<TKey>
             next[group] += next[group - 1];
         }
 
-        for (int i = 0; i < entries.Length; i++)
+        for (int i = from; i < entries.Length; i++)
         {
             if (entries[i].IsLive)
             {
                 order[next[entries[i].Group]++] = i;
+            }
+        }
+
+        return next[StableHash.KeyGroups];
+    }
+
+    /// <summary>Those that were sorted once are in order as they stand; each of the others goes behind the last of its group.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MergeInto(Span<int> order, ReadOnlySpan<int> tail)
+    {
+        var entries = _entries.AsSpan(0, _sorted);
+        int count = 0, number = 0;
+        foreach (int late in tail)
+        {
+            int group = _entries[late].Group;
+            for (; number < entries.Length && entries[number].Group <= group; number++)
+            {
+                order[count] = number;
+                count += Unsafe.BitCast<bool, byte>(entries[number].IsLive);
+            }
+
+            order[count++] = late;
+        }
+
+        for (; number < entries.Length; number++)
+        {
+            // The last may be none, behind which there is no place.
+            if (entries[number].IsLive)
+            {
+                order[count++] = number;
             }
         }
     }

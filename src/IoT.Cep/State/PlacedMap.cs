@@ -42,6 +42,9 @@ internal sealed class PlacedMap<TKey, TState>(int maxKeys)
 
     internal bool IsFull => Count >= maxKeys;
 
+    /// <summary>Whether a key can be added without more memory for states.</summary>
+    internal bool HasPlace => _firstFree != None || Places < _entries.Length;
+
     internal long Bytes => ((long)_entries.Length * Unsafe.SizeOf<Entry>()) + ((_slots.Length + (_noted?.Length ?? 0)) * (long)sizeof(int));
 
     /// <summary>An entry by its place; stale once a key was added.</summary>
@@ -81,7 +84,7 @@ internal sealed class PlacedMap<TKey, TState>(int maxKeys)
         {
             if (Places == _entries.Length)
             {
-                Array.Resize(ref _entries, Places * 2);
+                Grow();
             }
 
             place = Places++;
@@ -93,6 +96,9 @@ internal sealed class PlacedMap<TKey, TState>(int maxKeys)
         Note(in entry, place);
         return place;
     }
+
+    /// <summary>Makes twice as many places.</summary>
+    internal void Grow() => Array.Resize(ref _entries, _entries.Length * 2);
 
     /// <summary>Removes the key of a place.</summary>
     internal void Remove(int place)

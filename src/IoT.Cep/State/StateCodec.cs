@@ -46,6 +46,11 @@ public static class StateCodec
             return (StateCodec<T>)(object)new StateCodec<string?>(static (w, v) => w.Text(v), static r => r.Text());
         }
 
+        if (typeof(T) == typeof(Message))
+        {
+            return (StateCodec<T>)(object)new StateCodec<Message>(Message.Save, Message.Load);
+        }
+
         if (default(T) is ISaveable)
         {
             return new StateCodec<T>(static (w, v) => ((ISaveable)v!).Save(w), ReadSelf<T>);

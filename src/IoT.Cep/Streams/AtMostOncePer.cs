@@ -35,7 +35,7 @@ public static partial class EventStreamExtensions
         StreamNode<T> node = Defined(keep) == Keep.First
             ? new AtMostOncePerNode<TKey, T>(stream.Node, stream.Key, interval)
             : new LastOncePerNode<TKey, T>(stream.Node, stream.Key, interval);
-        return new KeyedStream<TKey, T>(node, stream.Key);
+        return new KeyedStream<TKey, T>(node, stream.Key.InSourceTime);
     }
 
     /// <summary>The same over all events, without a key.</summary>
@@ -47,14 +47,14 @@ public static partial class EventStreamExtensions
 /// <summary>The first event of an interval is the one that has no duplicate before it, where any event of the key is a duplicate.</summary>
 internal sealed record AtMostOncePerNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Interval)
     : DeduplicateNode<TKey, Unit, T>(
-        Source, Key, null, new DeduplicateLimits(Interval, Key.MaxKeys, DeduplicateOverflow.Fail) { IsOfIds = false }, $"AtMostOncePer {Interval} {Key.By}")
+        Source, Key, null, new DeduplicateLimits(Interval, Key.MaxKeys, DeduplicateOverflow.Fail) { IsOfIds = false }, $"AtMostOncePer {Interval} {Key.ByTime}")
     where TKey : notnull;
 
 internal sealed record LastOncePerNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Interval)
     : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"AtMostOncePer {Interval} keep last {Key.By}";
+    internal override string Text => $"AtMostOncePer {Interval} keep last {Key.ByTime}";
 
     internal override long DueOf(long ticks) => Ticks.Plus(ticks, Interval.Ticks);
 }

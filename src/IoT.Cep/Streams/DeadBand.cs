@@ -35,7 +35,7 @@ public static partial class EventStreamExtensions
             new DeadBandNode<TKey, T>(
                 stream.Node, stream.Key, value, band, atLeastEvery is { } every ? Positive(every, nameof(atLeastEvery)) : null,
                 Positive(forgetAfter ?? _defaultForgetAfter, nameof(forgetAfter)), StreamExtensions.Shorten(text)),
-            stream.Key);
+            stream.Key.InSourceTime);
     }
 
     /// <summary>The same over all events, without a key.</summary>
@@ -51,7 +51,7 @@ internal sealed record DeadBandNode<TKey, T>(
     where TKey : notnull
 {
     internal override string Text =>
-        $"DeadBand {Lambda} of {FormattableString.Invariant($"{Band}")}{(AtLeastEvery is { } every ? $", at least every {every}" : "")} {Key.By}, forgets after {ForgetAfter}";
+        $"DeadBand {Lambda} of {FormattableString.Invariant($"{Band}")}{(AtLeastEvery is { } every ? $", at least every {every}" : "")} {Key.ByTime}, forgets after {ForgetAfter}";
 
     internal override void Build(Plan plan, Operator<T> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
         new KeyedStepOperator<TKey, T, Kept, T, Step>(

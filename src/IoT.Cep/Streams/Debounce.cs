@@ -21,7 +21,7 @@ public static partial class EventStreamExtensions
         Positive(quiet);
         TimeWindows.ThrowIfTooLong(quiet, nameof(quiet));
         stream.Node.RequireAppendOnly("Debounce");
-        return new KeyedStream<TKey, T>(new DebounceNode<TKey, T>(stream.Node, stream.Key, quiet), stream.Key);
+        return new KeyedStream<TKey, T>(new DebounceNode<TKey, T>(stream.Node, stream.Key, quiet), stream.Key.InSourceTime);
     }
 
     /// <summary>The same over all events, without a key.</summary>
@@ -32,7 +32,7 @@ public static partial class EventStreamExtensions
 internal sealed record DebounceNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Quiet) : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"Debounce {Quiet} {Key.By}";
+    internal override string Text => $"Debounce {Quiet} {Key.ByTime}";
 
     internal override bool Postpones => true;
 

@@ -42,8 +42,8 @@ public static partial class EventStreamExtensions
         stream.Node.RequireAppendOnly("Deduplicate");
         return new KeyedStream<TKey, T>(
             new DeduplicateNode<TKey, TId, T>(
-                stream.Node, stream.Key, by, limits, $"Deduplicate {StreamExtensions.Shorten(text)} within {within} {stream.Key.By}, {limits}"),
-            stream.Key);
+                stream.Node, stream.Key, by, limits, $"Deduplicate {StreamExtensions.Shorten(text)} within {within} {stream.Key.ByTime}, {limits}"),
+            stream.Key.InSourceTime);
     }
 
     /// <summary>

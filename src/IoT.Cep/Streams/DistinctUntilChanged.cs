@@ -33,7 +33,7 @@ public static partial class EventStreamExtensions
             new DistinctUntilChangedNode<TKey, T, TValue>(
                 stream.Node, stream.Key, value, comparer ?? EqualityComparer<TValue>.Default, Positive(forgetAfter ?? _defaultForgetAfter, nameof(forgetAfter)),
                 StreamExtensions.Shorten(text)),
-            stream.Key);
+            stream.Key.InSourceTime);
     }
 
     /// <inheritdoc cref="DistinctUntilChanged{TKey, T, TValue}"/>
@@ -60,7 +60,7 @@ internal sealed record DistinctUntilChangedNode<TKey, T, TValue>(
     : KeyedNode<TKey, T, T>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"DistinctUntilChanged {(Lambda.Length == 0 ? "" : $"{Lambda} ")}{Key.By}, forgets after {ForgetAfter}";
+    internal override string Text => $"DistinctUntilChanged {(Lambda.Length == 0 ? "" : $"{Lambda} ")}{Key.ByTime}, forgets after {ForgetAfter}";
 
     internal override void Build(Plan plan, Operator<T> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
         new KeyedStepOperator<TKey, T, TValue, T, Step>(output, plan.Query, this, ForgetAfter, new Step(Value, Comparer), keys));

@@ -89,7 +89,7 @@ internal sealed record FillGapsNode<TKey, T>(
     : StreamNode<T, Filled<TKey>>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"FillGaps {Lambda} every {Step} {Key.By}, {Interpolation}, gaps up to {MaxGap}";
+    internal override string Text => $"FillGaps {Lambda} every {Step} {Key.ByTime}, {Interpolation}, gaps up to {MaxGap}";
 
     internal override int Depth => Input.Depth + 1;
 

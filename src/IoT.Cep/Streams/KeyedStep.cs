@@ -29,7 +29,7 @@ internal abstract record KeyedNode<TKey, T, TResult>(StreamNode<T> Source, KeySe
 
     internal override bool HasIdentity => false;
 
-    internal override bool IsOrdered => true;
+    internal override bool IsOrdered => Key.Timeline is null;
 }
 
 /// <summary>Applies a step to each event of a key in order of time. A key is forgotten when it had no event for so long.</summary>

@@ -21,7 +21,7 @@ public static partial class EventStreamExtensions
         Positive(every);
         TimeWindows.ThrowIfTooLong(every, nameof(every));
         stream.Node.RequireAppendOnly("Sample");
-        return new KeyedStream<TKey, T>(new SampleNode<TKey, T>(stream.Node, stream.Key, every), stream.Key);
+        return new KeyedStream<TKey, T>(new SampleNode<TKey, T>(stream.Node, stream.Key, every), stream.Key.InSourceTime);
     }
 
     /// <summary>The same over all events, without a key.</summary>
@@ -32,7 +32,7 @@ public static partial class EventStreamExtensions
 internal sealed record SampleNode<TKey, T>(StreamNode<T> Source, KeySelector<TKey, T> Key, TimeSpan Every) : HeldLatestNode<TKey, T>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"Sample {Every} {Key.By}";
+    internal override string Text => $"Sample {Every} {Key.ByTime}";
 
     internal override bool FiresAtEnd => true;
 

@@ -68,7 +68,7 @@ internal sealed record ScanNode<TKey, T, TState, TResult>(
     string Lambda) : KeyedNode<TKey, T, TResult>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"Scan {Lambda} {Key.By}, forgets after {ForgetAfter}";
+    internal override string Text => $"Scan {Lambda} {Key.ByTime}, forgets after {ForgetAfter}";
 
     internal override void Build(Plan plan, Operator<TResult> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
         new KeyedStepOperator<TKey, T, TState, TResult, Step>(output, plan.Query, this, ForgetAfter, new Step(Seed, Next, Result), keys));

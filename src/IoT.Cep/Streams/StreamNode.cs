@@ -91,6 +91,12 @@ internal sealed record KeySelector<TKey, T>(Func<T, TKey> Select, string Text, i
     /// <summary>What <c>Explain</c> says of it.</summary>
     internal string By => typeof(TKey) == typeof(Unit) ? "over all events" : $"by {Text}";
 
+    /// <summary>The same with how its keys keep a time.</summary>
+    internal string ByTime => Timeline is null ? By : $"{By} in its own time, {Timeline}";
+
+    /// <summary>The same key in the source's time: that of results, since a timeline ends at the first operator with a state.</summary>
+    internal KeySelector<TKey, T> InSourceTime => Timeline is null ? this : this with { Timeline = null };
+
     /// <summary>How each key keeps a time of its own; null where all go by the source's watermark.</summary>
     internal KeyTimelineSpec? Timeline { get; init; }
 

@@ -4,10 +4,11 @@ public static partial class EventStreamExtensions
 {
     /// <summary>
     /// Gives each key a time of its own: a device whose clock is wrong, or that uploads two hours of readings at once, closes its own windows by its
-    /// own events and makes no other device late. Costs 32 bytes for each key of an operator.
+    /// own events and makes no other device late. Costs 32 bytes for each key of tumbling windows, and an operator's tables, some
+    /// kilobytes, for each key of any other verb.
     /// </summary>
     /// <remarks>
-    /// It holds for keyed windows of this stream, and ends there: results, and whatever has no key, another key or several inputs, go by the source's
+    /// It holds for the next verb that keeps a state, whichever it is, and ends there: results, and whatever has no key, another key or several inputs, go by the source's
     /// watermark. A result of a device that is behind may be late for them, which is theirs to decide. Results come at the source's next watermark, which
     /// is told after each batch.
     /// </remarks>

@@ -80,7 +80,7 @@ internal sealed record WithPreviousNode<TKey, T, TResult>(
     : KeyedNode<TKey, T, TResult>(Source, Key)
     where TKey : notnull
 {
-    internal override string Text => $"WithPrevious {(IsPair ? "" : $"{Count} ")}{Lambda} {Key.By}, forgets after {ForgetAfter}";
+    internal override string Text => $"WithPrevious {(IsPair ? "" : $"{Count} ")}{Lambda} {Key.ByTime}, forgets after {ForgetAfter}";
 
     internal override void Build(Plan plan, Operator<TResult> next) => plan.BuildKeyed(this, Input, Key, next, (output, keys) =>
         new KeyedStepOperator<TKey, T, Previous, TResult, Step>(output, plan.Query, this, ForgetAfter, new Step(Count, IsPair, Result, new Stack<T[]>()), keys));

@@ -6,10 +6,11 @@ namespace IoT.Cep;
 
 /// <summary>
 /// The events of all keys' windows in order of time: first those whose own results have been given out and that are still in others' windows,
-/// then those that wait for their results. A ring that grows and shrinks by halves.
+/// then those that wait for their results. A ring that grows and shrinks by halves. Times stand apart, each once for all events that have it one behind the
+/// other: so an event has 16 bytes where it has a number.
 /// </summary>
 /// <typeparam name="TMore">What is kept of an event besides its time and its key's place.</typeparam>
-internal sealed class EventQueue<TMore> : IDisposable
+internal sealed partial class EventQueue<TMore> : IDisposable
     where TMore : struct
 {
     private const int Initial = 1024;
@@ -20,27 +21,42 @@ internal sealed class EventQueue<TMore> : IDisposable
     private long _waiting;
     private long _end;
 
+    // The runs of events of one time; those that wait begin with a run of their own.
+    private Run[] _runs = [];
+    private int _runMask = -1;
+    private long _firstRun;
+    private long _waitingRun;
+    private long _endRun;
+
     internal int Count => (int)(_end - _first);
 
     internal bool IsEmpty => _first == _end;
 
     internal bool HasWaiting => _waiting < _end;
 
-    /// <summary>How many wait for their results.</summary>
-    internal int Waiting => (int)(_end - _waiting);
-
     /// <summary>The number of the event that was added last; numbers follow one another, and begin again at 0 behind the last of 32 bits.</summary>
     internal uint LastNumber => (uint)_end - 1;
 
+    /// <summary>The time of the oldest event; there is one.</summary>
+    internal long FirstTicks => _runs[(int)_firstRun & _runMask].Ticks;
+
+    /// <summary>How many events behind the oldest one have its time, with it.</summary>
+    internal int FirstRun => (int)(_runs[(int)_firstRun & _runMask].End - (uint)_first);
+
+    /// <summary>The time of the oldest event that waits; there is one.</summary>
+    internal long WaitingTicks => _runs[(int)_waitingRun & _runMask].Ticks;
+
+    /// <summary>Those that wait and have the oldest one's time, as a loop sees them, in registers; stale once an event was added.</summary>
+    internal Events WaitingRun => new(_ring, _mask, (int)_waiting, (int)(_runs[(int)_waitingRun & _runMask].End - (uint)_waiting));
+
+    /// <summary>So many events from the oldest on, and what stands behind them.</summary>
+    internal Events Oldest(int count) => new(_ring, _mask, (int)_first, count);
+
+    /// <summary>Room for so many events behind the youngest, which are there once they were added; it is made first.</summary>
+    internal Events Room(int count) => new(_ring, _mask, (int)_end, count);
+
     /// <summary>The oldest event; there is one.</summary>
     internal ref Entry First => ref _ring[(int)_first & _mask];
-
-    /// <summary>The oldest event that waits, and those behind it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal ref Entry WaitingAt(int index) => ref _ring[(int)(_waiting + index) & _mask];
-
-    /// <summary>All that wait, as a loop sees them, in registers; stale once an event was added.</summary>
-    internal WaitingEvents AllWaiting => new(_ring, _mask, (int)_waiting, Waiting);
 
     /// <summary>An event that is still there, by its number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -65,18 +81,51 @@ internal sealed class EventQueue<TMore> : IDisposable
     internal ref TMore Add(long ticks, int place)
     {
         Debug.Assert(_end - _first <= _mask, "Nobody made room.");
-        ref var added = ref _ring[(int)_end++ & _mask];
-        added.Ticks = ticks;
+        ref var added = ref _ring[(int)_end & _mask];
         added.Place = place;
+        Added(ticks, 1);
         return ref added.More;
     }
 
-    /// <summary>So many results have been given out.</summary>
-    internal void Pass(int count) => _waiting += count;
-
-    /// <summary>Forgets the oldest event, which does not wait, and says its number.</summary>
+    /// <summary>So many events of one time were written to the room behind the youngest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal uint RemoveFirst() => (uint)_first++;
+    internal void Added(long ticks, int count)
+    {
+        if (count == 0)
+        {
+            return;
+        }
+
+        if (_waiting == _end || _runs[(int)(_endRun - 1) & _runMask].Ticks != ticks)
+        {
+            BeginRun(ticks);
+        }
+
+        _end += count;
+        _runs[(int)(_endRun - 1) & _runMask].End = (uint)_end;
+    }
+
+    /// <summary>So many results have been given out: those of the events of one time.</summary>
+    internal void PassRun(int count)
+    {
+        _waiting += count;
+        Debug.Assert(_runs[(int)_waitingRun & _runMask].End == (uint)_waiting, "Another number of events has this time.");
+        _waitingRun++;
+    }
+
+    /// <summary>Forgets the oldest events, which do not wait and have one time, and says the number of the first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal uint RemoveFirst(int count)
+    {
+        uint number = (uint)_first;
+        _first += count;
+        if (_runs[(int)_firstRun & _runMask].End == (uint)_first)
+        {
+            _firstRun++;
+        }
+
+        return number;
+    }
 
     /// <summary>Gives memory back where most of it is not needed any more.</summary>
     internal void Trim()
@@ -85,90 +134,42 @@ internal sealed class EventQueue<TMore> : IDisposable
         {
             Resize((_mask + 1) / 2);
         }
-    }
 
-    /// <summary>Takes events out, in order: those of which this says so. Numbers change.</summary>
-    internal void RemoveWhere<TArgument>(TArgument argument, Func<TArgument, Entry, bool, bool> isOut)
-    {
-        long kept = _first, waiting = _waiting;
-        for (long at = _first; at < _end; at++)
+        if (_runMask >= Initial && (_endRun - _firstRun) * 8 < _runMask)
         {
-            if (at == _waiting)
-            {
-                waiting = kept;
-            }
-
-            var entry = _ring[(int)at & _mask];
-            if (!isOut(argument, entry, at >= _waiting))
-            {
-                _ring[(int)kept++ & _mask] = entry;
-            }
-        }
-
-        (_waiting, _end) = (_waiting == _end ? kept : waiting, kept);
-    }
-
-    /// <summary>All events in order, and whether each waits.</summary>
-    internal IEnumerable<(Entry Entry, bool Waits)> All()
-    {
-        for (long at = _first; at < _end; at++)
-        {
-            var entry = _ring[(int)at & _mask];
-            yield return (entry, at >= _waiting && !entry.IsDone);
-        }
-    }
-
-    /// <summary>The numbers of all events, from the oldest.</summary>
-    internal (uint First, int Count) Numbers => ((uint)_first, Count);
-
-    /// <summary>Adds saved events, those of several shards in several calls. Numbers change.</summary>
-    internal void Load(IEnumerable<(Entry Entry, bool Waits)> saved)
-    {
-        var all = All().Concat(saved).OrderBy(one => one.Entry.Ticks).ToList();
-        (_first, _end, _waiting) = (0, 0, 0);
-        Ensure(all.Count);
-        foreach (var (entry, waits) in all)
-        {
-            Add(entry.Ticks, entry.Place) = entry.More;
-            WaitingAt((int)(_end - _waiting) - 1).IsDone = !waits;
-            if (!waits && _waiting == _end - 1)
-            {
-                _waiting++;
-            }
+            Pooled.ResizeRing(ref _runs, ref _runMask, _firstRun, _endRun, (_runMask + 1) / 2);
         }
     }
 
     public void Dispose()
     {
-        Pooled.Return(ref _ring, 0);
+        Pooled.Return(ref _ring, _ring.Length);
+        Pooled.Return(ref _runs, 0);
         (_mask, _first, _waiting, _end) = (-1, 0, 0, 0);
+        (_runMask, _firstRun, _waitingRun, _endRun) = (-1, 0, 0, 0);
     }
 
-    private void Resize(int length)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void BeginRun(long ticks)
     {
-        var resized = Pooled.Rent<Entry>(length);
-        if (_end > _first)
+        if (_endRun - _firstRun > _runMask)
         {
-            // The events are one run or two in the old ring, and as many in the new one.
-            for (long at = _first; at < _end;)
-            {
-                int from = (int)at & _mask, to = (int)at & (length - 1);
-                int run = (int)Math.Min(_end - at, Math.Min(_mask + 1 - from, length - to));
-                _ring.AsSpan(from, run).CopyTo(resized.AsSpan(to));
-                at += run;
-            }
+            Pooled.ResizeRing(ref _runs, ref _runMask, _firstRun, _endRun, Math.Max(Initial, (_runMask + 1) * 2));
         }
 
-        Pooled.Return(ref _ring, 0);
-        (_ring, _mask) = (resized, length - 1);
+        _runs[(int)_endRun++ & _runMask] = new Run { Ticks = ticks, End = (uint)_end };
     }
 
-    /// <summary>The events that wait, oldest first. What the mask leaves is inside the ring, which is not checked again.</summary>
-    internal readonly ref struct WaitingEvents(Entry[] ring, int mask, int first, int count)
+    private void Resize(int length) => Pooled.ResizeRing(ref _ring, ref _mask, _first, _end, length);
+
+    /// <summary>Events that stand one behind the other. What the mask leaves is inside the ring, which is not checked again.</summary>
+    internal readonly ref struct Events(Entry[] ring, int mask, int first, int count)
     {
         private readonly ref Entry _ring = ref MemoryMarshal.GetArrayDataReference(ring);
 
         internal int Count => count;
+
+        internal uint Number => (uint)first;
 
         internal ref Entry this[int index]
         {
@@ -182,7 +183,6 @@ internal sealed class EventQueue<TMore> : IDisposable
     {
         private const int Done = int.MinValue;
 
-        internal long Ticks;
         private int _place;
         internal TMore More;
 
@@ -201,5 +201,13 @@ internal sealed class EventQueue<TMore> : IDisposable
             readonly get => _place < 0;
             set => _place = value ? _place | Done : Place;
         }
+    }
+
+    /// <summary>Events of one time, up to the number of the one behind the last.</summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 4)]
+    private struct Run
+    {
+        internal long Ticks;
+        internal uint End;
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace IoT.Cep;
 
@@ -8,29 +9,29 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     /// <summary>Time has come to this instant: gives out all windows that end before it, and forgets what is in no later one.</summary>
     private void PassTo(long time)
     {
-        while (_events.HasWaiting && (time == long.MaxValue || _windows.IsDue(_events.WaitingAt(0).Ticks, time)))
+        while (_events.HasWaiting && (time == long.MaxValue || _windows.IsDue(_events.WaitingTicks, time)))
         {
             GiveOut();
         }
 
         _now = Math.Max(_now, time);
-        Forget(_windows.StartOf(_events.HasWaiting ? Math.Min(_events.WaitingAt(0).Ticks, time) : time));
+        Forget(_windows.StartOf(_events.HasWaiting ? Math.Min(_events.WaitingTicks, time) : time));
         _events.Trim();
     }
 
     /// <summary>Gives out the results of all events of the oldest time that waits, by key group, as it comes out of any number of shards.</summary>
     private void GiveOut()
     {
-        long ticks = _events.WaitingAt(0).Ticks;
+        long ticks = _events.WaitingTicks;
         var (start, end) = (_windows.StartOf(ticks), _windows.EndOf(ticks));
         if (_run == 0)
         {
             Forget(start);
-            OrderByGroup(ticks);
+            OrderByGroup();
         }
 
         GiveOut(start, end);
-        _events.Pass(_run);
+        _events.PassRun(_run);
         (_run, _runAt) = (0, 0);
     }
 
@@ -55,7 +56,6 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     /// </summary>
     private void GiveOutMany(IResultsAtOnce<TKey, TState, TResult> results, long start, long end)
     {
-        Pooled.Ensure(ref _ids, MaxAhead);
         Pooled.Ensure(ref _sums, MaxAhead);
         while (_runAt < _results)
         {
@@ -65,7 +65,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             var made = _output.Reserve(count, end - 1, _keys.Groups[_order[from]]);
             try
             {
-                results.Make(start, end, _ids.AsSpan(0, count), _sums.AsSpan(0, count), made, ref _runAt);
+                results.Make(start, end, _sums.AsSpan(0, count), made, ref _runAt);
             }
             finally
             {
@@ -76,27 +76,8 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     }
 
     /// <summary>Puts the states of the part's keys side by side, from one of them on.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SumUp(int from, long start)
-    {
-        var (keys, states) = (_keys, _states);
-        var order = _order.AsSpan(from, _partEnd - from);
-        var ids = _ids.AsSpan(from - _partFrom, order.Length);
-        var sums = _sums.AsSpan(from - _partFrom, order.Length);
-        bool isMany = keys.Count > FewKeys;
-        for (int i = 0; i < order.Length; i++)
-        {
-            if (isMany)
-            {
-                keys.Prefetch(order[Math.Min(i + Near, order.Length - 1)]);
-            }
-
-            int place = order[i];
-            ref var key = ref keys.At(place);
-            states.Sum(ref key.State, place, start, ref sums[i]);
-            ids[i] = key.Key;
-        }
-    }
+    private void SumUp(int from, long start) =>
+        _states.SumAll(_keys, _order.AsSpan(from, _partEnd - from), start, _sums.AsSpan(from - _partFrom, _partEnd - from));
 
     private void Put(int from, int end, long windowStart, long windowEnd)
     {
@@ -156,7 +137,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     {
         _states.Widen(kinds, _keys);
         parts.Use?.Keep(_states.Kept, Widen);
-        long start = _windows.StartOf(_events.WaitingAt(0).Ticks);
+        long start = _windows.StartOf(_events.WaitingTicks);
         if (IsInParts)
         {
             // The one that is being read, and those behind it.
@@ -171,24 +152,12 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
 
     /// <summary>The places of the keys whose events wait for this time, by group, but for those whose result was given out before.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void OrderByGroup(long ticks)
+    private void OrderByGroup()
     {
-        var waiting = _events.AllWaiting;
-        int run = 1;
-        while (run < waiting.Count && run <= FewPeers && waiting[run].Ticks == ticks)
-        {
-            run++;
-        }
-
-        if (run <= FewPeers)
-        {
-            Pooled.Ensure(ref _order, run);
-            _results = OrderFew(waiting, run);
-        }
-        else
-        {
-            (_results, run) = OrderMany(waiting, ticks);
-        }
+        var waiting = _events.WaitingRun;
+        int run = waiting.Count;
+        Pooled.Ensure(ref _order, run);
+        _results = run <= FewPeers ? OrderFew(waiting) : OrderMany(waiting);
 
         if (parts.Identity)
         {
@@ -202,11 +171,11 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         (_run, _runAt) = (run, 0);
     }
 
-    private int OrderFew(EventQueue<TMore>.WaitingEvents waiting, int run)
+    private int OrderFew(EventQueue<TMore>.Events waiting)
     {
         var (order, groups) = (_order, _keys.Groups);
         int count = 0;
-        for (int i = 0; i < run; i++)
+        for (int i = 0; i < waiting.Count; i++)
         {
             int place = waiting[i].PlaceOrDone, at = count;
             if (place < 0)
@@ -226,64 +195,79 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         return count;
     }
 
-    /// <summary>A counting sort; says how many results there are of how many events.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private (int Results, int Run) OrderMany(EventQueue<TMore>.WaitingEvents waiting, long ticks)
+    /// <summary>A counting sort; says how many results there are.</summary>
+    private int OrderMany(EventQueue<TMore>.Events waiting)
     {
-        byte[] groups = _keys.Groups;
         Span<int> next = stackalloc int[StableHash.KeyGroups + 1];
         next.Clear();
-        int run = 0;
-        for (; run < waiting.Count; run++)
-        {
-            ref var peer = ref waiting[run];
-            if (peer.Ticks != ticks)
-            {
-                break;
-            }
-
-            int place = peer.PlaceOrDone;
-            if (place >= 0)
-            {
-                next[groups[place] + 1]++;
-            }
-        }
-
+        CountGroups(waiting, next);
         for (int group = 1; group < next.Length; group++)
         {
             next[group] += next[group - 1];
         }
 
-        Pooled.Ensure(ref _order, run);
-        var order = _order.AsSpan(0, run);
-        for (int i = 0; i < run; i++)
+        Place(waiting, next);
+        return next[StableHash.KeyGroups];
+    }
+
+    /// <summary>Counts the results of each group in the place behind it. A place that an event names is one, and a group has a number of its own.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountGroups(EventQueue<TMore>.Events waiting, Span<int> next)
+    {
+        ref byte groups = ref MemoryMarshal.GetArrayDataReference(_keys.Groups);
+        ref int count = ref next[1];
+        for (int i = 0; i < waiting.Count; i++)
         {
             int place = waiting[i].PlaceOrDone;
             if (place >= 0)
             {
-                order[next[groups[place]]++] = place;
+                Unsafe.Add(ref count, Unsafe.Add(ref groups, place))++;
             }
         }
+    }
 
-        return (next[StableHash.KeyGroups], run);
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Place(EventQueue<TMore>.Events waiting, Span<int> next)
+    {
+        ref byte groups = ref MemoryMarshal.GetArrayDataReference(_keys.Groups);
+        ref int first = ref MemoryMarshal.GetReference(next);
+        ref int order = ref MemoryMarshal.GetArrayDataReference(_order);
+        for (int i = 0; i < waiting.Count; i++)
+        {
+            int place = waiting[i].PlaceOrDone;
+            if (place >= 0)
+            {
+                Unsafe.Add(ref order, Unsafe.Add(ref first, Unsafe.Add(ref groups, place))++) = place;
+            }
+        }
     }
 
     /// <summary>Forgets the events before a time, and the keys that have none left. None of them waits.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private void Forget(long start)
+    {
+        while (!_events.IsEmpty && _events.FirstTicks < start)
+        {
+            if (TStates.IsPlain)
+            {
+                _states.PopAll(_keys, _events.FirstRun);
+            }
+            else
+            {
+                PopEach(_events.FirstRun);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void PopEach(int count)
     {
         var (keys, queue, states) = (_keys, _events, _states);
         bool isMany = keys.Count > FewKeys;
-        while (!queue.IsEmpty)
+        for (; count > 0; count--)
         {
             ref var first = ref queue.First;
-            if (first.Ticks >= start)
-            {
-                return;
-            }
-
             Ahead.Prefetch(ref first);
-            uint number = queue.RemoveFirst();
+            uint number = queue.RemoveFirst(1);
             int place = first.Place;
             if (isMany)
             {

@@ -24,6 +24,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
 {
     private const int MinTidyAt = 1024; // a pass over fewer is not worth it
     private const int FewKeys = 8_192; // so many keys' windows stay in the second cache
+    private const int FewTogether = 3; // up to here one by one
     private const int MaxAhead = 256; // events whose windows are asked for before the first of them is used
     private const int Near = 12; // results or events until memory has answered
     private const int FewResults = 3; // up to here one by one
@@ -56,7 +57,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
     private int[] _ordinals = [];
 
     // The part of these results whose states stand side by side.
-    private TState[] _sums = [];
+    private ReadyWindow<TKey, TState>[] _sums = [];
     private int _partFrom;
     private int _partEnd;
 
@@ -92,13 +93,8 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
                 PassTo(time);
             }
 
-            int end = i + 1;
-            while (end < ticks.Length && ticks[end] == time)
-            {
-                end++;
-            }
-
-            if (SelectsAhead && _keys.Count > FewKeys)
+            int end = EndOfRun(ticks, i);
+            if (SelectsAhead && end - i > FewTogether)
             {
                 TakeMany(in batch, i, Math.Min(end, i + MaxAhead));
                 i = Math.Min(end, i + MaxAhead);
@@ -109,6 +105,19 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
                 i = end;
             }
         }
+    }
+
+    /// <summary>The first event behind one that has another time: most have a time of their own, or many have one.</summary>
+    private static int EndOfRun(ReadOnlySpan<long> ticks, int start)
+    {
+        long time = ticks[start];
+        if (start + 1 < ticks.Length && ticks[start + 1] != time)
+        {
+            return start + 1;
+        }
+
+        int length = ticks[start..].IndexOfAnyExcept(time);
+        return length < 0 ? ticks.Length : start + length;
     }
 
     protected override void Advance(long watermark)
@@ -147,9 +156,9 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         }
 
         writer.Int32(_events.Count);
-        foreach (var (entry, waits) in _events.All())
+        foreach (var (ticks, entry, waits) in _events.All())
         {
-            writer.Int64(entry.Ticks);
+            writer.Int64(ticks);
             writer.Int32(numbers[entry.Place]);
             writer.Boolean(waits);
             _states.SaveEvent(writer, in entry.More);
@@ -167,17 +176,18 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
             LoadKeys(reader, places);
         }
 
-        var events = new List<(EventQueue<TMore>.Entry Entry, bool Waits)>();
+        var events = new List<(long Ticks, EventQueue<TMore>.Entry Entry, bool Waits)>();
         for (int count = reader.Int32(); count > 0; count--)
         {
-            var entry = new EventQueue<TMore>.Entry { Ticks = reader.Int64() };
+            long ticks = reader.Int64();
+            EventQueue<TMore>.Entry entry = default;
             int place = places[reader.Int32()];
             bool waits = reader.Boolean();
             entry.More = _states.LoadEvent(reader);
             if (place >= 0)
             {
                 entry.Place = place;
-                events.Add((entry, waits));
+                events.Add((ticks, entry, waits));
             }
         }
 
@@ -199,7 +209,7 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
         Pooled.Return(ref _order, 0);
         Pooled.Return(ref _ids, _ids.Length);
         Pooled.Return(ref _items, 0);
-        Pooled.Return(ref _sums, 0);
+        Pooled.Return(ref _sums, _sums.Length);
         Pooled.Return(ref _ordinals, 0);
         Pooled.Return(ref _places, 0);
     }
@@ -230,107 +240,6 @@ internal sealed partial class PerEventOperator<TKey, T, TResult, TState, TItem, 
                 places[i] = -1;
                 _states.Clear(ref window);
             }
-        }
-    }
-
-    /// <summary>Takes events of one time in, which is not before any other's.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Take(in Batch<T> batch, int from, int end)
-    {
-        var (keyOf, keys, queue, states, most) = (_key.Select, _keys, _events, _states, _windows.MaxEventsPerKey);
-        var events = batch.Events[..end];
-        long ticks = batch.Ticks[from];
-        queue.Ensure(end - from);
-        for (int i = from; i < events.Length; i++)
-        {
-            Position = i;
-            ref readonly var value = ref events[i];
-            Ahead.Prefetch(in value);
-            var id = keyOf(value);
-            var item = states.Take(in value, ticks);
-            int place = keys.Find(id);
-            if (place < 0)
-            {
-                place = keys.Add(id);
-            }
-
-            ref var window = ref keys.At(place).State;
-            if (TStates.CountOf(in window) >= most)
-            {
-                MakeRoom(id, place);
-            }
-
-            states.Push(ref window, place, ticks, in item, ref queue.Add(ticks, place));
-        }
-    }
-
-    /// <summary>
-    /// The same where there are many keys: selectors run ahead, and each key's window is asked for as soon as its place is known, so that those of many
-    /// events come out of memory together. Where a selector throws, what was selected before is added first, as everywhere.
-    /// </summary>
-    private void TakeMany(in Batch<T> batch, int from, int end)
-    {
-        Pooled.Ensure(ref _ids, MaxAhead);
-        Pooled.Ensure(ref _items, MaxAhead);
-        Pooled.Ensure(ref _places, MaxAhead);
-        long ticks = batch.Ticks[from];
-        int selected = 0;
-        try
-        {
-            SelectAhead(batch.Events[from..end], ticks, ref selected);
-        }
-        finally
-        {
-            AddSelected(from, selected, ticks);
-            Position = from + selected;
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void SelectAhead(ReadOnlySpan<T> events, long ticks, ref int selected)
-    {
-        var (keyOf, keys, states) = (_key.Select, _keys, _states);
-        var (ids, items, places) = (_ids, _items, _places);
-        for (int i = 0; i < events.Length; i++)
-        {
-            selected = i;
-            ref readonly var value = ref events[i];
-            Ahead.Prefetch(in value);
-            var id = keyOf(value);
-            items[i] = states.Take(in value, ticks);
-            ids[i] = id;
-            int place = keys.Find(id);
-            places[i] = place;
-            keys.Prefetch(place);
-        }
-
-        selected = events.Length;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void AddSelected(int from, int count, long ticks)
-    {
-        var (keys, queue, states, most) = (_keys, _events, _states, _windows.MaxEventsPerKey);
-        var (items, places) = (_items, _places);
-        queue.Ensure(count);
-        for (int i = 0; i < count; i++)
-        {
-            Position = from + i;
-            int place = places[i];
-            if (place < 0)
-            {
-                // An event before it may have brought the key.
-                place = keys.Find(_ids[i]);
-                place = place < 0 ? keys.Add(_ids[i]) : place;
-            }
-
-            ref var window = ref keys.At(place).State;
-            if (TStates.CountOf(in window) >= most)
-            {
-                MakeRoom(_ids[i], place);
-            }
-
-            states.Push(ref window, place, ticks, in items[i], ref queue.Add(ticks, place));
         }
     }
 

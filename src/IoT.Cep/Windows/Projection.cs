@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace IoT.Cep;
 
 /// <summary>
@@ -50,10 +48,20 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
     private bool AsksForMean => !canWiden && _selectors.Count == 1 && (_asked & (AggregateKinds.Minimum | AggregateKinds.Maximum)) == 0;
 
     /// <inheritdoc/>
-    public void Keep(AggregateKinds kept, Action<AggregateKinds> widen) => (_kept, _widen) = (kept, widen);
+    public void Keep(AggregateKinds kept, Action<AggregateKinds> widen)
+    {
+        (_kept, _widen) = (kept, widen);
+        NoteFirst();
+    }
+
+    /// <summary>The first selector's function, by which it is known where sums are kept; null where one has to look closer. The same with the extremes.</summary>
+    internal Func<T, double>? FirstWithSum { get; private set; }
+
+    internal Func<T, double>? FirstWithMinimum { get; private set; }
+
+    internal Func<T, double>? FirstWithMaximum { get; private set; }
 
     /// <summary>Called before an aggregate is read.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Require(AggregateKinds kind, string text)
     {
         if ((_kept & kind) == 0)
@@ -72,6 +80,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         (IsBound, _isRestored, _isRestoredMean, _firstText) = (false, true, isMean, null);
         _firstFunction = null;
         _kept = KeptBy(isMean);
+        NoteFirst();
     }
 
     /// <summary>Runs a projection over a window that holds exactly one event.</summary>
@@ -83,6 +92,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         _recording = true;
         (_firstText, _firstFunction) = (null, null);
         (_asked, _kept) = (AggregateKinds.None, AggregateKinds.None);
+        NoteFirst();
         (_first, _firstTicks) = (first, ticks);
         _scratchRow = new AggregateCell?[MaxColumns];
         try
@@ -110,6 +120,7 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
             _kept = isComplete ? KeptBy(AsksForMean) : kept;
             _first = default!;
             _scratchRow = [];
+            NoteFirst();
         }
 
         if (_isRestored && (_isRestoredMean != AsksForMean || selectors.Length != _selectors.Count || columns.Length != _columns.Count
@@ -126,14 +137,12 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
             // Most ask for one, and always with the same text object.
             (_firstText, _firstTarget) = (Selections.IsLambda(_selectors[0].Text) ? _selectors[0].Text : null, _selectors[0].Known!.Target);
             _firstFunction = _selectors[0].Known;
+            NoteFirst();
         }
     }
 
-    /// <summary>The first selector's function is known by itself: a lambda that captures nothing is one object.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal int CellOf(Func<T, double> function, string text) => ReferenceEquals(function, _firstFunction) ? 0 : CellOfAny(function, text);
-
-    private int CellOfAny(Func<T, double> function, string text)
+    /// <summary>Where a selector's aggregates stand.</summary>
+    internal int CellOf(Func<T, double> function, string text)
     {
         if (ReferenceEquals(text, _firstText) && ReferenceEquals(function.Target, _firstTarget))
         {
@@ -223,6 +232,14 @@ internal sealed class Projection<T>(bool canWiden) : IAggregateUse
         values.Select(in _first);
         values.Add(ref _scratchRow[at], _firstTicks);
         return new Column(Column.TextOf(seed, text), selection, values);
+    }
+
+    /// <summary>A lambda that captures nothing is one object, and known by itself: then one comparison says that it is the first, and that its aggregate is kept.</summary>
+    private void NoteFirst()
+    {
+        FirstWithSum = _kept.HasFlag(AggregateKinds.Sum) ? _firstFunction : null;
+        FirstWithMinimum = _kept.HasFlag(AggregateKinds.Minimum) ? _firstFunction : null;
+        FirstWithMaximum = _kept.HasFlag(AggregateKinds.Maximum) ? _firstFunction : null;
     }
 
     private static AggregateKinds KeptBy(bool isMean) => isMean ? AggregateKinds.Sum : AggregateKinds.All;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -58,6 +59,15 @@ internal readonly struct RemovingStates<T, TState, TValue, TKernel>(TKernel kern
         sum = default;
         _kernel.Merge(ref sum, in window.Sum);
     }
+
+    public int PushAll<TKey>(WindowKeys<TKey, RemovingWindow<TState>> keys, ReadOnlySpan<int> places, ReadOnlySpan<Removable<T, TState>> items, long ticks, int most)
+        where TKey : notnull => throw new UnreachableException();
+
+    public void PopAll<TKey>(WindowKeys<TKey, RemovingWindow<TState>> keys, int count)
+        where TKey : notnull => throw new UnreachableException();
+
+    public void SumAll<TKey>(WindowKeys<TKey, RemovingWindow<TState>> keys, ReadOnlySpan<int> places, long start, Span<ReadyWindow<TKey, TState>> sums)
+        where TKey : notnull => throw new UnreachableException();
 
     public void Release(ref TState sum) => _kernel.Release(ref sum);
 

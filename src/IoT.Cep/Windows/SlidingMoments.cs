@@ -10,7 +10,7 @@ namespace IoT.Cep;
 /// the values that may still become one. The queue keeps the events' values, so that a key can be added up anew, and what is asked for later than
 /// from the beginning can be had.
 /// </summary>
-internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, EventQueue<SlidingValue> events, AggregateKinds asked)
+internal readonly partial struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, EventQueue<SlidingValue> events, AggregateKinds asked)
     : ISlidingStates<T, Moments, TValue, MomentsWindow, SlidingValue>
     where TKernel : struct, IWindowKernel<T, Moments, TValue>
 {
@@ -59,19 +59,42 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
         }
         else if (_parts.KeepsSum)
         {
-            double value = more.Number;
-            bool isRare = RunningSum.IsTooLarge(RunningSum.ExponentOf(value));
-            if (isRare ? _parts.Rare.Remove(ref window.Rare, value, number) : window.Sum.Remove(value, number))
-            {
-                AddUpAnew(ref window);
-            }
+            RemoveFromSum(ref window, more.Number, number);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void RemoveFromSum(ref MomentsWindow window, double value, uint number)
+    {
+        if (window.Rare != 0)
+        {
+            RemoveFromRare(ref window, value, number);
+        }
+        else if (window.Sum.Remove(value, number))
+        {
+            AddUpAnew(ref window);
+        }
+    }
+
+    /// <summary>Only a key that has rare values can lose one.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RemoveFromRare(ref MomentsWindow window, double value, uint number)
+    {
+        bool isRare = RunningSum.IsTooLarge(RunningSum.ExponentOf(value));
+        if (isRare ? _parts.Rare.Remove(ref window.Rare, value, number) : window.Sum.Remove(value, number))
+        {
+            AddUpAnew(ref window);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private double TotalOf(in MomentsWindow window) =>
+        window.Rare == 0 ? window.Sum.Value : _parts.Rare.With(window.Rare, window.Sum.Value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Sum(ref MomentsWindow window, int place, long start, ref Moments sum)
     {
-        double total = window.Rare == 0 ? window.Sum.Value : _parts.Rare.With(window.Rare, window.Sum.Value);
+        double total = TotalOf(in window);
         var (least, greatest) = (_parts.Least, _parts.Greatest);
         sum.Set(window.Count, total, least is null ? 0 : -least.Greatest(place, start), greatest is null ? 0 : greatest.Greatest(place, start));
     }
@@ -233,13 +256,11 @@ internal readonly struct SlidingMoments<T, TValue, TKernel>(TKernel kernel, Even
 
         var least = kinds.HasFlag(AggregateKinds.Minimum) ? _parts.Least : null;
         var greatest = kinds.HasFlag(AggregateKinds.Maximum) ? _parts.Greatest : null;
-        var (first, count) = _events.Numbers;
-        for (uint number = first; number - first < (uint)count; number++)
+        foreach (var (ticks, entry, _) in _events.All())
         {
-            ref var entry = ref _events.Numbered(number);
             Debug.Assert(keys.IsTaken(entry.Place), "The queue names a key that has gone.");
-            least?.Push(entry.Place, entry.Ticks, -entry.More.Number);
-            greatest?.Push(entry.Place, entry.Ticks, entry.More.Number);
+            least?.Push(entry.Place, ticks, -entry.More.Number);
+            greatest?.Push(entry.Place, ticks, entry.More.Number);
         }
     }
 }

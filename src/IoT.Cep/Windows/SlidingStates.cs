@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
@@ -32,6 +33,21 @@ internal interface ISlidingStates<T, TState, TItem, TWindow, TMore> : IDisposabl
 
     /// <summary>Adds the event that the queue got last.</summary>
     void Push(ref TWindow window, int place, long ticks, in TItem item, ref TMore more);
+
+    /// <summary>
+    /// Adds events of one time to their keys and to the queue, which has room for them, until one whose key has as many as allowed. Says how many were
+    /// added. Only where sums are plain.
+    /// </summary>
+    int PushAll<TKey>(WindowKeys<TKey, TWindow> keys, ReadOnlySpan<int> places, ReadOnlySpan<TItem> items, long ticks, int most)
+        where TKey : notnull;
+
+    /// <summary>Takes so many events of one time out, the queue's oldest, and their keys where they have none left. Only where sums are plain.</summary>
+    void PopAll<TKey>(WindowKeys<TKey, TWindow> keys, int count)
+        where TKey : notnull;
+
+    /// <summary>Sums up the windows of the keys at these places, so that their results can be made. Only where sums are plain.</summary>
+    void SumAll<TKey>(WindowKeys<TKey, TWindow> keys, ReadOnlySpan<int> places, long start, Span<ReadyWindow<TKey, TState>> sums)
+        where TKey : notnull;
 
     /// <summary>Takes a key's oldest event out, which has left the queue, where it had this number, or is passed over there.</summary>
     void Pop(ref TWindow window, int place, uint number, in TMore more);
@@ -108,6 +124,15 @@ internal readonly struct StackedWindows<T, TState, TValue, TKernel>(TKernel kern
     public void Pop(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, uint number, in Unit more) => _stacks.Pop(ref window);
 
     public void Sum(ref StackedStates<T, TState, TValue, TKernel>.Stack window, int place, long start, ref TState sum) => sum = _stacks.Sum(ref window);
+
+    public int PushAll<TKey>(WindowKeys<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> keys, ReadOnlySpan<int> places, ReadOnlySpan<TState> items, long ticks, int most)
+        where TKey : notnull => throw new UnreachableException();
+
+    public void PopAll<TKey>(WindowKeys<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> keys, int count)
+        where TKey : notnull => throw new UnreachableException();
+
+    public void SumAll<TKey>(WindowKeys<TKey, StackedStates<T, TState, TValue, TKernel>.Stack> keys, ReadOnlySpan<int> places, long start, Span<ReadyWindow<TKey, TState>> sums)
+        where TKey : notnull => throw new UnreachableException();
 
     public void Release(ref TState sum) => _kernel.Release(ref sum);
 

@@ -34,12 +34,22 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     {
         Pooled.Ensure(ref _numbers, FiredTogether);
         Pooled.Ensure(ref _merged, FiredTogether);
+        Pooled.Ensure(ref _groups, FiredTogether);
         var order = _keys.InOrder();
         while (_held.FireAt < order.Length)
         {
             FlushIfFull(EventBuffer<TResult>.DefaultCapacity - FiredTogether + 1);
             int next = Math.Min(_held.FireAt + FiredTogether, order.Length);
-            EmitMerged(order, Merge(front, back, order[..next]), start, end);
+            int count = Merge(front, back, order[..next]);
+            if (count > 0 && _atOnce is not null)
+            {
+                MakeMerged(_atOnce, count, start, end);
+            }
+            else if (count > 0)
+            {
+                EmitMerged(order, count, start, end);
+            }
+
             _held.FireAt = next;
         }
     }
@@ -48,18 +58,23 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     [MethodImpl(MethodImplOptions.NoInlining)]
     private int Merge(TState[] front, TState[]? back, ReadOnlySpan<int> order)
     {
-        var (kernel, places, merged, count) = (_kernel, _numbers, _merged, 0);
+        var (kernel, places, merged, groups, count) = (_kernel, _numbers, _merged, _groups, 0);
+        ref var entries = ref _keys.At(0);
         for (int place = _held.FireAt; place < order.Length; place++)
         {
             int number = order[place];
-            var state = front[number];
+            ref var entry = ref Unsafe.Add(ref entries, number);
+            var state = At(front, number);
             if (back is not null)
             {
-                kernel.Merge(ref state, in back[number]);
+                kernel.Merge(ref state, in At(back, number));
             }
 
             // Without a jump: which keys have events can't be foretold.
-            merged[count] = state;
+            ref var window = ref merged[count];
+            window.State = state;
+            window.Key = entry.Key;
+            groups[count] = entry.Group;
             places[count] = place;
             count += Unsafe.BitCast<bool, byte>(kernel.HasEvents(in state));
         }
@@ -67,24 +82,36 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         return count;
     }
 
+    /// <summary>In order of their groups, as they are put together here, results stand where they are made.</summary>
+    private void MakeMerged(IResultsAtOnce<TKey, TState, TResult> results, int count, long start, long end)
+    {
+        int made = 0;
+        var room = _output.Reserve(count, end - 1, _groups[0]);
+        try
+        {
+            results.Make(start, end, _merged.AsSpan(0, count), room, ref made);
+        }
+        finally
+        {
+            // Where a projection throws, those before it are given out, and it goes on behind this key.
+            _output.PutReserved(_groups.AsSpan(0, made), end - 1);
+            _held.FireAt = _numbers[Math.Min(made, count - 1)];
+        }
+    }
+
+    /// <summary>The same result by result, where there is a condition, or results have an identity.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EmitMerged(ReadOnlySpan<int> order, int count, long start, long end)
     {
-        if (count == 0)
-        {
-            return;
-        }
-
-        // In order of their groups, as they are put together here, they stand where they are made.
-        var (places, merged, keys, lives, output) = (_numbers, _merged, _keys, _lives, _output);
-        output.Reserve(count, end - 1, keys.At(order[places[0]]).Group);
+        var (places, merged, groups, lives, output) = (_numbers, _merged, _groups, _lives, _output);
+        output.Reserve(count, end - 1, groups[0]);
         for (int i = 0; i < count; i++)
         {
             // It goes on behind this key where its projection throws.
             _held.FireAt = places[i];
-            int number = order[places[i]];
-            ref var entry = ref keys.At(number);
-            output.EmitReserved(new WindowInfo<TKey>(entry.Key, start, end), entry.Group, ref merged[i], end - 1, lives.OrdinalOf(number));
+            ref var window = ref merged[i];
+            output.EmitReserved(
+                new WindowInfo<TKey>(window.Key, start, end), groups[i], ref window.State, end - 1, lives.OrdinalOf(order[places[i]]));
         }
     }
 

@@ -125,9 +125,10 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         if (past != _pastUpTo)
         {
             _pastUpTo = past;
-            for (int number = 0; number < _keys.Count; number++)
+            var last = _lastEvents.AsSpan(0, _keys.Count);
+            for (int number = 0; number < last.Length; number++)
             {
-                if (_lastEvents[number] < past && _keys.At(number).IsLive && !_panes.IsInOpenPane(number))
+                if (last[number] < past && _keys.At(number).IsLive && !_panes.IsInOpenPane(number))
                 {
                     Forget(number);
                 }

@@ -23,7 +23,9 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
     private readonly ColumnPool<T, TState, TValue, TKernel> _pool;
     private int[] _numbers = [];
     private TValue[] _selected = [];
-    private TState[] _merged = [];
+    private readonly IResultsAtOnce<TKey, TState, TResult>? _atOnce;
+    private ReadyWindow<TKey, TState>[] _merged = [];
+    private byte[] _groups = [];
 
     // State that checkpoints save.
     private readonly KeyIndex<TKey> _keys;
@@ -52,6 +54,7 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         _isHeld = _windows.IsUpdating;
         _mayFlush = !_isEarly && !Evicts && _windows.SeriesCount == 1;
         _output = new WindowOutput<TKey, TState, TResult>(parts.Next, parts.Result, parts.Identity);
+        _atOnce = parts.Identity || !TKernel.IsPlain ? null : parts.Result.AtOnce;
         _keys = new KeyIndex<TKey>(_key.MaxKeys);
         _pool = new ColumnPool<T, TState, TValue, TKernel>(_kernel);
         _panes = new SharedPanes<T, TState, TValue, TKernel>(_windows, _kernel, _pool);
@@ -121,7 +124,8 @@ internal sealed partial class TimeWindowOperator<TKey, T, TState, TValue, TKerne
         _output.Dispose();
         _keys.Release();
         Pooled.Return(ref _numbers, 0);
-        Pooled.Return(ref _merged, 0);
+        Pooled.Return(ref _merged, _merged.Length);
+        Pooled.Return(ref _groups, 0);
         Pooled.Return(ref _selected, _selected.Length);
     }
 

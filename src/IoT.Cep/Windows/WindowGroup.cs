@@ -54,26 +54,26 @@ public readonly ref partial struct WindowGroup<TKey, T>
     /// <summary>The sum.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Sum(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Sum).Sum;
+    public double Sum(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Sums(value, text).Sum;
 
     /// <summary>The arithmetic mean.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
     public double Average(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "")
     {
-        ref var cell = ref Cell(value, text, AggregateKinds.Sum);
+        ref var cell = ref Sums(value, text);
         return cell.Sum / cell.Count;
     }
 
     /// <summary>The least value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Minimum).Minimum;
+    public double Min(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => (ReferenceEquals(value, _context.Projection.FirstWithMinimum) ? ref _cells : ref Cell(value, text, AggregateKinds.Minimum)).Minimum;
 
     /// <summary>The greatest value.</summary>
     /// <param name="value">The value of an event.</param>
     /// <param name="text">The selector's source text; the compiler fills it in.</param>
-    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => Cell(value, text, AggregateKinds.Maximum).Maximum;
+    public double Max(Func<T, double> value, [CallerArgumentExpression(nameof(value))] string text = "") => (ReferenceEquals(value, _context.Projection.FirstWithMaximum) ? ref _cells : ref Cell(value, text, AggregateKinds.Maximum)).Maximum;
 
     internal TAccumulator Result<TValue, TAccumulator, TFeed>(TAccumulator seed, Func<T, TValue> value, string text)
         where TAccumulator : struct
@@ -88,6 +88,11 @@ public readonly ref partial struct WindowGroup<TKey, T>
         _context.Projection.ResultOf<(TFirst, TSecond), TAccumulator, TFeed, PairSelection<T, TFirst, TSecond>>(
             _context.Row, seed, new PairSelection<T, TFirst, TSecond>(first, second, firstText, secondText));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ref Moments Sums(Func<T, double> value, string text) =>
+        ref ReferenceEquals(value, _context.Projection.FirstWithSum) ? ref _cells : ref Cell(value, text, AggregateKinds.Sum);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private ref Moments Cell(Func<T, double> value, string text, AggregateKinds kind)
     {
         // A place of the projection's own: there are at least as many cells as selectors.

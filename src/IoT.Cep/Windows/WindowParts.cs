@@ -111,6 +111,9 @@ internal sealed class WindowOutput<TKey, TState, TResult>(Operator<TResult> next
     /// <summary>Puts what was made in the room for it, without identity; the groups are those of the places.</summary>
     internal void PutReserved(ReadOnlySpan<int> places, byte[] groups, long ticks) => _output.AddReserved(places, groups, ticks);
 
+    /// <summary>The same by the results' own groups.</summary>
+    internal void PutReserved(ReadOnlySpan<byte> groups, long ticks) => _output.AddReserved(groups, ticks);
+
     /// <summary>Puts the next result that was made in the room for it, with its identity.</summary>
     internal void PutReserved(in WindowInfo<TKey> window, byte group, long ticks, int ordinal) =>
         _output.AddReserved(ticks, group, new ResultId(window.Key, window.StartTicks, window.EndTicks, ordinal), EventKind.Insert);

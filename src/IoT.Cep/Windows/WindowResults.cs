@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace IoT.Cep;
 
@@ -34,7 +35,14 @@ internal interface IResultsAtOnce<TKey, TState, TResult>
     /// Makes them in order. <paramref name="at"/> goes on by one with each, so that it says which one's projection threw, or asks for an aggregate that
     /// is not there yet.
     /// </summary>
-    void Make(long start, long end, ReadOnlySpan<TKey> keys, Span<TState> states, Span<TResult> results, ref int at);
+    void Make(long start, long end, Span<ReadyWindow<TKey, TState>> windows, Span<TResult> results, ref int at);
+}
+
+/// <summary>A key and its window's state, of which a result is made: side by side, so that the loop over them needs one register for both.</summary>
+internal struct ReadyWindow<TKey, TState>
+{
+    internal TState State;
+    internal TKey Key;
 }
 
 /// <summary>Which of a selector's aggregates a projection asks for, so that others need not be kept.</summary>
@@ -105,22 +113,27 @@ internal sealed class ProjectedResult<TKey, T, TState, TValue, TKernel, TResult>
     public string? Describe() => new WindowInfo<TKey>(_context.Key, _context.Start, _context.End).Describe();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public void Make(long start, long end, ReadOnlySpan<TKey> keys, Span<TState> states, Span<TResult> results, ref int at)
+    public void Make(long start, long end, Span<ReadyWindow<TKey, TState>> windows, Span<TResult> results, ref int at)
     {
         var (context, project) = (_context, _project);
-        context.Show(new WindowInfo<TKey>(keys[0], start, end), null);
+        context.Show(new WindowInfo<TKey>(windows[0].Key, start, end), null);
         Moments moments = default;
-        int first = at;
-        for (int i = 0; i < states.Length; i++)
+        ref var window = ref MemoryMarshal.GetReference(windows);
+        ref var behind = ref Unsafe.Add(ref window, windows.Length);
+        ref TResult result = ref MemoryMarshal.GetReference(results[..windows.Length]);
+        while (Unsafe.IsAddressLessThan(ref window, ref behind))
         {
-            at = first + i;
-            ref var state = ref states[i];
-            context.Key = keys[i];
-            context.Row = TKernel.CellsOf(in state);
-            results[i] = project(new WindowGroup<TKey, T>(context, TKernel.MomentsOf(ref state, ref moments)));
-        }
+            context.Key = window.Key;
+            if (!TKernel.IsPlain)
+            {
+                context.Row = TKernel.CellsOf(in window.State);
+            }
 
-        at = first + states.Length;
+            result = project(new WindowGroup<TKey, T>(context, TKernel.MomentsOf(ref window.State, ref moments)));
+            at++;
+            window = ref Unsafe.Add(ref window, 1);
+            result = ref Unsafe.Add(ref result, 1);
+        }
     }
 
     public TResult Replacing(TResult made, TResult previous) => query.Updates is { } updates ? updates.Replacing(made, previous) : made;

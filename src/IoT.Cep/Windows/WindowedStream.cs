@@ -23,20 +23,12 @@ public static class WindowedStreamExtensions
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="window">The windows: <c>Window.Tumbling(TimeSpan.FromSeconds(10))</c>.</param>
-    /// <exception cref="NotSupportedException">The stream has a timeline per key, which these windows can't keep.</exception>
     public static IWindowedStream<TKey, T> Window<TKey, T>(this IKeyedStream<TKey, T> stream, WindowSpec window)
         where TKey : notnull
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(window);
         stream.Node.RequireAppendOnly("Window");
-        if (stream.Key.Timeline is not null && !window.CanKeepKeyTime)
-        {
-            throw new NotSupportedException(
-                $"'{window}' goes by the source's watermark: only tumbling windows without Early, OnChange and LateIntoOpen keep a time for each key. Key the "
-                + "stream without TimelinePerKey for it, and take out wrong clocks where events get their time: WithArrivalTime(), or a time less the device's offset.");
-        }
-
         return new Windowed<TKey, T>(stream, window);
     }
 
@@ -144,33 +136,45 @@ public static class WindowedStreamExtensions
             throw new NotSupportedException(
                 $"{verb} with corrections is for windows that follow from time alone (tumbling, hopping, calendar), not for '{windows.Spec}'. Leave AllowLate out.");
         }
-
-        if (windows.Source.Key.Timeline is not null)
-        {
-            throw new NotSupportedException($"{verb} with corrections goes by the source's watermark: leave AllowLate out, or TimelinePerKey.");
-        }
     }
+
+    /// <summary>The key of the operator that runs these windows: with its timeline where the operator keeps the times itself, without where each key has an operator.</summary>
+    private static KeySelector<TKey, T> KeyOfOperator<TKey, T>(IWindowedStream<TKey, T> windows, bool needsPrevious)
+        where TKey : notnull => windows.Spec.CanKeepKeyTime && !(windows.Spec.IsUpdating && needsPrevious)
+            ? windows.Source.Key : windows.Source.Key.InSourceTime;
 
     internal static IEventStream<TResult> Projected<TKey, T, TResult>(
         IWindowedStream<TKey, T> windows, WindowProjection<TKey, T, TResult> projection, string text)
-        where TKey : notnull => new WindowNode<TKey, T, TResult>(
+        where TKey : notnull
+    {
+        var key = KeyOfOperator(windows, projection.Having is not null || projection.Updates is not null);
+        return new WindowNode<TKey, T, TResult>(
             windows.Source.Node, windows.Source.Key, windows.Spec, text,
             (next, query, keys, identity) => new ProjectionOperator<TKey, T, TResult>(
-                next, query, windows.Spec, windows.Source.Key, projection, keys, identity, windows.Source.Node.IsOrdered))
+                next, query, windows.Spec, key, projection, keys, identity, windows.Source.Node.IsOrdered))
         {
             HasCondition = projection.Having is not null,
             GivesUpdates = projection.Updates is not null,
+            KeepsKeyTime = key.Timeline is not null,
         }.ToStream();
+    }
 
     internal static IEventStream<TResult> Aggregated<TKey, T, TAccumulator, TFeed, TResult>(
         IWindowedStream<TKey, T> windows, TAccumulator seed, Func<WindowInfo<TKey>, TAccumulator, TResult> result)
         where TKey : notnull
         where TAccumulator : struct
-        where TFeed : struct, IFeed<T, TAccumulator> => new WindowNode<TKey, T, TResult>(
+        where TFeed : struct, IFeed<T, TAccumulator>
+    {
+        var key = KeyOfOperator(windows, needsPrevious: false);
+        return new WindowNode<TKey, T, TResult>(
             windows.Source.Node, windows.Source.Key, windows.Spec, typeof(TAccumulator).Name,
             (next, query, keys, identity) => new WindowParts<TKey, T, Seeded<TAccumulator>, Unit, AccumulatorKernel<T, TAccumulator, TFeed>, TResult>(
-                next, query, windows.Spec, windows.Source.Key, new AccumulatorKernel<T, TAccumulator, TFeed>(seed),
-                new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity, windows.Source.Node.IsOrdered).Build()).ToStream();
+                next, query, windows.Spec, key, new AccumulatorKernel<T, TAccumulator, TFeed>(seed),
+                new AccumulatedResult<TKey, TAccumulator, TResult>(result), keys, identity, windows.Source.Node.IsOrdered).Build())
+        {
+            KeepsKeyTime = key.Timeline is not null,
+        }.ToStream();
+    }
 
     private sealed record Windowed<TKey, T>(IKeyedStream<TKey, T> Source, WindowSpec Spec) : IWindowedStream<TKey, T>
         where TKey : notnull;
@@ -197,7 +201,7 @@ internal sealed record WindowNode<TKey, T, TResult>(
     StreamNode<T> Source, KeySelector<TKey, T> Key, WindowSpec Spec, string Result, MakeWindow<T, TResult> Make) : StreamNode<T, TResult>(Source)
     where TKey : notnull
 {
-    internal override string Text => $"Window {Spec} {Key.By}{(Key.Timeline is null ? "" : $" in its own time, {Key.Timeline}")}: {Result}";
+    internal override string Text => $"Window {Spec} {Key.ByTime}: {Result}";
 
     internal override int Depth => Input.Depth + 1;
 
@@ -208,6 +212,9 @@ internal sealed record WindowNode<TKey, T, TResult>(
 
     /// <summary>Whether each correction is a result of its own that tells what it replaces.</summary>
     internal bool GivesUpdates { get; init; }
+
+    /// <summary>Whether its operator keeps the times of keys itself.</summary>
+    internal bool KeepsKeyTime { get; init; }
 
     internal override bool HasIdentity => !GivesUpdates;
 
@@ -227,7 +234,7 @@ internal sealed record WindowNode<TKey, T, TResult>(
         }
 
         plan.BuildKeyed(
-            this, Input, Key, next, (output, keys) => InOrder(Make(output, plan.Query, keys, plan.WantsIdentity && !GivesUpdates), plan.Query, keys), Spec.CanKeepKeyTime);
+            this, Input, Key, next, (output, keys) => InOrder(Make(output, plan.Query, keys, plan.WantsIdentity && !GivesUpdates), plan.Query, keys), KeepsKeyTime, Spec);
     }
 
     private Operator<T> InOrder(Operator<T> windows, QueryContext query, KeyRange keys) =>

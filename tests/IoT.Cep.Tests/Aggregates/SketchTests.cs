@@ -1,6 +1,7 @@
 namespace IoT.Cep.Tests;
 
 /// <summary>Sketches against the errors that they state, with fixed seeds.</summary>
+[Trait("Requirement", "R118")]
 public class SketchTests
 {
     public static TheoryData<string> Distributions => ["uniform", "exponential", "pareto", "normal", "both signs", "integers", "constant", "tiny"];

@@ -7,6 +7,20 @@ public sealed class AcknowledgementTests : IAsyncDisposable
     private readonly ManualTransport _transport = new();
     private readonly CepEngine _engine = new();
 
+    [Fact]
+    public async Task A_dead_letter_is_told_to_its_sender_and_acknowledged_like_any_message()
+    {
+        _engine.From(_transport.ToSource()).Subscribe(_ => { });
+        await _engine.StartAsync();
+
+        await await _transport.SendAsync("1", acknowledge: true);
+        await await _transport.SendAsync("no-number", acknowledge: true);
+
+        Assert.Equal((2, Extensibility.DeadLetterReason.Malformed, "'no-number' is no number."), Assert.Single(_transport.Refused));
+        await _transport.WaitForAcknowledgedAsync(2);
+        Assert.Equal([1, 2], _transport.Acknowledged);
+    }
+
     public ValueTask DisposeAsync() => _engine.DisposeAsync();
 
     [Fact]

@@ -14,6 +14,7 @@ public sealed class BackpressureTests : IAsyncDisposable
     [Theory]
     [InlineData(10)]
     [InlineData(2000)]
+    [Trait("Requirement", "R121")]
     public async Task Wait_holds_the_transport_back_at_the_capacity(int capacity)
     {
         await StartFullAsync(BackpressureMode.Wait, capacity);

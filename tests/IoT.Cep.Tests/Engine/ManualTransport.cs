@@ -49,6 +49,10 @@ internal sealed class ManualTransport(bool endsQuietly = false) : ITransport, IA
         }
     }
 
+    internal List<(int Delivery, DeadLetterReason Reason, string Detail)> Refused { get; } = [];
+
+    public void Rejected(object delivery, DeadLetterReason reason, string detail) => Refused.Add(((int)delivery, reason, detail));
+
     internal Task WaitForAcknowledgedAsync(int count)
     {
         lock (_acknowledged)

@@ -55,14 +55,14 @@ public class MachinesTests
                 var before = random.Next(3) > 0 && known.Count > 0 ? known[random.Next(known.Count)] : (SharedSets<int>.None, [[]]);
                 var live = before.Matches.Where(match => match is [] || match[0] > limit).ToList();
                 long latest = before.Set == SharedSets<int>.None ? now : LatestStart(sets, before.Set);
-                known.Add((sets.Take(now, now, 0, before.Set, latest, -1), [.. live.Select(match => (int[])[.. match, now])]));
+                known.Add((sets.Take(now, now, 0, before.Set, latest, limit), [.. live.Select(match => (int[])[.. match, now])]));
                 if (known.Count > 1 && random.Next(2) == 0)
                 {
                     var (one, other) = (known[random.Next(known.Count)], known[random.Next(known.Count)]);
                     if (one.Set != other.Set)
                     {
-                        long union = sets.Unite(one.Set, LatestStart(sets, one.Set), other.Set, LatestStart(sets, other.Set), now);
-                        ref var joined = ref sets.UnionAt(union);
+                        long union = sets.Unite(one.Set, LatestStart(sets, one.Set), other.Set, LatestStart(sets, other.Set), now, limit);
+                        var joined = sets.PartsOf(union);
                         Assert.Equal(LatestStart(sets, joined.Left), joined.LatestStart);
                         Assert.True(joined.LatestStart >= joined.RightLatest && LatestStart(sets, joined.Right) == joined.RightLatest);
                         known.Add((union, [.. one.Matches, .. other.Matches]));
@@ -70,7 +70,7 @@ public class MachinesTests
                 }
 
                 known.RemoveAll(one => one.Matches.Count > 500);
-                Free(sets, limit);
+                sets.Expire(limit);
                 foreach (var (set, all) in known)
                 {
                     var alive = all.Where(match => match[0] > limit).Select(match => string.Join(' ', match)).Order(StringComparer.Ordinal).ToList();
@@ -84,22 +84,12 @@ public class MachinesTests
     }
 
     private static long LatestStart(SharedSets<int> sets, long set) =>
-        SharedSets<int>.IsUnion(set) ? sets.UnionAt(set).LatestStart : sets.TakingAt(set).LatestStart;
-
-    private static void Free(SharedSets<int> sets, long limit)
-    {
-        while (sets.First < sets.End && sets.At(sets.First).Ticks <= limit)
-        {
-            sets.RemoveFirst();
-        }
-
-        sets.RemoveUnions(limit);
-    }
+        SharedSets<int>.IsTaking(set) ? sets.TakingAt(set).LatestStart : sets.PartsOf(set).LatestStart;
 
     private static List<string> Spell(Spelling<int> spelling, long set, long limit)
     {
         var found = new List<string>();
-        spelling.Begin(set, limit);
+        spelling.Begin(new Completed<int> { Set = set, Limit = limit, Label = -1 });
         while (spelling.MoveNext())
         {
             found.Add(string.Join(' ', spelling.ToMatch().Events.ToArray().Select(one => one.Event)));

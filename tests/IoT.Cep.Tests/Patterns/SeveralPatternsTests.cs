@@ -78,6 +78,7 @@ public class SeveralPatternsTests
         Rows("a1 b2", "x").Through(s => s.KeyBy(x => x.Key).Match(_ab, m => m.Count == 2 ? throw new FormatException("bad") : 0)).ExpectError().InnerException);
 
     [Fact]
+    [Trait("Requirement", "R119")]
     public void Match_is_the_input_of_the_next_pattern()
     {
         var pair = Pattern.Begin<Sign>(out var a, A).Next(out var b, B).Within(Seconds(60));

@@ -124,7 +124,7 @@ internal sealed class Chains<T>(PatternShape<T> shape)
         for (int i = events.Length - 1; i >= 0; i--)
         {
             ref var taken = ref _taken[at];
-            events[i] = new MatchEvent<T>(taken.Event, taken.Ticks, taken.Label);
+            events[i].Put(in taken.Event, taken.Ticks, taken.Label);
             at = taken.Previous;
         }
 

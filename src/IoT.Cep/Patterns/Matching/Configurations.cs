@@ -63,6 +63,12 @@ internal sealed class Configurations<T>
         return bits;
     }
 
+    /// <summary>What was found so far of what events do, by configuration and bits; nothing where there are many conditions.</summary>
+    internal Change<T>?[] Changes => _changes;
+
+    /// <summary>How many bits follow the configuration's number in a place there.</summary>
+    internal int Shift => _numbers.Length;
+
     /// <summary>The configuration of a number.</summary>
     internal Configuration<T> At(int id) => _all[id];
 
@@ -180,7 +186,9 @@ internal sealed class Configurations<T>
         }
 
         var next = waiting.Count == 0 ? null : waiting.SequenceEqual(configuration.Waiting) ? configuration : Of([.. waiting]);
-        return new Change<T>(configuration, next, [.. takes]);
+        var change = new Change<T>(configuration, next, [.. takes]);
+        change.IsBeside = change.Kind == ChangeKind.Moves && configuration == Start && ChangeOf(change.Target, bits).Kind == ChangeKind.None;
+        return change;
     }
 
     private static void End(bool isKilled, int from, List<SetTake<T>> takes, List<Waiting<T>> waiting)
@@ -300,6 +308,13 @@ internal sealed class Change<T>(Configuration<T> from, Configuration<T>? next, S
 
     /// <summary>In which ways it is taken.</summary>
     internal readonly SetTake<T>[] Takes = takes;
+
+    /// <summary>The label of the first of them, and where it leads.</summary>
+    internal readonly int Label = takes is [var first, ..] ? first.Label : None;
+    internal readonly int Target = takes is [var only, ..] ? only.Next : None;
+
+    /// <summary>Of the start: whether what begins stands, and nothing else happens, where others stand that began before.</summary>
+    internal bool IsBeside { get; set; }
 
     internal readonly ChangeKind Kind = takes is [] && next == from ? ChangeKind.None
         : takes is [{ IsFinal: true, Next: None }] && next is null ? ChangeKind.Completes

@@ -1,90 +1,168 @@
 using System.Runtime.CompilerServices;
+using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
 /// <summary>
-/// How many events a key holds. Each knows the one before it, and the key how many it took since it was last counted: as long as those are fewer than are
-/// allowed, nobody asks. Of a key that comes near its limit each event knows the next one, so that its oldest can be let go.
+/// How many events a key holds, and how many keys there are. Each event knows the one before it, and the key how many it took since it was last counted: as long
+/// as those are fewer than are allowed, nobody asks. A key that comes near its limit has a queue of them, so that its oldest can be let go.
 /// </summary>
 internal sealed partial class SetMatcher<TKey, T>
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Own(ref KeySets sets, long set)
+    // A sweep of all keys is not repeated before it could find more: before a key's sets became fewer, or the first of them expires.
+    private long _fewer;
+    private long _fewerAtSweep = -1;
+    private long _firstIdle;
+    private long[] _counted = [];
+
+    /// <summary>Whether nothing of a key is open.</summary>
+    private static bool IsIdle(in KeySets sets, long limit)
     {
-        long number = set >> 1;
-        if (sets.Rest is { Oldest: >= 0 })
+        limit = Math.Max(limit, sets.Floor);
+        for (int i = 0; i < sets.Groups; i++)
         {
-            _sets.At(sets.Newest).Link = number;
-        }
-        else
-        {
-            _sets.At(number).Link = sets.Newest;
-        }
-
-        sets.Newest = number;
-        sets.Count++;
-    }
-
-    /// <summary>No partial match is open any more: what the key has taken counts for nothing, and stays only until it expires.</summary>
-    private static void LetGo(ref KeySets sets)
-    {
-        (sets.Groups, sets.Count, sets.Base) = (0, 0, sets.Newest);
-        if (sets.Rest is { Oldest: >= 0 } rest)
-        {
-            rest.Oldest = SharedSets<T>.None;
-        }
-    }
-
-    /// <summary>Counts what a key that may have reached its limit still holds.</summary>
-    /// <returns>Whether it holds anything; else it is no more.</returns>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool Recount(ref int place, TKey key, long ticks)
-    {
-        Expire(ticks);
-        place = _keys.Find(key);
-        if (place < 0)
-        {
-            return false;
+            if (sets[i].LatestStart > limit)
+            {
+                return false;
+            }
         }
 
-        ref var sets = ref _keys.At(place).State;
-        if (sets.Rest is { Oldest: >= 0 })
-        {
-            return true;
-        }
-
-        Count(ref sets);
         return true;
     }
 
-    /// <summary>
-    /// Counts the events of a key, of which none has expired. Where there are many their links are turned around, so that they need not be counted again;
-    /// where there are few, half the limit passes before they are.
-    /// </summary>
-    private void Count(ref KeySets sets)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Own(ref KeySets sets, long set)
     {
-        long oldest = SharedSets<T>.None;
-        sets.Count = 0;
-        long end = Math.Max(_sets.First, sets.Base + 1);
-        for (long number = sets.Newest; number >= end; number = _sets.At(number).Link)
+        long number = SharedSets<T>.NumberOf(set);
+        _sets.At(number).Link = sets.Newest;
+        sets.Newest = number;
+        sets.Count++;
+        if (sets.Rest is { IsCounted: true } rest)
         {
-            oldest = number;
-            sets.Count++;
+            rest.Numbers.Enqueue(number);
+        }
+    }
+
+    /// <summary>No partial match is open any more: what the key has taken counts for nothing.</summary>
+    private void LetGo(ref KeySets sets, long ticks)
+    {
+        _fewer++;
+        sets.LetGo(ticks);
+    }
+
+    /// <summary>Adds a key. One that has nothing open gives way where there is no place; where there is, only when it was not heard of for as long as a match may last.</summary>
+    private int Add(TKey key, long ticks)
+    {
+        long limit = Ticks.Minus(ticks, _span);
+        if (_keys.IsFull)
+        {
+            if (_fewer != _fewerAtSweep || limit >= _firstIdle)
+            {
+                Sweep(limit, limit);
+            }
+        }
+        else if (!_keys.HasPlace)
+        {
+            Sweep(limit, long.MaxValue);
+            if (_keys.Count * 2 > _keys.Places)
+            {
+                _keys.Grow();
+            }
         }
 
-        if (sets.Count <= _limits.MaxPerKey / 2)
+        int place = _keys.Add(key);
+        _keys.At(place).State.Clear();
+        return place;
+    }
+
+    /// <summary>Forgets keys that have nothing open, and have had nothing since a time.</summary>
+    private void Sweep(long limit, long since)
+    {
+        (_fewerAtSweep, _firstIdle) = (_fewer, long.MaxValue);
+        for (int place = 0; place < _keys.Places; place++)
         {
+            ref var entry = ref _keys.At(place);
+            if (!entry.IsLive)
+            {
+                continue;
+            }
+
+            if (IsIdle(in entry.State, limit) && (since == limit || entry.State.LatestStart <= limit))
+            {
+                _keys.Remove(place);
+            }
+            else
+            {
+                _firstIdle = Math.Min(_firstIdle, LatestOf(in entry.State));
+            }
+        }
+    }
+
+    private static long LatestOf(in KeySets sets)
+    {
+        long latest = long.MinValue;
+        for (int i = 0; i < sets.Groups; i++)
+        {
+            latest = Math.Max(latest, sets[i].LatestStart);
+        }
+
+        return latest;
+    }
+
+    /// <summary>The numbers of the events that a key holds, of which none has expired; the oldest first.</summary>
+    private List<long> EventsOf(in KeySets sets)
+    {
+        long first = _sets.First;
+        var numbers = new List<long>();
+        if (sets.Rest is { IsCounted: true } rest)
+        {
+            numbers.AddRange(rest.Numbers.Where(number => number >= first));
+            return numbers;
+        }
+
+        for (long number = sets.Newest; number >= first; number = _sets.At(number).Link)
+        {
+            numbers.Add(number);
+        }
+
+        numbers.Reverse();
+        return numbers;
+    }
+
+    /// <summary>
+    /// Counts what a key that may have reached its limit still holds. Where it is much it is queued, so that it need not be counted again; where it is little,
+    /// half the limit passes before it is.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Recount(ref KeySets sets, long ticks)
+    {
+        Expire(ticks);
+        if (sets.Rest is { IsCounted: true } counted)
+        {
+            while (counted.Numbers.TryPeek(out long oldest) && oldest < _sets.First)
+            {
+                counted.Numbers.Dequeue();
+            }
+
+            sets.Count = counted.Numbers.Count;
             return;
         }
 
-        long next = SharedSets<T>.None;
-        for (long number = sets.Newest; number >= end;)
+        sets.Count = 0;
+        for (long number = sets.Newest; number >= _sets.First; number = _sets.At(number).Link)
         {
-            ref var taking = ref _sets.At(number);
-            (number, taking.Link, next) = (taking.Link, next, number);
+            if (sets.Count == _counted.Length)
+            {
+                Array.Resize(ref _counted, Math.Max(64, _counted.Length * 2));
+            }
+
+            _counted[sets.Count++] = number;
         }
 
-        sets.NeedRest().Oldest = oldest;
+        if (sets.Count > _limits.MaxPerKey / 2)
+        {
+            sets.NeedRest().Queue(_counted.AsSpan(0, sets.Count));
+        }
     }
 
     private bool MayBegin(in KeySets sets)
@@ -102,36 +180,12 @@ internal sealed partial class SetMatcher<TKey, T>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Limit(ref KeySets sets, long ticks)
     {
-        // The key itself stays: it has just taken an event.
-        Expire(ticks);
-        if (sets.Rest is not { Oldest: >= 0 })
-        {
-            Count(ref sets);
-        }
-
+        Recount(ref sets, ticks);
         while (sets.Count > _limits.MaxPerKey)
         {
             Interlocked.Increment(ref _limits.Query.DiscardedPartialMatches);
             var rest = sets.Rest!;
-            ref var oldest = ref _sets.At(rest.Oldest);
-            oldest.Owner = -1;
-            rest.Floor = Math.Max(rest.Floor, oldest.Ticks);
-            rest.Oldest = oldest.Link;
-            sets.Count--;
-        }
-    }
-
-    /// <summary>An event of a key has expired. With its newest one the key goes.</summary>
-    private void Forget(int place, long link)
-    {
-        ref var sets = ref _keys.At(place).State;
-        if (sets.Newest == _sets.First)
-        {
-            _keys.Remove(place);
-        }
-        else if (sets.Rest is { Oldest: >= 0 } rest && _sets.First > sets.Base)
-        {
-            rest.Oldest = link;
+            rest.Floor = Math.Max(rest.Floor, _sets.At(rest.Numbers.Dequeue()).Ticks);
             sets.Count--;
         }
     }
@@ -144,18 +198,21 @@ internal readonly record struct Standing(int At, long Set, long LatestStart);
 internal struct KeySets
 {
     internal long Set;
+
+    /// <summary>The latest start in the first set; or when the key had one last.</summary>
     internal long LatestStart;
-    internal int At;
-    internal int Groups;
 
     /// <summary>The number of the event that was taken last.</summary>
     internal long Newest;
 
-    /// <summary>The number of the last event that counts for nothing any more.</summary>
-    internal long Base;
-
     /// <summary>What few keys need; a place's next key has it again.</summary>
     internal RestOfSets? Rest;
+
+    /// <summary>Where the first set stands.</summary>
+    internal int At;
+
+    /// <summary>How many sets there are.</summary>
+    internal int Groups;
 
     /// <summary>How many events it took since they were counted, and those that it held then.</summary>
     internal int Count;
@@ -181,12 +238,14 @@ internal struct KeySets
 
     internal RestOfSets NeedRest() => Rest ??= new RestOfSets();
 
-    /// <summary>Makes it a new key's.</summary>
-    internal void Clear()
+    internal void LetGo(long ticks)
     {
-        (Groups, Count, Newest, Base) = (0, 0, SharedSets<int>.None, SharedSets<int>.None);
+        (Groups, Count, Newest, LatestStart) = (0, 0, SharedSets<int>.None, ticks);
         Rest?.Clear();
     }
+
+    /// <summary>Makes it a new key's.</summary>
+    internal void Clear() => LetGo(long.MinValue);
 }
 
 /// <summary>Of a key that has several sets, or came near its limit.</summary>
@@ -195,8 +254,10 @@ internal sealed class RestOfSets
     /// <summary>All sets but the first.</summary>
     internal Standing[] Sets { get; private set; } = [];
 
-    /// <summary>The number of the oldest event, where each leads to the next; or negative.</summary>
-    internal long Oldest { get; set; } = SharedSets<int>.None;
+    /// <summary>Whether the numbers of the key's events are queued.</summary>
+    internal bool IsCounted { get; private set; }
+
+    internal Queue<long> Numbers { get; } = new();
 
     internal long Floor { get; set; } = long.MinValue;
 
@@ -210,5 +271,22 @@ internal sealed class RestOfSets
         sets.CopyTo(Sets);
     }
 
-    internal void Clear() => (Oldest, Floor) = (SharedSets<int>.None, long.MinValue);
+    internal void Queue(ReadOnlySpan<long> latestFirst)
+    {
+        IsCounted = true;
+        for (int i = latestFirst.Length - 1; i >= 0; i--)
+        {
+            Numbers.Enqueue(latestFirst[i]);
+        }
+    }
+
+    internal void Clear()
+    {
+        Floor = long.MinValue;
+        if (IsCounted)
+        {
+            IsCounted = false;
+            Numbers.Clear();
+        }
+    }
 }

@@ -6,19 +6,27 @@ namespace IoT.Cep;
 internal sealed partial class SetMatcher<TKey, T>
 {
     private readonly Spelling<T> _spelling;
-    private readonly Queue<Completed> _completed = new();
-    private Completed _completedNow;
+
+    // What the event that was looked at last has completed, and how much of that was spelled.
+    private Completed<T>[] _completed = new Completed<T>[4];
+    private int _completedCount;
+    private int _spelled;
     private bool _isSpelling;
 
-    internal override bool HasFound => _isSpelling || SpellNext();
+    /// <summary>Whether the event that was looked at last has completed something.</summary>
+    internal bool HasCompleted => _completedCount > 0;
 
-    internal override Found<TKey> Next => new(_keys.At(_completedNow.Place).Key, _spelling.Start, _spelling.End, _completedNow.Ticks, IsTimeout: false);
+    internal override bool HasFound => _isSpelling || (_completedCount > 0 && SpellNext());
+
+    internal override Found<TKey> Next => new(_keys.At(Now.Place).Key, _spelling.Start, _spelling.End, Now.Ticks, IsTimeout: false);
+
+    private ref readonly Completed<T> Now => ref _completed[_spelled - 1];
 
     /// <summary>The next result's key group.</summary>
-    internal byte NextGroup => _keys.At(_completedNow.Place).Group;
+    internal byte NextGroup => _keys.At(Now.Place).Group;
 
     /// <summary>The next result's time.</summary>
-    internal long NextTicks => _completedNow.Ticks;
+    internal long NextTicks => Now.Ticks;
 
     internal override Match<T> NextMatch => _spelling.ToMatch();
 
@@ -53,34 +61,57 @@ internal sealed partial class SetMatcher<TKey, T>
 
     internal override void RemoveFound() => _isSpelling = _spelling.MoveNext();
 
-    /// <summary>All of a set has become matches, each of which is spelled out before the next event is looked at.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Complete(int place, long set, long ticks, long limit)
+    /// <summary>Gives out all matches there are: where nothing can fail on the way, that needs not be done one by one.</summary>
+    internal void GiveAll(OrderedOutput<Match<T>> output)
     {
-        if (_isSpelling)
+        foreach (ref readonly var completed in _completed.AsSpan(0, _completedCount))
         {
-            _completed.Enqueue(new Completed(place, set, ticks, limit));
-            return;
+            _spelling.GiveAll(in completed, output, _keys.At(completed.Place).Group);
         }
 
-        Spell(new Completed(place, set, ticks, limit));
+        Forget();
     }
 
-    private void Spell(in Completed completed)
+    /// <summary>All of a set has become matches, each of which is spelled out before its events are let go.</summary>
+    private void Complete(int place, long set, int label, in T value, long ticks, long limit)
     {
-        _completedNow = completed;
-        _spelling.Begin(completed.Set, completed.Limit);
-        _isSpelling = _spelling.MoveNext();
+        Reserve(1) = new Completed<T> { Place = place, Set = set, Label = label, Last = value, Ticks = ticks, Limit = limit };
+        _completedCount++;
+    }
+
+    /// <summary>Room for so many more.</summary>
+    private ref Completed<T> Reserve(int more)
+    {
+        // One more than there can be: what is written last may not count.
+        if (_completedCount + more + 1 > _completed.Length)
+        {
+            Array.Resize(ref _completed, (_completedCount + more + 1) * 2);
+        }
+
+        return ref _completed[_completedCount];
+    }
+
+    private void Forget()
+    {
+        if (RuntimeHelpers.IsReferenceOrContainsReferences<T>())
+        {
+            Array.Clear(_completed);
+        }
+
+        (_spelled, _completedCount) = (0, 0);
     }
 
     private bool SpellNext()
     {
-        if (_completed.Count > 0)
+        if (_spelled == _completedCount)
         {
-            Spell(_completed.Dequeue());
+            Forget();
+            return false;
         }
 
-        return _isSpelling;
+        ref readonly var completed = ref _completed[_spelled++];
+        _spelling.Begin(in completed);
+        return _isSpelling = _spelling.MoveNext();
     }
 
     /// <summary>Without recursion: sets are as deep as there are events.</summary>
@@ -90,9 +121,10 @@ internal sealed partial class SetMatcher<TKey, T>
         open.Push(set);
         while (open.TryPeek(out long at))
         {
-            bool isUnion = SharedSets<T>.IsUnion(at);
-            long one = isUnion ? _sets.UnionAt(at).Left : _sets.TakingAt(at).Before;
-            long other = isUnion && _sets.UnionAt(at).RightLatest > limit ? _sets.UnionAt(at).Right : SharedSets<T>.None;
+            bool isTaking = SharedSets<T>.IsTaking(at);
+            var parts = isTaking ? default : _sets.PartsOf(at);
+            long one = isTaking ? _sets.TakingAt(at).Before : parts.Left;
+            long other = !isTaking && parts.RightLatest > limit ? parts.Right : SharedSets<T>.None;
             bool isReady = true;
             foreach (long part in (ReadOnlySpan<long>)[one, other])
             {
@@ -112,6 +144,21 @@ internal sealed partial class SetMatcher<TKey, T>
 
         return counted[set];
     }
+}
 
-    private readonly record struct Completed(int Place, long Set, long Ticks, long Limit);
+/// <summary>A set whose matches are complete.</summary>
+internal struct Completed<T>
+{
+    internal long Set;
+    internal long Ticks;
+
+    /// <summary>What began no later has expired.</summary>
+    internal long Limit;
+    internal int Place;
+
+    /// <summary>Which step took the last event, where the set does not have it; else negative.</summary>
+    internal int Label;
+
+    /// <summary>The last event.</summary>
+    internal T Last;
 }

@@ -102,23 +102,26 @@ internal sealed partial class SetMatcher<TKey, T>
     }
 
     private static long Moved(long set, long takings, long unions) =>
-        set == SharedSets<T>.None ? set : set + ((SharedSets<T>.IsUnion(set) ? unions : takings) << 1);
+        set == SharedSets<T>.None ? set : set + ((IsSavedUnion(set) ? unions : takings) << 1);
+
+    /// <summary>Saved, a set is an even number for an event and an odd one for a union.</summary>
+    private static bool IsSavedUnion(long set) => (set & 1) != 0;
 
     /// <summary>What there is, with places counted from 0 and without what has expired.</summary>
     private Graph Describe()
     {
         var graph = new Graph([], [], []);
-        var numbers = new Dictionary<int, int>();
+        var owners = new Dictionary<long, int>();
         for (int i = 0; i < _keys.Places; i++)
         {
             ref var entry = ref _keys.At(i);
-            if (!entry.IsLive)
+            if (!entry.IsLive || IsIdle(in entry.State, _expired))
             {
                 continue;
             }
 
             ref var sets = ref entry.State;
-            numbers[i] = graph.Keys.Count;
+            EventsOf(in sets).ForEach(number => owners[number] = graph.Keys.Count);
             var standing = new List<Standing>();
             for (int j = 0; j < sets.Groups; j++)
             {
@@ -133,28 +136,27 @@ internal sealed partial class SetMatcher<TKey, T>
 
         for (long number = _sets.First; number < _sets.End; number++)
         {
-            int owner = _sets.At(number).Owner;
-            bool counts = owner >= 0 && number > _keys.At(owner).State.Base;
-            graph.Takings.Add((_sets.At(number), counts ? numbers.GetValueOrDefault(owner, -1) : -1));
+            graph.Takings.Add((_sets.At(number), owners.GetValueOrDefault(number, -1)));
         }
 
         var places = new Dictionary<long, long>();
         foreach (long set in Reachable(graph))
         {
             places[set] = ((long)graph.Unions.Count << 1) | 1;
-            graph.Unions.Add(_sets.UnionAt(set));
+            graph.Unions.Add(_sets.PartsOf(set));
         }
 
         // What nothing alive leads to any more is left out, and where something dead leads to it.
-        Place(graph, set => SharedSets<T>.IsUnion(set) ? places.GetValueOrDefault(set, SharedSets<T>.None)
-            : set >> 1 >= _sets.First ? set - (_sets.First << 1) : SharedSets<T>.None);
+        Place(graph, set => set == SharedSets<T>.None ? set
+            : !SharedSets<T>.IsTaking(set) ? places.GetValueOrDefault(set, SharedSets<T>.None)
+            : SharedSets<T>.NumberOf(set) >= _sets.First ? (SharedSets<T>.NumberOf(set) - _sets.First) << 1 : SharedSets<T>.None);
         return graph;
     }
 
-    /// <summary>The unions that are of use, in the order in which they were made.</summary>
+    /// <summary>The unions that are of use, in order of time.</summary>
     private List<long> Reachable(Graph graph)
     {
-        var found = new HashSet<long>();
+        var found = new List<long>();
         var open = new Stack<long>();
         foreach (var saved in graph.Keys)
         {
@@ -169,21 +171,22 @@ internal sealed partial class SetMatcher<TKey, T>
                 continue;
             }
 
-            if (!SharedSets<T>.IsUnion(set))
+            if (SharedSets<T>.IsTaking(set))
             {
                 open.Push(_sets.TakingAt(set).Before);
                 continue;
             }
 
             found.Add(set);
-            open.Push(_sets.UnionAt(set).Left);
-            if (_sets.UnionAt(set).RightLatest > _expired)
+            var parts = _sets.PartsOf(set);
+            open.Push(parts.Left);
+            if (parts.RightLatest > _expired)
             {
-                open.Push(_sets.UnionAt(set).Right);
+                open.Push(parts.Right);
             }
         }
 
-        return [.. found.Order()];
+        return [.. found.OrderBy(set => _sets.PartsOf(set).Ticks).ThenBy(set => set)];
     }
 
     private static void Place(Graph graph, Func<long, long> place)
@@ -218,25 +221,24 @@ internal sealed partial class SetMatcher<TKey, T>
         int[] unions = [.. Enumerable.Range(0, graph.Unions.Count).OrderBy(i => graph.Unions[i].Ticks)];
         int[] takingPlaces = Inverse(takings), unionPlaces = Inverse(unions);
         Place(graph, set => set == SharedSets<T>.None ? set
-            : SharedSets<T>.IsUnion(set) ? ((long)unionPlaces[set >> 1] << 1) | 1 : (long)takingPlaces[set >> 1] << 1);
+            : IsSavedUnion(set) ? SharedSets<T>.UnionOf(unionPlaces[set >> 1]) : SharedSets<T>.TakingOf(takingPlaces[set >> 1]));
 
+        _fewer++;
         _keys.Clear();
         _sets.Reset(takings.Length, unions.Length);
         for (int i = 0; i < unions.Length; i++)
         {
-            _sets.UnionAt(((long)i << 1) | 1) = graph.Unions[unions[i]];
+            _sets.UnionAt(SharedSets<T>.UnionOf(i)) = graph.Unions[unions[i]];
         }
 
         for (int i = 0; i < takings.Length; i++)
         {
             var (taking, owner) = graph.Takings[takings[i]];
-            (taking.Owner, taking.Link) = (-1, SharedSets<T>.None);
+            (taking.Other, taking.Link) = (SharedSets<T>.None, SharedSets<T>.None);
             _sets.At(i) = taking;
             if (owner >= 0)
             {
-                int place = PlaceOf(graph.Keys[owner]);
-                _sets.At(i).Owner = place;
-                Own(ref _keys.At(place).State, (long)i << 1);
+                Own(ref _keys.At(PlaceOf(graph.Keys[owner])).State, SharedSets<T>.TakingOf(i));
             }
         }
     }

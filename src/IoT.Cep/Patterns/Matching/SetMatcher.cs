@@ -23,6 +23,7 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     private readonly MatchLimits _limits;
     private readonly long _span;
     private readonly int _start;
+    private readonly Looked<TKey>[] _one = new Looked<TKey>[1];
     private Standing[] _next = new Standing[4];
     private int _nextCount;
     private ulong _nextConfigurations;
@@ -44,7 +45,20 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override bool SeesEveryEvent => Shape.SeesEveryEvent;
 
-    internal override int Keys => _keys.Count;
+    /// <summary>How many keys have partial matches; others are forgotten when their places are wanted.</summary>
+    internal override int Keys
+    {
+        get
+        {
+            int keys = 0;
+            for (int place = 0; place < _keys.Places; place++)
+            {
+                keys += _keys.At(place).IsLive && !IsIdle(in _keys.At(place).State, _expired) ? 1 : 0;
+            }
+
+            return keys;
+        }
+    }
 
     /// <summary>How many events keys hold; those that a key let go are not its own.</summary>
     internal override int Events
@@ -52,9 +66,10 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         get
         {
             int events = 0;
-            for (long number = _sets.First; number < _sets.End; number++)
+            for (int place = 0; place < _keys.Places; place++)
             {
-                events += _sets.At(number).Owner >= 0 ? 1 : 0;
+                ref var entry = ref _keys.At(place);
+                events += entry.IsLive && !IsIdle(in entry.State, _expired) ? EventsOf(in entry.State).Count : 0;
             }
 
             return events;
@@ -69,19 +84,8 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
     internal override void Expire(long time)
     {
-        long limit = _expired = Ticks.Minus(time, _span);
-        while (_sets.First < _sets.End && _sets.At(_sets.First).Ticks <= limit)
-        {
-            ref var oldest = ref _sets.At(_sets.First);
-            if (oldest.Owner >= 0)
-            {
-                Forget(oldest.Owner, oldest.Link);
-            }
-
-            _sets.RemoveFirst();
-        }
-
-        _sets.RemoveUnions(limit);
+        _expired = Ticks.Minus(time, _span);
+        _sets.Expire(_expired);
     }
 
     /// <summary>A bit for each of the pattern's conditions.</summary>
@@ -103,25 +107,22 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         return place;
     }
 
-    /// <summary>Asks for the sets of keys that were just looked up, where there are so many that they are far away.</summary>
-    internal void Prefetch(ReadOnlySpan<int> places)
-    {
-        if (_keys.Count < ManyKeys)
-        {
-            return;
-        }
+    /// <summary>Whether there are so many keys that their sets are far away.</summary>
+    internal bool HasManyKeys => _keys.Count >= ManyKeys;
 
-        foreach (int place in places)
+    /// <summary>Asks for the sets of keys that were just looked up.</summary>
+    internal void Prefetch(ReadOnlySpan<Looked<TKey>> chunk)
+    {
+        foreach (ref readonly var looked in chunk)
         {
-            if (place >= 0)
+            if (looked.Place >= 0 && _keys.At(looked.Place).State is { Groups: > 0, Set: var set })
             {
-                ref var sets = ref _keys.At(place).State;
-                _sets.Prefetch(sets.Set, sets.Newest);
+                _sets.Prefetch(set);
             }
         }
     }
 
-    /// <summary>Does what an event does to its key's sets. The common cases are here: one set at most, which passes as a whole, or is completed as a whole.</summary>
+    /// <summary>Does what an event does to its key's sets.</summary>
     /// <param name="place">The key's place, or -1.</param>
     /// <param name="key">The key.</param>
     /// <param name="value">The event.</param>
@@ -129,98 +130,40 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     /// <param name="bits">What conditions are true of it.</param>
     internal void Apply(int place, TKey key, in T value, long ticks, ulong bits)
     {
-        var begin = _configurations.ChangeOf(_start, bits);
         if (place < 0)
         {
-            if (begin.Takes.Length > 0)
-            {
-                Begin(key, in value, ticks, bits);
-            }
-
-            return;
-        }
-
-        ref var sets = ref _keys.At(place).State;
-        if (sets.Groups > 1 || sets.Rest is not null || sets.Count >= _limits.MaxPerKey)
-        {
-            ApplyAny(place, key, in value, ticks, bits);
-            return;
-        }
-
-        bool isAlive = sets.Groups != 0 && sets.LatestStart > Ticks.Minus(ticks, _span);
-        var change = isAlive ? _configurations.ChangeOf(sets.At, bits) : null;
-        if (begin.Takes.Length == 0)
-        {
-            if (change is null)
-            {
-                LetGo(ref sets);
-                return;
-            }
-
-            if (change.Kind == ChangeKind.Completes)
-            {
-                long set = _sets.Take(in value, ticks, change.Takes[0].Label, sets.Set, sets.LatestStart, place);
-                Own(ref sets, set);
-                LetGo(ref sets);
-                Complete(place, set, ticks, Ticks.Minus(ticks, _span));
-                return;
-            }
-
-            if (change.Kind == ChangeKind.None)
+            if (_configurations.ChangeOf(_start, bits).Label < 0)
             {
                 return;
             }
-        }
-        else if (begin.Kind == ChangeKind.Moves && (change is null || (change.Kind == ChangeKind.None && sets.At == begin.Takes[0].Next)))
-        {
-            long set = _sets.Take(in value, ticks, begin.Takes[0].Label, SharedSets<T>.None, ticks, place);
-            Own(ref sets, set);
-            sets.Set = change is null ? set : _sets.Unite(set, ticks, sets.Set, sets.LatestStart, ticks);
-            (sets.At, sets.Groups, sets.LatestStart) = (begin.Takes[0].Next, 1, ticks);
-            return;
-        }
 
-        ApplyAny(place, key, in value, ticks, bits);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Begin(TKey key, in T value, long ticks, ulong bits)
-    {
-        // The place may have been looked up before the key came.
-        int place = _keys.Find(key);
-        if (place < 0)
-        {
             place = Add(key, ticks);
         }
 
-        Apply(place, key, in value, ticks, bits);
-    }
-
-    private int Add(TKey key, long ticks)
-    {
-        if (_keys.IsFull)
+        _one[0] = new Looked<TKey> { Place = place, Ticks = ticks, Bits = bits };
+        if (ApplyCommon(_one, new ReadOnlySpan<T>(in value), isUntilComplete: true) == 0 && !HasCompleted)
         {
-            Expire(ticks);
+            ApplyAny(place, in value, ticks, bits);
         }
-
-        int place = _keys.Add(key);
-        _keys.At(place).State.Clear();
-        return place;
     }
 
     /// <summary>Any event: each set is asked where it goes.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ApplyAny(int place, TKey key, in T value, long ticks, ulong bits)
+    private void ApplyAny(int place, in T value, long ticks, ulong bits)
     {
+        long limit = Ticks.Minus(ticks, _span);
         var begins = _configurations.ChangeOf(_start, bits).Takes;
-        if (_keys.At(place).State.Count >= _limits.MaxPerKey && !Recount(ref place, key, ticks))
+        ref var sets = ref _keys.At(place).State;
+        if (IsIdle(in sets, limit))
         {
-            Apply(-1, key, in value, ticks, bits);
-            return;
+            LetGo(ref sets, ticks);
+        }
+        else if (sets.Count >= _limits.MaxPerKey)
+        {
+            Recount(ref sets, ticks);
         }
 
-        ref var sets = ref _keys.At(place).State;
-        long limit = Math.Max(Ticks.Minus(ticks, _span), sets.Floor);
+        limit = Math.Max(limit, sets.Floor);
         int unmoved = begins.Length == 0 ? CountUnmoved(in sets, limit, bits) : 0;
         if (unmoved == sets.Groups && begins.Length == 0)
         {
@@ -243,11 +186,12 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
             if (i < unmoved)
             {
-                Stand(in standing, ticks);
+                Stand(in standing, ticks, limit);
                 continue;
             }
 
             var change = _configurations.ChangeOf(standing.At, bits);
+            _fewer++;
             if (change.Takes.Length > 0)
             {
                 Take(change.Takes, standing.Set, standing.LatestStart, in value, ticks, place, limit);
@@ -255,16 +199,18 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
 
             if (change.Next >= 0)
             {
-                Stand(new Standing(change.Next, standing.Set, standing.LatestStart), ticks);
+                Stand(new Standing(change.Next, standing.Set, standing.LatestStart), ticks, limit);
             }
         }
 
-        sets.Put(_next.AsSpan(0, _nextCount));
         if (_nextCount == 0)
         {
-            LetGo(ref sets);
+            LetGo(ref sets, ticks);
+            return;
         }
-        else if (sets.Count > _limits.MaxPerKey)
+
+        sets.Put(_next.AsSpan(0, _nextCount));
+        if (sets.Count > _limits.MaxPerKey)
         {
             Limit(ref sets, ticks);
         }
@@ -286,26 +232,30 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
     {
         foreach (var take in takes)
         {
-            long set = _sets.Take(in value, ticks, take.Label, before, latestStart, place);
+            if (take.Next < 0)
+            {
+                // What only completes matches is spelled at once, and stands in no set.
+                Complete(place, before, take.Label, in value, ticks, limit);
+                continue;
+            }
+
+            long set = _sets.Take(in value, ticks, take.Label, before, latestStart, limit);
             Own(ref _keys.At(place).State, set);
             if (take.IsFinal)
             {
-                Complete(place, set, ticks, limit);
+                Complete(place, set, -1, in value, ticks, limit);
             }
 
-            if (take.Next >= 0)
-            {
-                Stand(new Standing(take.Next, set, latestStart), ticks);
-            }
+            Stand(new Standing(take.Next, set, latestStart), ticks, limit);
         }
     }
 
     /// <summary>A set stands in a configuration from now on; where another one does, both do as one.</summary>
-    private void Stand(in Standing standing, long ticks)
+    private void Stand(in Standing standing, long ticks, long limit)
     {
         // Mostly there is none: that is seen without looking for it.
         ulong configuration = 1UL << (standing.At & 63);
-        if ((_nextConfigurations & configuration) != 0 && TryUnite(in standing, ticks))
+        if ((_nextConfigurations & configuration) != 0 && TryUnite(in standing, ticks, limit))
         {
             return;
         }
@@ -319,13 +269,13 @@ internal sealed partial class SetMatcher<TKey, T> : Matcher<TKey, T>
         _next[_nextCount++] = standing;
     }
 
-    private bool TryUnite(in Standing standing, long ticks)
+    private bool TryUnite(in Standing standing, long ticks, long limit)
     {
         foreach (ref var other in _next.AsSpan(0, _nextCount))
         {
             if (other.At == standing.At)
             {
-                long union = _sets.Unite(other.Set, other.LatestStart, standing.Set, standing.LatestStart, ticks);
+                long union = _sets.Unite(other.Set, other.LatestStart, standing.Set, standing.LatestStart, ticks, limit);
                 other = new Standing(other.At, union, Math.Max(other.LatestStart, standing.LatestStart));
                 return true;
             }

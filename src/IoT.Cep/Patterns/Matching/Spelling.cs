@@ -8,25 +8,31 @@ namespace IoT.Cep;
 /// </summary>
 internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
 {
+    // So many matches share an array: who keeps one of them keeps all.
+    private const int MaxSharing = 8;
+
     private readonly Chains<T> _chains = new(shape);
     private (long Set, int Depth)[] _open = new (long, int)[16];
     private int _openCount;
 
-    // The events of the match that was spelled last, the last one first.
+    // The events of the match that was spelled last, the last one first; but for a last one that no set has.
     private long[] _path = new long[16];
     private int _length;
     private int _chain = Chains<T>.None;
     private long _limit;
+    private T _last = default!;
+    private long _lastTicks;
+    private int _lastLabel = -1;
 
-    internal long Start => sets.TakingAt(_path[_length - 1]).Ticks;
+    internal long Start => _length == 0 ? _lastTicks : sets.TakingAt(_path[_length - 1]).Ticks;
 
-    internal long End => sets.TakingAt(_path[0]).Ticks;
+    internal long End => _lastLabel >= 0 ? _lastTicks : sets.TakingAt(_path[0]).Ticks;
 
     /// <summary>Begins with a set that is complete.</summary>
-    internal void Begin(long set, long limit)
+    internal void Begin(in Completed<T> completed)
     {
-        _limit = limit;
-        _open[0] = (set, 0);
+        (_limit, _lastLabel, _last, _lastTicks) = (completed.Limit, completed.Label, completed.Last, completed.Ticks);
+        _open[0] = (completed.Set, 0);
         _openCount = 1;
     }
 
@@ -45,24 +51,41 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
         }
 
         (long set, int length) = _open[--_openCount];
-        while ((set = sets.Live(set, _limit)) != SharedSets<T>.None)
+        long limit = _limit;
+        while (set != SharedSets<T>.None)
         {
             if (SharedSets<T>.IsUnion(set))
             {
-                ref var union = ref sets.UnionAt(set);
-                Open(union.Left, length);
-                set = union.Right;
-            }
-            else
-            {
-                if (length == _path.Length)
+                set = sets.Live(set, limit);
+                if (SharedSets<T>.IsUnion(set))
                 {
-                    Array.Resize(ref _path, length * 2);
+                    ref var union = ref sets.UnionAt(set);
+                    Open(union.Left, length);
+                    set = union.Right;
                 }
 
-                _path[length++] = set;
-                set = sets.TakingAt(set).Before;
+                continue;
             }
+
+            ref var taking = ref sets.TakingAt(set);
+            if (SharedSets<T>.IsPair(set))
+            {
+                set = SharedSets<T>.TakingOf(SharedSets<T>.NumberOf(set));
+                if (taking.OtherLatest > limit)
+                {
+                    Open(set, length);
+                    set = taking.Other;
+                    continue;
+                }
+            }
+
+            if (length == _path.Length)
+            {
+                Array.Resize(ref _path, length * 2);
+            }
+
+            _path[length++] = set;
+            set = taking.Before;
         }
 
         _length = length;
@@ -71,14 +94,37 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
 
     internal Match<T> ToMatch()
     {
-        var events = new MatchEvent<T>[_length];
-        for (int i = 0; i < events.Length; i++)
+        int length = _length;
+        var events = new MatchEvent<T>[_lastLabel >= 0 ? length + 1 : length];
+        for (int i = 0; i < length; i++)
         {
-            ref var taking = ref sets.TakingAt(_path[_length - 1 - i]);
-            events[i] = new MatchEvent<T>(taking.Event, taking.Ticks, taking.Label);
+            ref var taking = ref sets.TakingAt(_path[length - 1 - i]);
+            events[i].Put(in taking.Event, taking.Ticks, taking.Label);
+        }
+
+        if (_lastLabel >= 0)
+        {
+            events[^1].Put(in _last, _lastTicks, _lastLabel);
         }
 
         return new Match<T>(shape, events);
+    }
+
+    /// <summary>Gives out all matches of a complete set.</summary>
+    internal void GiveAll(in Completed<T> completed, OrderedOutput<Match<T>> output, byte group)
+    {
+        if (completed.Label >= 0 && Firsts(completed.Set, completed.Limit) is > 0 and var count)
+        {
+            GivePairs(in completed, count, output, group);
+            return;
+        }
+
+        Begin(in completed);
+        while (MoveNext())
+        {
+            output.Next() = ToMatch();
+            output.Add(completed.Ticks, group);
+        }
     }
 
     /// <summary>The match as a chain, until the next one is spelled.</summary>
@@ -89,13 +135,63 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
             for (int i = _length - 1; i >= 0; i--)
             {
                 ref var taking = ref sets.TakingAt(_path[i]);
-                int before = _chain;
-                _chain = _chains.Add(in taking.Event, taking.Ticks, 0, taking.Label, before);
-                _chains.Free(before);
+                Chain(in taking.Event, taking.Ticks, taking.Label);
+            }
+
+            if (_lastLabel >= 0)
+            {
+                Chain(in _last, _lastTicks, _lastLabel);
             }
         }
 
         return new PartialMatch<T>(_chains, _chain, null, End);
+    }
+
+    /// <summary>The events of a set where each match has just one, the latest one first; 0 where that is not so.</summary>
+    private int Firsts(long set, long limit)
+    {
+        int count = 0;
+        while (set >= 0 && !SharedSets<T>.IsUnion(set))
+        {
+            ref var taking = ref sets.TakingAt(set);
+            if (taking.Before != SharedSets<T>.None)
+            {
+                return 0;
+            }
+
+            if (count == _path.Length)
+            {
+                Array.Resize(ref _path, count * 2);
+            }
+
+            _path[count++] = set;
+            if (SharedSets<T>.IsTaking(set) || taking.OtherLatest <= limit)
+            {
+                return count;
+            }
+
+            set = taking.Other;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Matches of two events: what was found, the oldest first, and the last one.</summary>
+    private void GivePairs(in Completed<T> completed, int count, OrderedOutput<Match<T>> output, byte group)
+    {
+        while (count > 0)
+        {
+            int sharing = Math.Min(count, MaxSharing);
+            var events = new MatchEvent<T>[sharing * 2];
+            for (int at = 0; at < events.Length; at += 2)
+            {
+                ref var taking = ref sets.TakingAt(_path[--count]);
+                events[at].Put(in taking.Event, taking.Ticks, taking.Label);
+                events[at + 1].Put(in completed.Last, completed.Ticks, completed.Label);
+                output.Next() = new Match<T>(shape, events, at, 2);
+                output.Add(completed.Ticks, group);
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -107,6 +203,13 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
         }
 
         _open[_openCount++] = (set, depth);
+    }
+
+    private void Chain(in T value, long ticks, int label)
+    {
+        int before = _chain;
+        _chain = _chains.Add(in value, ticks, 0, label, before);
+        _chains.Free(before);
     }
 
     private void FreeChain()

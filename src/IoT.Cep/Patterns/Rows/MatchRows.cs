@@ -146,7 +146,7 @@ internal sealed class RowParts<TKey, T> : MatchParts<TKey, T>
         _shape = shapes[0] = new PatternShape<T>(new Pattern<T>([variables], pattern.Span, After.NoSkip), Conditions, shapes, 0);
     }
 
-    internal override string Text => $"MatchRows {_pattern} {Key.By}";
+    internal override string Text => $"MatchRows {_pattern} {Key.ByTime}";
 
     internal override Matcher<TKey, T>[] MakeMatchers(QueryContext query, bool wantsTimeouts) =>
         [new RowMatcher<TKey, T>(_pattern, _shape, Key.MaxKeys, new MatchLimits(query, _maxRowsPerKey, _whenFull, wantsTimeouts))];

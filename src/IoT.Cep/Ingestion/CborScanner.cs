@@ -1,0 +1,418 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Text.Unicode;
+using IoT.Cep.Extensibility;
+
+namespace IoT.Cep;
+
+/// <summary>The kinds of data items (RFC 8949, section 3.1).</summary>
+internal enum CborMajor : byte
+{
+    Unsigned,
+    Negative,
+    Bytes,
+    Text,
+    Array,
+    Map,
+    Tag,
+    Simple,
+}
+
+/// <summary>A data item's first bytes.</summary>
+internal readonly record struct CborHead(CborMajor Major, byte Info, ulong Argument)
+{
+    internal bool IsIndefinite => Info == 31;
+
+    internal bool IsBreak => Major == CborMajor.Simple && Info == 31;
+}
+
+/// <summary>
+/// Steps through CBOR (RFC 8949) and never throws: what is wrong is kept in <see cref="Fault"/>. Every item takes a byte at least, so that no count in a payload, however large,
+/// costs more than the payload's length; nesting uses no stack.
+/// </summary>
+internal ref struct CborScanner(ReadOnlySpan<byte> bytes, int maxDepth)
+{
+    private const int MostDepth = 64;
+
+    // A double has exponents up to 308; past this a number is 0 or too large whatever its digits.
+    private const ulong MostExponent = 1_000_000;
+    private const long IndefiniteArray = -1;
+    private const long IndefiniteKey = -2;
+    private const long IndefiniteValue = -3;
+
+    private readonly ReadOnlySpan<byte> _bytes = bytes;
+    private int _at;
+
+    internal DecodeFault Fault;
+
+    internal int Position { readonly get => _at; set => _at = value; }
+
+    /// <summary>How many containers are open around the current place; the owner counts those it opens itself.</summary>
+    internal int Depth { get; set; }
+
+    internal readonly bool IsEnd => _at >= _bytes.Length;
+
+    internal readonly int MaxDepth => maxDepth;
+
+    internal void Malformed(string what) => Fault.Set(DeadLetterReason.Malformed, what, _at);
+
+    /// <summary>Takes these bytes if they stand here.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryTake(ReadOnlySpan<byte> expected)
+    {
+        if (!_bytes[_at..].StartsWith(expected))
+        {
+            return false;
+        }
+
+        _at += expected.Length;
+        return true;
+    }
+
+    /// <summary>The item's first byte, without taking it; -1 at the end.</summary>
+    internal readonly int Peek() => (uint)_at < (uint)_bytes.Length ? _bytes[_at] : -1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryHead(out CborHead head)
+    {
+        var bytes = _bytes;
+        int at = _at;
+        if ((uint)at < (uint)bytes.Length && (bytes[at] & 31) < 24)
+        {
+            head = new CborHead((CborMajor)(bytes[at] >> 5), (byte)(bytes[at] & 31), (ulong)(bytes[at] & 31));
+            _at = at + 1;
+            return true;
+        }
+
+        return TryLongHead(out head);
+    }
+
+    /// <summary>Takes a head that is no tag; tags in front of it are passed over, since the item's own kind says what can be done with it.</summary>
+    internal bool TryUntagged(out CborHead head, out ulong tag)
+    {
+        tag = ulong.MaxValue;
+        while (TryHead(out head))
+        {
+            if (head.Major != CborMajor.Tag)
+            {
+                return true;
+            }
+
+            tag = head.Argument;
+        }
+
+        return false;
+    }
+
+    /// <summary>The bytes of a string of definite length whose head was taken.</summary>
+    internal bool TrySlice(in CborHead head, out ReadOnlySpan<byte> slice)
+    {
+        slice = default;
+        if (head.Argument > (ulong)(_bytes.Length - _at))
+        {
+            Malformed("the payload is cut off");
+            return false;
+        }
+
+        slice = _bytes.Slice(_at, (int)head.Argument);
+        _at += slice.Length;
+        if (head.Major == CborMajor.Text && !Utf8.IsValid(slice))
+        {
+            Malformed("a text is not UTF-8");
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>The bytes of a string whose head was taken; the chunks of one of indefinite length are put together.</summary>
+    internal bool TryString(in CborHead head, PayloadBuffer buffer, out ReadOnlySpan<byte> text)
+    {
+        if (!head.IsIndefinite)
+        {
+            return TrySlice(in head, out text);
+        }
+
+        var room = buffer.Text(_bytes.Length);
+        int length = 0;
+        text = default;
+        while (TryHead(out var chunk))
+        {
+            if (chunk.IsBreak)
+            {
+                text = room[..length];
+                return true;
+            }
+
+            if (chunk.Major != head.Major || chunk.IsIndefinite)
+            {
+                Malformed("a string of indefinite length holds something else than chunks");
+                return false;
+            }
+
+            if (!TrySlice(in chunk, out var part))
+            {
+                return false;
+            }
+
+            part.CopyTo(room[length..]);
+            length += part.Length;
+        }
+
+        return false;
+    }
+
+    /// <summary>Passes the next item over with all that it holds, and checks that it is well-formed.</summary>
+    internal bool TrySkip()
+    {
+        Span<long> open = stackalloc long[MostDepth + 1];
+        int depth = 0;
+        bool isTagged = false;
+        while (TryHead(out var head))
+        {
+            bool isOpened = false;
+            switch (head.Major)
+            {
+                case CborMajor.Bytes or CborMajor.Text:
+                    if (!TrySkipString(in head))
+                    {
+                        return false;
+                    }
+
+                    break;
+                case CborMajor.Array or CborMajor.Map when head.IsIndefinite || head.Argument > 0:
+                    if (Depth + depth >= maxDepth)
+                    {
+                        Fault.Set(DeadLetterReason.TooDeep, "it is nested too deep", _at);
+                        return false;
+                    }
+
+                    // Each item takes a byte: a count past the payload's end can't be reached, and must not overflow.
+                    long count = (long)Math.Min(head.Argument, int.MaxValue);
+                    bool isMap = head.Major == CborMajor.Map;
+                    open[depth++] = head.IsIndefinite ? (isMap ? IndefiniteKey : IndefiniteArray) : isMap ? 2 * count : count;
+                    isOpened = true;
+                    break;
+                case CborMajor.Tag:
+                    isTagged = true;
+                    continue;
+                case CborMajor.Simple when head.IsBreak:
+                    if (isTagged || depth == 0 || open[depth - 1] is not (IndefiniteArray or IndefiniteKey))
+                    {
+                        Malformed("a break stands where no item of indefinite length ends");
+                        return false;
+                    }
+
+                    depth--;
+                    break;
+            }
+
+            isTagged = false;
+            if (!isOpened && IsComplete(open, ref depth))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>A number of any kind, among them decimal fractions (tag 4); false where the item is none or too large, and then the fault is set.</summary>
+    internal bool TryNumber(out double value, string name)
+    {
+        value = 0;
+        int start = _at;
+        if (!TryUntagged(out var head, out ulong tag))
+        {
+            return false;
+        }
+
+        switch (head.Major)
+        {
+            case CborMajor.Unsigned:
+                value = head.Argument;
+                return true;
+            case CborMajor.Negative:
+                value = -1.0 - head.Argument;
+                return true;
+            case CborMajor.Simple when head.Info is >= 25 and <= 27:
+                value = Real(in head);
+                if (!double.IsFinite(value))
+                {
+                    Fault.Set(DeadLetterReason.OutOfRange, "the value is out of range", start, name);
+                    value = 0;
+                }
+
+                return Fault.Ok;
+            case CborMajor.Array when tag == 4 && head is { IsIndefinite: false, Argument: 2 }:
+                return TryDecimal(out value, start, name);
+            default:
+                Fault.Set(DeadLetterReason.WrongType, "the value is not a number", start, name);
+                return false;
+        }
+    }
+
+    /// <summary>A decimal fraction (tag 4) of whole numbers; where something else stands here, nothing is taken.</summary>
+    internal bool TryFraction(out decimal mantissa, out long exponent)
+    {
+        (mantissa, exponent) = (0, 0);
+        if (!_bytes[_at..].StartsWith((ReadOnlySpan<byte>)[0xC4, 0x82]))
+        {
+            return false;
+        }
+
+        int start = _at;
+        var before = Fault;
+        _at += 2;
+        bool isRead = TryHead(out var power) & TryHead(out var digits) && power.Major <= CborMajor.Negative && digits.Major <= CborMajor.Negative
+            && power.Argument <= MostExponent;
+        if (!isRead)
+        {
+            _at = start;
+            Fault = before;
+            return false;
+        }
+
+        mantissa = digits.Major == CborMajor.Unsigned ? digits.Argument : -1m - digits.Argument;
+        exponent = power.Major == CborMajor.Unsigned ? (long)power.Argument : -1 - (long)power.Argument;
+        return true;
+    }
+
+    internal static double Real(in CborHead head) => head.Info switch
+    {
+        25 => (double)BitConverter.UInt16BitsToHalf((ushort)head.Argument),
+        26 => BitConverter.UInt32BitsToSingle((uint)head.Argument),
+        _ => BitConverter.UInt64BitsToDouble(head.Argument),
+    };
+
+    private bool TryDecimal(out double value, int start, string name)
+    {
+        value = 0;
+        if (!TryHead(out var exponent) || !TryHead(out var mantissa))
+        {
+            return false;
+        }
+
+        bool isWhole = exponent.Major <= CborMajor.Negative && mantissa.Major <= CborMajor.Negative;
+        if (!isWhole || exponent.Argument > MostExponent)
+        {
+            Fault.Set(isWhole ? DeadLetterReason.OutOfRange : DeadLetterReason.WrongType, "the value is no decimal fraction that can be read", start, name);
+            return false;
+        }
+
+        // The framework rounds exactly, which multiplying by a power of ten does not.
+        Span<byte> text = stackalloc byte[64];
+        decimal digits = mantissa.Major == CborMajor.Unsigned ? mantissa.Argument : -1m - mantissa.Argument;
+        long power = exponent.Major == CborMajor.Unsigned ? (long)exponent.Argument : -1 - (long)exponent.Argument;
+        System.Globalization.CultureInfo invariant = System.Globalization.CultureInfo.InvariantCulture;
+        digits.TryFormat(text, out int length, "0", invariant);
+        text[length++] = (byte)'E';
+        power.TryFormat(text[length..], out int powerLength, default, invariant);
+        value = double.Parse(text[..(length + powerLength)], System.Globalization.NumberStyles.Float, invariant);
+        if (!double.IsFinite(value))
+        {
+            Fault.Set(DeadLetterReason.OutOfRange, "the value is out of range", start, name);
+            value = 0;
+        }
+
+        return Fault.Ok;
+    }
+
+    private bool TrySkipString(in CborHead head)
+    {
+        if (!head.IsIndefinite)
+        {
+            return TrySlice(in head, out _);
+        }
+
+        while (TryHead(out var chunk))
+        {
+            if (chunk.IsBreak)
+            {
+                return true;
+            }
+
+            if (chunk.Major != head.Major || chunk.IsIndefinite)
+            {
+                Malformed("a string of indefinite length holds something else than chunks");
+                return false;
+            }
+
+            if (!TrySlice(in chunk, out _))
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An item ended; whether it was the outermost.</summary>
+    private static bool IsComplete(Span<long> open, ref int depth)
+    {
+        while (depth > 0)
+        {
+            ref long rest = ref open[depth - 1];
+            switch (rest)
+            {
+                case IndefiniteArray:
+                    return false;
+                case IndefiniteKey:
+                    rest = IndefiniteValue;
+                    return false;
+                case IndefiniteValue:
+                    rest = IndefiniteKey;
+                    return false;
+            }
+
+            if (--rest > 0)
+            {
+                return false;
+            }
+
+            depth--;
+        }
+
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryLongHead(out CborHead head)
+    {
+        head = default;
+        if (_at >= _bytes.Length)
+        {
+            Malformed("the payload is cut off");
+            return false;
+        }
+
+        var major = (CborMajor)(_bytes[_at] >> 5);
+        byte info = (byte)(_bytes[_at] & 31);
+        bool isReserved = info is >= 28 and <= 30 || (info == 31 && major is CborMajor.Unsigned or CborMajor.Negative or CborMajor.Tag);
+        int length = info is >= 24 and <= 27 ? 1 << (info - 24) : 0;
+        if (isReserved || _bytes.Length - _at - 1 < length)
+        {
+            Malformed(isReserved ? "a byte begins no item" : "the payload is cut off");
+            return false;
+        }
+
+        var rest = _bytes[(_at + 1)..];
+        ulong argument = length switch
+        {
+            1 => rest[0],
+            2 => BinaryPrimitives.ReadUInt16BigEndian(rest),
+            4 => BinaryPrimitives.ReadUInt32BigEndian(rest),
+            8 => BinaryPrimitives.ReadUInt64BigEndian(rest),
+            _ => 0,
+        };
+        if (major == CborMajor.Simple && info == 24 && argument < 32)
+        {
+            Malformed("a simple value stands in two bytes and needs one");
+            return false;
+        }
+
+        _at += 1 + length;
+        head = new CborHead(major, info, argument);
+        return true;
+    }
+}
