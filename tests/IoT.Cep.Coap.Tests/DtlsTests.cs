@@ -115,6 +115,24 @@ public class DtlsTests
     }
 
     [Fact]
+    public async Task Who_sends_too_much_is_told_to_wait()
+    {
+        var security = new ListenerSecurity { PreSharedKey = _ => _key, Limits = new PrincipalLimits { MaxTopics = 1 } };
+        var connections = Local.Listener(
+            o =>
+            {
+                (o.Port, o.DtlsPort, o.Security) = (null, 0, security);
+                o.UseDtls();
+            },
+            c => c.UseDtls(d => (d.PskIdentity, d.PreSharedKey) = ("device-1", _key)));
+        await using var running = await connections.ListenAsync("in/{x}", new Collector());
+        await using var sink = await connections.OpenAsync(Coap.Post<string>(x => $"coaps://127.0.0.1:{connections.Server().DtlsPort}/in/{x}", Local.Utf8));
+        await sink.WriteAsync("a", "a");
+        var refused = await Assert.ThrowsAsync<CoapException>(() => sink.WriteAsync("b"));
+        Assert.Contains("4.29 Too many different paths", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_observation_goes_on_through_DTLS()
     {
         var connections = WithKeys();
