@@ -115,6 +115,12 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
         }
     }
 
+    public bool IsOpen(CoapRemote remote)
+    {
+        ArgumentNullException.ThrowIfNull(remote);
+        return _sessions.TryGetValue(remote.Address, out var session) && session.Remote == remote;
+    }
+
     public async Task RunAsync(ICoapDatagramReceiver receiver, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(receiver);

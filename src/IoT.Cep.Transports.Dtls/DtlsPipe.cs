@@ -71,6 +71,12 @@ internal sealed class DtlsPipe(Socket socket, IPEndPoint address) : DatagramTran
                 Monitor.Wait(_gate, waitMillis);
             }
 
+            if (_isHandshaking && IsClosed)
+            {
+                // Otherwise its thread would go on asking until the handshake's time is over.
+                throw new IOException("The handshake was given up.");
+            }
+
             if (!_waiting.TryDequeue(out byte[]? datagram))
             {
                 return -1;

@@ -247,6 +247,7 @@ public class DtlsTests
         time.Advance(TimeSpan.FromMinutes(11));
         Assert.Equal(0, server.SessionCount);
         await closed.UntilClosedAsync();
+        Assert.False(client.IsOpen(first));
         var second = await client.ConnectAsync(server.LocalEndPoint, "localhost", CancellationToken.None);
         client.Send("two"u8, second);
         await heard.UntilAsync(2);

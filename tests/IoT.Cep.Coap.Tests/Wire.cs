@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
+using IoT.Cep.Extensibility;
 
 namespace IoT.Cep.CoapTests;
 
