@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using IoT.Cep.Extensibility;
 using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep.CoapTests;
