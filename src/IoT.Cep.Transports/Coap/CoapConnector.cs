@@ -128,6 +128,7 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
         {
             // A DTLS session lasts as long as it works; a name may lead elsewhere after a while.
             UsableFrom = time.GetTimestamp(),
+            IsOpen = () => carrier.Datagrams.IsOpen(remote),
             Lifetime = uri.Scheme == CoapScheme.Udp && literal is null ? _addressLifetime : null,
         };
     }
@@ -149,7 +150,7 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
             throw;
         }
 
-        return new Connected(new CoapClient(connection.Link, remote, options.MaxBodyBytes, _random), connection);
+        return new Connected(new CoapClient(connection.Link, remote, options.MaxBodyBytes, _random), connection) { IsOpen = () => connection.Link.IsUsable };
     }
 
     private sealed class StreamConnection : IAsyncDisposable
@@ -164,8 +165,6 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
         }
 
         internal CoapStreamLink Link { get; }
-
-        internal bool IsUsable => Link.IsUsable;
 
         public async ValueTask DisposeAsync()
         {
@@ -187,7 +186,9 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
 
         internal TimeSpan? Lifetime { get; init; }
 
-        internal bool IsUsable(TimeProvider time) => connection is not StreamConnection { IsUsable: false } && (Lifetime is not { } lifetime || time.GetElapsedTime(UsableFrom) < lifetime);
+        internal Func<bool> IsOpen { get; init; } = static () => true;
+
+        internal bool IsUsable(TimeProvider time) => IsOpen() && (Lifetime is not { } lifetime || time.GetElapsedTime(UsableFrom) < lifetime);
 
         public ValueTask DisposeAsync() => connection?.DisposeAsync() ?? ValueTask.CompletedTask;
     }

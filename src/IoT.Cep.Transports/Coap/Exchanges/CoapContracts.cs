@@ -34,6 +34,10 @@ public interface ICoapDatagrams : IAsyncDisposable
     /// <param name="stop">Gives up.</param>
     ValueTask<CoapRemote> ConnectAsync(IPEndPoint address, string host, CancellationToken stop);
 
+    /// <summary>Whether what is sent there can arrive: a session that is over must be made anew by <see cref="ConnectAsync"/>.</summary>
+    /// <param name="remote">What <see cref="ConnectAsync"/> gave.</param>
+    bool IsOpen(CoapRemote remote) => true;
+
     /// <summary>Receives until it is stopped.</summary>
     /// <param name="receiver">Takes the datagrams, one after the other.</param>
     /// <param name="stop">Stops it.</param>

@@ -20,6 +20,7 @@ internal sealed partial class CoapEndpoint
             {
                 Finish(earlier, new CoapException("The request was made again."));
                 peer.Exchanges--;
+                Release(earlier);
             }
 
             _exchanges.Add((peer, token), exchange);

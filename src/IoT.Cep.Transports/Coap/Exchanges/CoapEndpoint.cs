@@ -167,7 +167,8 @@ internal sealed partial class CoapEndpoint : ICoapLink, ICoapDatagramReceiver, I
             case CoapWakeUp wakeUp:
                 Pump(wakeUp.Peer);
                 break;
-            case CoapOutgoing { IsOver: true }:
+            case CoapOutgoing { IsOver: true } over:
+                Release(over);
                 break;
             case CoapOutgoing { IsConfirmable: true, IsOutstanding: true } outgoing:
                 Repeat(outgoing, now);

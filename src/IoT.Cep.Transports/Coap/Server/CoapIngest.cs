@@ -60,9 +60,32 @@ internal sealed class CoapIngest : ICoapResource, IAcknowledger
             return problem;
         }
 
-        var waiting = new Waiting(path, message, identity!.Method == AuthenticationMethod.None ? null : identity.Name, (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks);
-        return !_isClosed && _waiting.Writer.TryWrite(waiting) ? await waiting.Answer.Task.ConfigureAwait(false) : _holdsBack;
+        var budget = _access.Security.BudgetOf(identity!);
+        return budget is null ? TooMany("Too many senders.", _options.RetryAfter)
+            : !budget.TryTakeMessage(out var wait) ? TooMany("Too many messages.", wait)
+            : !budget.TryUseTopic(path) ? TooMany("Too many different paths.", TimeSpan.FromHours(1))
+            : !budget.TryBeginMessage() ? TooMany("Too many messages are not acknowledged yet.", _options.RetryAfter)
+            : await EnqueueAsync(request, path, identity!, budget).ConfigureAwait(false);
     }
+
+    private async ValueTask<CoapMessage?> EnqueueAsync(CoapRequest request, string path, Identity identity, PrincipalBudget budget)
+    {
+        try
+        {
+            string? sender = identity.Method == AuthenticationMethod.None ? null : identity.Name;
+            var waiting = new Waiting(path, request.Message, sender, (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks);
+            return !_isClosed && _waiting.Writer.TryWrite(waiting) ? await waiting.Answer.Task.ConfigureAwait(false) : _holdsBack;
+        }
+        finally
+        {
+            budget.EndMessage();
+        }
+    }
+
+    /// <summary>4.29 with the time to wait (RFC 8516).</summary>
+    private static CoapMessage TooMany(string what, TimeSpan wait) => new(
+        CoapCode.TooManyRequests, new CoapOptionBuilder().Add(CoapOptionNumber.MaxAge, (uint)Math.Clamp(Math.Ceiling(wait.TotalSeconds), 1, 86_400)).ToArray(),
+        System.Text.Encoding.UTF8.GetBytes(what));
 
     /// <summary>Hands over what waits, until it is stopped. What waits then is told to come again.</summary>
     /// <param name="receiver">Takes the messages.</param>
