@@ -38,7 +38,7 @@ public sealed class HttpServer : IDisposable
             lock (_gate)
             {
                 return new HttpServerStatistics(
-                    _ingests.Sum(i => i.Requests), _ingests.Sum(i => i.Waiting), Access.Refused, _feeds.Sum(f => f.Clients), _feeds.Sum(f => f.Lost),
+                    _ingests.Sum(i => i.Requests), _ingests.Sum(i => i.Waiting) + _commands.Sum(c => c.Requests), Access.Refused, _feeds.Sum(f => f.Clients), _feeds.Sum(f => f.Lost),
                     _commands.Sum(c => c.Waiting), _commands.Sum(c => c.Expired));
             }
         }
@@ -219,7 +219,7 @@ public sealed class HttpServer : IDisposable
 
 /// <summary>What an <see cref="HttpServer"/> counted.</summary>
 /// <param name="Requests">Requests to endpoints that take messages.</param>
-/// <param name="Waiting">How many of them are under way now.</param>
+/// <param name="Waiting">How many of them are under way now, and how many requests wait for commands.</param>
 /// <param name="Refused">Requests refused to those who are not known or may not.</param>
 /// <param name="Clients">Who listens for results now.</param>
 /// <param name="Lost">Results that clients did not get because they were too slow.</param>

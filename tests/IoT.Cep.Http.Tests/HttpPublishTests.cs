@@ -70,6 +70,27 @@ public sealed class HttpPublishTests
         Assert.Equal(("a\nid: x\n\nevent: b", ""), (got.Data, got.Name));
     }
 
+    [Theory]
+    [InlineData("/out")]
+    [InlineData("/c/dev7?wait=60")]
+    public async Task Requests_that_stay_do_not_hold_up_a_stop(string path)
+    {
+        using var server = new HttpServer();
+        server.Publish<Sample>("/out", (_, _) => { });
+        server.Commands<Sample>("/c/{device}", s => s.Sensor, (_, _) => { });
+        var listening = await server.ListenAsync();
+        using var client = new HttpClient { BaseAddress = listening.Address };
+        var open = client.GetAsync(new Uri(path, UriKind.Relative)).TextAsync();
+        while (server.Statistics.Clients + server.Statistics.Waiting == 0)
+        {
+            await Task.Yield();
+        }
+
+        await listening.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(15));
+
+        await open.WaitAsync(Collector.Patience);
+    }
+
     [Fact]
     public async Task No_more_may_listen_than_the_endpoint_allows()
     {

@@ -85,6 +85,29 @@ public sealed class HttpSourceTests
         Assert.Equal(["", "1"], peer.Requests.Select(g => g.Headers["Last-Event-ID"].ToString()));
     }
 
+    [Fact]
+    public async Task A_server_that_falls_silent_is_asked_again()
+    {
+        var clock = new FakeTimeProvider();
+        await using var peer = await Peer.StartAsync(async (context, n) =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync($"id: {n}\ndata: {n}\n\n");
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+        });
+        await using var run = new Running(new HttpEventsTransport(peer.Address, Allowed()), clock);
+        Assert.Equal("1", (await run.Collector.NextAsync()).Text);
+
+        while (run.Collector.IsEmpty)
+        {
+            clock.Advance(TimeSpan.FromSeconds(5));
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+        }
+
+        Assert.Equal("2", (await run.Collector.NextAsync()).Text);
+        Assert.Equal("1", peer.Requests.Last().Headers["Last-Event-ID"].ToString());
+    }
+
     [Theory]
     [InlineData("data: a\ndata: b\n\n", "a\nb")]
     [InlineData("data:  a\r\n\r\ndata\r\rdata:b\n\n", " a||b")]

@@ -32,6 +32,9 @@ internal sealed class CommandQueues
 
     internal TopicTemplate Template { get; }
 
+    /// <summary>How many requests wait for a command.</summary>
+    internal int Requests => Volatile.Read(ref _requests);
+
     internal long Expired => Interlocked.Read(ref _expired);
 
     /// <summary>How many commands wait.</summary>
@@ -136,13 +139,14 @@ internal sealed class CommandQueues
                 return;
             }
 
+            using var ended = Stopping.OrGone(context);
             try
             {
-                await news.WaitAsync(wait, _server.Clock, context.RequestAborted).ConfigureAwait(false);
+                await news.WaitAsync(wait, _server.Clock, ended.Token).ConfigureAwait(false);
             }
             catch (Exception e) when (e is TimeoutException or OperationCanceledException)
             {
-                // None came; or the device has gone, and an answer does no harm.
+                // None came; or the device has gone or the application stops, and an answer does no harm.
             }
             finally
             {

@@ -135,9 +135,10 @@ internal sealed partial class HttpIngest : ITransport, IDisposable
             // The server's words for a request that breaks the protocol, is too long or too slow.
             await Answers.ProblemAsync(context, bad.StatusCode, null, bad.Message).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException && context.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is IOException
+            || (e is OperationCanceledException && (context.RequestAborted.IsCancellationRequested || Stopping.Of(context).IsCancellationRequested)))
         {
-            // The sender has gone: nobody to answer.
+            // The sender has gone, or the application stops while a WebSocket is open: nobody to answer.
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed partial class HttpIngest
 
         internal async Task RunAsync()
         {
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+            using var ended = Stopping.OrGone(context);
             var telling = _tells ? TellAsync(ended.Token) : Task.CompletedTask;
             byte[] buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
             try

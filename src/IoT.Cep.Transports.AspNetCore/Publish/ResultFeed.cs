@@ -38,6 +38,12 @@ internal sealed class ResultFeed(HttpServer server, TopicTemplate path, HttpPubl
             return;
         }
 
+        if (Ring.IsEnded)
+        {
+            await Answers.BusyAsync(context, "The engine is not running.").ConfigureAwait(false);
+            return;
+        }
+
         if (Interlocked.Increment(ref _clients) > options.MaxClients)
         {
             Interlocked.Decrement(ref _clients);
@@ -54,7 +60,7 @@ internal sealed class ResultFeed(HttpServer server, TopicTemplate path, HttpPubl
 
         try
         {
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+            using var ended = Stopping.OrGone(context);
             await (context.WebSockets.IsWebSocketRequest ? SendToWebSocketAsync(context, who, ended) : SendEventsAsync(context, who, ended.Token)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or WebSocketException or OperationCanceledException)

@@ -21,6 +21,9 @@ public class HttpClientOptions
     /// <summary>How long a request may take until its answer has begun; 30 seconds by default. To connect, a third of it.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long a stream of events may be silent before it is taken for lost and opened again; 2 minutes by default. Servers send a comment now and then to show that they are there.</summary>
+    public TimeSpan MaxSilence { get; set; } = TimeSpan.FromMinutes(2);
+
     /// <summary>The longest body, message or event that is read; 1 MiB by default. A longer one is a dead letter.</summary>
     public int MaxBytes { get; set; } = 1 << 20;
 
@@ -32,6 +35,7 @@ public class HttpClientOptions
     {
         ArgumentNullException.ThrowIfNull(uri);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(Timeout, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(MaxSilence, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxBytes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(LongestPause, TimeSpan.Zero);
         if (!uri.IsAbsoluteUri || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))

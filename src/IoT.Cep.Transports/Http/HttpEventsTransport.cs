@@ -80,7 +80,7 @@ internal sealed class HttpEventsTransport(Uri uri, HttpClientOptions options) : 
         var reader = PipeReader.Create(await response.Content.ReadAsStreamAsync(stop).ConfigureAwait(false));
         try
         {
-            return await ReadAsync(reader, receiver, stop).ConfigureAwait(false);
+            return await ReadAsync(reader, receiver, context.TimeProvider, stop).ConfigureAwait(false);
         }
         finally
         {
@@ -88,13 +88,22 @@ internal sealed class HttpEventsTransport(Uri uri, HttpClientOptions options) : 
         }
     }
 
-    private async Task<bool> ReadAsync(PipeReader reader, IPayloadReceiver receiver, CancellationToken stop)
+    private async Task<bool> ReadAsync(PipeReader reader, IPayloadReceiver receiver, TimeProvider clock, CancellationToken stop)
     {
         bool isAny = false;
         bool skipsFeed = false;
+
+        // A server that has gone without a word is found out by its silence only.
+        using var silence = clock.CreateTimer(static state => ((PipeReader)state!).CancelPendingRead(), reader, options.MaxSilence, Timeout.InfiniteTimeSpan);
         while (true)
         {
             var result = await reader.ReadAsync(stop).ConfigureAwait(false);
+            silence.Change(options.MaxSilence, Timeout.InfiniteTimeSpan);
+            if (result.IsCanceled)
+            {
+                throw new IOException("The server was silent for too long.");
+            }
+
             var buffer = result.Buffer;
             while (TryTakeLine(ref buffer, ref skipsFeed, out var line))
             {

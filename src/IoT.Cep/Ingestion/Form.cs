@@ -8,7 +8,7 @@ namespace IoT.Cep;
 /// </summary>
 /// <remarks>
 /// Names and values are percent-encoded UTF-8, a plus sign is a space. An empty value is null. Numbers, times and truth are read as in CSV. A field of the event type
-/// that stands twice, in the form or in the form and the topic, is refused.
+/// that stands twice in the form is refused; what the topic says counts, whatever the form says, so that a device whose topic was looked at can't say that it is another.
 /// </remarks>
 public static class Form
 {

@@ -15,6 +15,7 @@ internal ref struct FormFieldReader(
     private int _place;
     private int _at;
     private int _field = -1;
+    private ulong _taken;
 
     internal DecodeFault Fault;
 
@@ -34,6 +35,7 @@ internal ref struct FormFieldReader(
                 var text = buffer.Text(Encoding.UTF8.GetMaxByteCount(value.Length));
                 _value = text[..Encoding.UTF8.GetBytes(value, text)];
                 _field = field;
+                _taken |= 1UL << field;
                 return true;
             }
         }
@@ -46,7 +48,7 @@ internal ref struct FormFieldReader(
             int start = _at;
             _at += pair.Length + 1;
             int equals = pair.IndexOf((byte)'=');
-            if (!pair.IsEmpty && TryDecode(equals < 0 ? pair : pair[..equals], start, out var name) && (field = names.Find(name)) >= 0
+            if (!pair.IsEmpty && TryDecode(equals < 0 ? pair : pair[..equals], start, out var name) && (field = names.Find(name)) >= 0 && (_taken & (1UL << field)) == 0
                 && TryDecode(equals < 0 ? default : pair[(equals + 1)..], start, out _value))
             {
                 _field = field;
