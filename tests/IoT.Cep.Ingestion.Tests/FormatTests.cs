@@ -121,6 +121,7 @@ internal static class Formats
         ["csv"] = (Csv.Encode<Rich>(), Csv.Decode<Rich>()),
         ["cbor"] = (Cbor.Encode<Rich>(), Cbor.Decode<Rich>()),
         ["cbor-numbers"] = (Cbor.Encode<Rich>(byNumber: true), Cbor.Decode<Rich>()),
+        ["line"] = (LineProtocol.Encode<Rich>(), LineProtocol.Decode<Rich>()),
         ["protobuf"] = (Protobuf.Encode<Rich>(), Protobuf.Decode<Rich>()),
     };
 }

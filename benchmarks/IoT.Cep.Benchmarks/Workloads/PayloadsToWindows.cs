@@ -16,11 +16,27 @@ internal static class PayloadsToWindows
     {
         var payloads = Payloads.Make(format, Math.Min(events, MostMessages), devices);
         return new Workload(
-            format == PayloadFormat.Json ? "json" : "senml", payloads.Count,
+            NameOf(format), payloads.Count,
             new Contender("IoT.Cep", count => Cep(format, payloads, count)),
             null,
-            new Contender("bare reader", count => Prepared.Of(() => format == PayloadFormat.Json ? ReadJson(payloads, count) : ReadSenMl(payloads, count))));
+            new Contender("bare reader", count => Prepared.Of(() => Read(format, payloads, count))));
     }
+
+    private static string NameOf(PayloadFormat format) => format switch
+    {
+        PayloadFormat.SenMlCbor => "senml-cbor",
+        _ => format.ToString().ToLowerInvariant(),
+    };
+
+    private static Outcome Read(PayloadFormat format, Payloads payloads, int count) => format switch
+    {
+        PayloadFormat.Json or PayloadFormat.NdJson => ReadJson(payloads, count),
+        PayloadFormat.SenMl => ReadSenMl(payloads, count),
+        PayloadFormat.Cbor => BareReaders.Cbor(payloads, count),
+        PayloadFormat.SenMlCbor => BareReaders.SenMlCbor(payloads, count),
+        PayloadFormat.Protobuf => BareReaders.Protobuf(payloads, count),
+        _ => BareReaders.Line(payloads, count),
+    };
 
     internal static QueryRun Cep(PayloadFormat format, Payloads payloads, int count) =>
         QueryRun.Of(Source.FromTransport(new PreparedTransport(payloads, count), DecoderOf(format)), Query, new Sink());
@@ -29,6 +45,11 @@ internal static class PayloadsToWindows
     {
         PayloadFormat.Json => Json.Decode<SensorReading>(),
         PayloadFormat.SenMl => SenMl.Decode<SensorReading>(),
+        PayloadFormat.NdJson => NdJson.Decode<SensorReading>(),
+        PayloadFormat.Cbor => Cbor.Decode<SensorReading>(),
+        PayloadFormat.SenMlCbor => SenMl.DecodeCbor<SensorReading>(),
+        PayloadFormat.Protobuf => Protobuf.Decode<SensorReading>(),
+        PayloadFormat.Line => LineProtocol.Decode<SensorReading>(),
         _ => Csv.Decode<SensorReading>(["time", "sensor", "temperature", "humidity"]),
     };
 

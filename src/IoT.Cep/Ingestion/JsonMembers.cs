@@ -14,6 +14,8 @@ internal sealed class JsonMembers
     /// <summary>The place behind the object that was read last.</summary>
     internal int End { get; private set; }
 
+    internal int Count => _count;
+
     internal Member this[int index] => _members[index];
 
     /// <summary>Takes the object at the scanner's place and checks that it is well-formed.</summary>

@@ -16,6 +16,12 @@ public readonly struct PayloadHeaders(IReadOnlyList<KeyValuePair<string, string>
     /// <returns>Null where there is none.</returns>
     public string? Find(string name)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        if (entries is CloudEventHeaders attributes)
+        {
+            return attributes.Find(name);
+        }
+
         for (int i = 0; i < Count; i++)
         {
             if (string.Equals(entries[i].Key, name, StringComparison.OrdinalIgnoreCase))
