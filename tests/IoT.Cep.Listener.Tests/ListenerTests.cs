@@ -17,8 +17,8 @@ public sealed class ListenerTests
         ("application/json", "json array", """[{"deviceId":"s1","ts":1767227400,"temperature":2.15e1}]"""u8.ToArray()),
         ("application/json", "json with a name", """{"id":"s1","timestamp":1767227400000,"name":"temperature","value":21.5}"""u8.ToArray()),
         ("application/senml+json", "senml", """[{"bn":"s1/","bt":1767227400,"n":"temperature","v":21.5}]"""u8.ToArray()),
-        ("application/cbor", "cbor", Convert.FromHexString("A36673656E736F72627331" + "6474696D65C11A6955C188" + "6B74656D7065726174757265FB4035800000000000")),
-        ("application/senml+cbor", "senml in cbor", Convert.FromHexString("81A42163" + "73312F" + "221A6955C188" + "006B74656D7065726174757265" + "02FB4035800000000000")),
+        ("application/cbor", "cbor", Convert.FromHexString("A36673656E736F72627331" + "6474696D65C11A6955C008" + "6B74656D7065726174757265FB4035800000000000")),
+        ("application/senml+cbor", "senml in cbor", Convert.FromHexString("81A42163" + "73312F" + "221A6955C008" + "006B74656D7065726174757265" + "02FB4035800000000000")),
         ("text/csv", "csv", "time,sensor,temperature\n2026-01-01T00:30:00Z,s1,21.5\n"u8.ToArray()),
         ("text/plain", "line protocol", "s1 temperature=21.5 1767227400000000000"u8.ToArray()),
     ];
@@ -171,7 +171,7 @@ public sealed class ListenerTests
             switch (transport)
             {
                 case Mqtt or MqttIngest or Broker:
-                    await Device.SendAsync(Device.Find("mosquitto_pub")!, payload, "-h", "127.0.0.1", "-p", port, "-q", "1", "-t", topic, "-f", "FILE");
+                    await Device.SendAsync(Device.Find("mosquitto_pub")!, payload, "-h", "127.0.0.1", "-p", port, "-V", "5", "-q", "1", "-t", topic, "-f", "FILE");
                     return;
                 case Http:
                     await Device.SendAsync(
