@@ -53,6 +53,30 @@ public sealed class HttpContractTests
     }
 
     [Fact]
+    public async Task A_repeated_request_of_an_endpoint_that_only_accepts_gets_the_same_answer()
+    {
+        await using var endpoint = await Endpoint.StartAsync(receive: o => o.Answer = HttpAnswer.Accepted);
+
+        Assert.Equal(HttpStatusCode.Accepted, await endpoint.PostAsync("/t/a", One, headers: ("Idempotency-Key", "k")).StatusAsync());
+        Assert.Equal(HttpStatusCode.Accepted, await endpoint.PostAsync("/t/a", One, headers: ("Idempotency-Key", "k")).StatusAsync());
+        Assert.Equal(1, endpoint.Collector.Duplicates);
+    }
+
+    [Fact]
+    public async Task A_dead_letter_is_told_without_waiting_for_what_came_before_it()
+    {
+        var collector = new Collector { AcknowledgeAtOnce = false, Rejects = m => m.Text == "bad" ? "v: wrong" : null };
+        await using var endpoint = await Endpoint.StartAsync(collector);
+        var good = endpoint.PostAsync("/t/a", One).StatusAsync();
+        var message = await collector.NextAsync();
+
+        Assert.Equal(HttpStatusCode.BadRequest, await endpoint.PostAsync("/t/a", "bad").StatusAsync());
+        Assert.False(good.IsCompleted);
+        message.Acknowledge();
+        Assert.Equal(HttpStatusCode.NoContent, await good);
+    }
+
+    [Fact]
     public async Task A_message_that_is_not_acknowledged_in_time_is_answered_by_503_and_a_retry_by_its_key_is_not_taken_twice()
     {
         var clock = new FakeTimeProvider();

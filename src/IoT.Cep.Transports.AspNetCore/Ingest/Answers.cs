@@ -64,11 +64,11 @@ internal static class Answers
     }
 
     /// <summary>A single message's answer: the same, whether it is told for the first time or again.</summary>
-    internal static Task SingleAsync(HttpContext context, Outcome outcome)
+    internal static Task SingleAsync(HttpContext context, Outcome outcome, int statusIfTaken)
     {
         if (outcome.Rejected == 0)
         {
-            Status(context, StatusCodes.Status204NoContent);
+            Status(context, statusIfTaken);
             return Task.CompletedTask;
         }
 

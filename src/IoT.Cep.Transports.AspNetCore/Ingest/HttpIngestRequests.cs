@@ -18,6 +18,8 @@ internal sealed partial class HttpIngest
 
     private const string KeyHeader = "Idempotency-Key";
 
+    private int StatusIfTaken => _options.Answer == HttpAnswer.Accepted ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask TakeAsync(HttpContext context, HttpPeer.IdentityMemo who, string topic)
     {
@@ -114,7 +116,8 @@ internal sealed partial class HttpIngest
         }
 
         context.Response.Headers["Idempotency-Replayed"] = "true";
-        await (isLines ? Answers.ReportAsync(context, outcome, isAccepted: false) : Answers.SingleAsync(context, outcome)).ConfigureAwait(false);
+        await (isLines ? Answers.ReportAsync(context, outcome, _options.Answer == HttpAnswer.Accepted)
+            : Answers.SingleAsync(context, outcome, StatusIfTaken)).ConfigureAwait(false);
     }
 
     private ValueTask<bool> TakeBodyAsync(HttpContext context, HttpPeer.IdentityMemo who, string topic, IdempotentAnswer? answer, bool isLines)
@@ -145,20 +148,14 @@ internal sealed partial class HttpIngest
                 return false;
             }
 
-            if (_options.Answer == HttpAnswer.Accepted && delivery.Rejected == 0)
+            if (delivery.Rejected > 0)
             {
-                Answers.Status(context, StatusCodes.Status202Accepted);
+                // A dead letter stays one: there is nothing to wait for.
+                await Answers.SingleAsync(context, delivery.Outcome(), StatusIfTaken).ConfigureAwait(false);
             }
-            else if (await UntilAcknowledgedAsync(delivery, 0).ConfigureAwait(false))
+            else if (_options.Answer == HttpAnswer.Accepted || await UntilAcknowledgedAsync(delivery, 0).ConfigureAwait(false))
             {
-                if (delivery.Rejected == 0)
-                {
-                    Answers.Status(context, StatusCodes.Status204NoContent);
-                }
-                else
-                {
-                    await Answers.SingleAsync(context, delivery.Outcome()).ConfigureAwait(false);
-                }
+                Answers.Status(context, StatusIfTaken);
             }
             else
             {
