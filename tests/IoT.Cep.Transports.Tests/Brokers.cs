@@ -41,7 +41,7 @@ internal sealed class Mosquitto : IBroker
 
     public int Port { get; }
 
-    internal static async Task<Mosquitto> StartAsync(string moreSettings = "allow_anonymous true", int port = 0)
+    internal static async Task<Mosquitto> StartAsync(string moreSettings = "allow_anonymous true", int port = 0, bool isKept = false)
     {
         port = port == 0 ? FreePort() : port;
         var folder = Directory.CreateTempSubdirectory("mosquitto");
@@ -50,7 +50,7 @@ internal sealed class Mosquitto : IBroker
             listener {port} 127.0.0.1
             max_queued_messages 0
             max_inflight_messages 0
-            persistence false
+            {(isKept ? "" : "persistence false")}
             log_dest stderr
             {(Environment.UserName == "root" ? "user root" : "")}
             {moreSettings}
@@ -66,6 +66,18 @@ internal sealed class Mosquitto : IBroker
         _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    /// <summary>Ends it in an orderly way: it saves its sessions.</summary>
+    internal async Task StopAsync()
+    {
+        using (var stop = Process.Start("kill", ["-TERM", $"{_process.Id}"]))
+        {
+            await stop.WaitForExitAsync();
+        }
+
+        await _process.WaitForExitAsync().WaitAsync(Collector.Patience);
         _folder.Delete(recursive: true);
     }
 

@@ -8,9 +8,13 @@ namespace IoT.Cep;
 
 internal sealed record Received(string Topic, string Text, IAcknowledger? Acknowledger, object? Delivery)
 {
+    internal string? Template { get; init; }
+
     internal string? ContentType { get; init; }
 
-    internal string? Template { get; init; }
+    internal string? Sender { get; init; }
+
+    internal KeyValuePair<string, string>[] Headers { get; init; } = [];
 
     internal void Acknowledge() => Acknowledger?.Acknowledge(Delivery!);
 }
@@ -32,10 +36,13 @@ internal sealed class Collector : IPayloadReceiver
 
     public ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? delivery = null)
     {
+        var headers = payload.Headers;
         var message = new Received(payload.Topic, Encoding.UTF8.GetString(payload.Bytes.ToArray()), acknowledger, delivery)
         {
-            ContentType = payload.ContentType,
             Template = payload.Template?.ToString(),
+            ContentType = payload.ContentType,
+            Sender = payload.Sender,
+            Headers = [.. Enumerable.Range(0, headers.Count).Select(i => headers[i])],
         };
         if (AcknowledgeAtOnce)
         {
@@ -88,10 +95,10 @@ internal sealed class RunningTransport : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _run;
 
-    private RunningTransport(Collector collector, Connections connections, string[] filters, MqttQualityOfService qualityOfService)
+    private RunningTransport(Collector collector, Connections connections, string[] filters, MqttSubscribeOptions options)
     {
         Collector = collector;
-        _run = new MqttTransport(filters, qualityOfService).RunAsync(collector, Context(connections), _stop.Token);
+        _run = new MqttTransport(filters, options).RunAsync(collector, Context(connections), _stop.Token);
     }
 
     internal Collector Collector { get; }
@@ -110,7 +117,12 @@ internal sealed class RunningTransport : IAsyncDisposable
     internal static async Task<RunningTransport> StartAsync(
         Collector collector, Connections connections, string filter, MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce)
     {
-        var running = new RunningTransport(collector, connections, [filter], qualityOfService);
+        return await StartAsync(collector, connections, filter, new MqttSubscribeOptions { QualityOfService = qualityOfService });
+    }
+
+    internal static async Task<RunningTransport> StartAsync(Collector collector, Connections connections, string filter, MqttSubscribeOptions options)
+    {
+        var running = new RunningTransport(collector, connections, [filter], options);
         await await Task.WhenAny(collector.UntilAsync(connected: true), running._run);
         return running;
     }
@@ -130,6 +142,13 @@ internal static class Publisher
         Connections connections, MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce, bool retained = false)
     {
         var sink = (IAsyncSink<(string Topic, string Text)>)Mqtt.Publish<(string Topic, string Text)>(m => m.Topic, m => m.Text, qualityOfService, retained);
+        await sink.OpenAsync(RunningTransport.Context(connections), CancellationToken.None);
+        return sink;
+    }
+
+    internal static async Task<IAsyncSink<(string Topic, string Text)>> OpenAsync(Connections connections, MqttPublishOptions<(string Topic, string Text)> options)
+    {
+        var sink = (IAsyncSink<(string Topic, string Text)>)Mqtt.Publish<(string Topic, string Text)>(m => m.Topic, (m, output) => Encoding.UTF8.GetBytes(m.Text, output), options);
         await sink.OpenAsync(RunningTransport.Context(connections), CancellationToken.None);
         return sink;
     }

@@ -173,7 +173,7 @@ public sealed class MqttBrokerSourceTests
         internal Running(MqttBroker broker, string template, bool acknowledge = false, Func<ValueTask>? gate = null)
         {
             Collector = new Collector { AcknowledgeAtOnce = acknowledge, Gate = gate };
-            _run = new BrokerSource(broker, TopicTemplate.Parse(template)).RunAsync(Collector, new ConnectionContext(TimeProvider.System, new Connections(), NullLogger.Instance), _stop.Token);
+            _run = new BrokerSource(broker, MqttFilter.Parse(template)).RunAsync(Collector, new ConnectionContext(TimeProvider.System, new Connections(), NullLogger.Instance), _stop.Token);
         }
 
         internal Collector Collector { get; }

@@ -5,9 +5,9 @@ namespace IoT.Cep;
 
 /// <summary>A source of a broker's messages within the process: no socket between, and the publisher's acknowledgement waits for the query's.</summary>
 /// <param name="broker">The broker.</param>
-/// <param name="template">Which topics.</param>
+/// <param name="filter">Which topics.</param>
 #pragma warning disable CA1001 // A semaphore whose wait handle nobody asks for holds nothing.
-internal sealed class BrokerSource(MqttBroker broker, TopicTemplate template) : ITransport, IAcknowledger
+internal sealed class BrokerSource(MqttBroker broker, MqttFilter filter) : ITransport, IAcknowledger
 #pragma warning restore CA1001
 {
     // Publishers come at once; a receiver takes one message after the other.
@@ -15,7 +15,7 @@ internal sealed class BrokerSource(MqttBroker broker, TopicTemplate template) : 
     private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IPayloadReceiver? _receiver;
 
-    public string Name => $"mqtt broker {template}";
+    public string Name => $"mqtt broker {filter.Filter}";
 
     public async Task RunAsync(IPayloadReceiver receiver, ConnectionContext context, CancellationToken stop)
     {
@@ -69,7 +69,7 @@ internal sealed class BrokerSource(MqttBroker broker, TopicTemplate template) : 
     /// <summary>The effect is where the query's guarantee says: one less for which the publisher's acknowledgement waits.</summary>
     public void Acknowledge(object delivery) => ((Receipt)delivery).Done();
 
-    internal bool Takes(string topic) => template.Filter.Matches(topic) && !(topic[0] == '$' && template.ToString()[0] != '$');
+    internal bool Takes(string topic) => filter.Takes(topic);
 
     /// <summary>Hands a message over; waits until the receiver is ready, and the publisher with it.</summary>
     /// <param name="message">The message.</param>
@@ -100,9 +100,9 @@ internal sealed class BrokerSource(MqttBroker broker, TopicTemplate template) : 
         }
     }
 
-    private Payload ToPayload(MqttApplicationMessage message, Identity? sender) => new(message.Payload, message.Topic)
+    private Payload ToPayload(MqttApplicationMessage message, Identity? sender) => new(message.Payload, filter.NameOf(message.Topic))
     {
-        Template = template,
+        Template = filter.Template,
         ContentType = message.ContentType,
         Headers = MqttHeaders.Of(message.UserProperties),
         Sender = sender is null || sender == Identity.Anonymous ? null : sender.Name,

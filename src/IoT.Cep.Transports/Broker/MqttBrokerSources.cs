@@ -20,9 +20,12 @@ public sealed partial class MqttBroker
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="topicTemplate">Which topics: a filter, whose places may have names that the decoder binds to the event's members.</param>
     /// <param name="decoder">Turns payloads into events.</param>
-    /// <exception cref="FormatException">The template is not valid.</exception>
-    public ISource<T> Subscribe<T>(string topicTemplate, Decoder<T> decoder) =>
-        Source.FromTransport(new BrokerSource(this, TopicTemplate.Parse(topicTemplate)), decoder);
+    /// <exception cref="ArgumentException">The template is not valid.</exception>
+    public ISource<T> Subscribe<T>(string topicTemplate, Decoder<T> decoder)
+    {
+        var filter = MqttFilter.Parse(topicTemplate ?? throw new ArgumentNullException(nameof(topicTemplate)));
+        return Source.FromTransport(new BrokerSource(this, filter), decoder);
+    }
 
     /// <summary>Serves a client that comes by a WebSocket (subprotocol <c>mqtt</c>) which a web server has accepted, until it leaves.</summary>
     /// <param name="webSocket">The WebSocket; it is closed at the end, and disposed by its owner.</param>

@@ -8,7 +8,7 @@ internal struct FrameLimit(int maxFrameBytes)
     private int _length;
     private int _shift = -1;
 
-    /// <summary>Takes the next bytes. False: a frame is too large, or its length is malformed.</summary>
+    /// <summary>Takes the next bytes. False: a frame is too large, or its type, flags or length are malformed.</summary>
     /// <param name="bytes">The bytes, in any portions.</param>
     internal bool Accepts(ReadOnlySpan<byte> bytes)
     {
@@ -28,10 +28,13 @@ internal struct FrameLimit(int maxFrameBytes)
             }
             else if (_shift < 0)
             {
-                // The packet's type and flags.
+                if (!IsHead(bytes[i++]))
+                {
+                    return false;
+                }
+
                 _shift = 0;
                 _length = 0;
-                i++;
             }
             else
             {
@@ -54,4 +57,13 @@ internal struct FrameLimit(int maxFrameBytes)
 
         return true;
     }
+
+    /// <summary>A packet's type and flags (2.1.3): PUBLISH has flags of its own, three have the second bit set, the others none.</summary>
+    private static bool IsHead(byte head) => (head >> 4) switch
+    {
+        0 => false,
+        3 => (head & 0b0110) != 0b0110,
+        6 or 8 or 10 => (head & 0b1111) == 0b0010,
+        _ => (head & 0b1111) == 0,
+    };
 }

@@ -1,5 +1,6 @@
 using IoT.Cep.Extensibility;
 using MQTTnet.Adapter;
+using MQTTnet.Exceptions;
 using MQTTnet.Packets;
 using MQTTnet.Protocol;
 
@@ -10,10 +11,12 @@ namespace IoT.Cep;
 /// of one is counted and not decoded again, and which acknowledgements are due. Bounded by the protocol: packet ids have 16 bits.
 /// </summary>
 /// <param name="receiver">Where messages go.</param>
-/// <param name="messages">Makes payloads of packets.</param>
-internal sealed class InboundSession(IPayloadReceiver receiver, MqttMessages messages) : IAcknowledger, IThreadPoolWorkItem
+/// <param name="filters">What was subscribed to; null: no template is looked for.</param>
+internal sealed class InboundSession(IPayloadReceiver receiver, Func<IReadOnlyList<MqttFilter>>? filters = null) : IAcknowledger, IThreadPoolWorkItem
 {
     private const int PageSize = 256;
+
+    private readonly UserProperties _properties = new();
 
     /// <summary>
     /// Where a broker counts packet ids up, an id returns after 65,535 messages; a redelivered id less than half of that behind
@@ -32,6 +35,7 @@ internal sealed class InboundSession(IPayloadReceiver receiver, MqttMessages mes
     private TaskCompletionSource? _sending;
     private TaskCompletionSource? _quiet;
     private int _unacknowledged;
+    private volatile string?[] _aliases = [];
     private bool _closing;
     private bool _idsCountUp = true;
     private ushort _lastId;
@@ -47,6 +51,7 @@ internal sealed class InboundSession(IPayloadReceiver receiver, MqttMessages mes
             _adapter = adapter;
             _channel = channel;
             _connection++;
+            _aliases = TopicAliasMaximum == 0 ? [] : new string?[TopicAliasMaximum + 1];
             _acknowledgements.Clear();
             if (!sessionPresent)
             {
@@ -56,6 +61,20 @@ internal sealed class InboundSession(IPayloadReceiver receiver, MqttMessages mes
             }
         }
     }
+
+    /// <summary>Takes messages in place of the receiver, with all that came with them; acknowledged as they are taken. Null: the receiver takes them.</summary>
+    internal Func<MqttPublishPacket, ValueTask>? Direct { get; init; }
+
+    /// <summary>Whether messages that a broker kept for new subscribers are passed over.</summary>
+    internal bool SkipsRetained { get; init; }
+
+    /// <summary>
+    /// Whether the broker does not say if it kept the session (MQTT 3.1) and is believed to have: then a repetition is known by its mark and content, and a session that was lost repeats nothing.
+    /// </summary>
+    internal bool AssumesSession { get; init; }
+
+    /// <summary>How many topics the broker may replace by a number, from the next connection on.</summary>
+    internal int TopicAliasMaximum { get; init; }
 
     /// <summary>The connection is gone: what is acknowledged from here on is not sent, and the broker delivers it again.</summary>
     internal void Disconnected()
@@ -102,7 +121,27 @@ internal sealed class InboundSession(IPayloadReceiver receiver, MqttMessages mes
             return ValueTask.CompletedTask;
         }
 
-        var payload = messages.ToPayload(packet);
+        if (packet.TopicAlias != 0 || string.IsNullOrEmpty(packet.Topic))
+        {
+            FindTopic(packet);
+        }
+
+        if (Direct is not null || (SkipsRetained && packet.Retain))
+        {
+            return TakeDirect(packet);
+        }
+
+        // One message at a time, so nothing is allocated for one.
+        _properties.List = packet.UserProperties;
+        var headers = packet.UserProperties is { Count: > 0 } ? new PayloadHeaders(_properties) : default;
+        var filter = FilterOf(packet.Topic);
+        var payload = new Payload(packet.Payload, filter?.NameOf(packet.Topic) ?? packet.Topic)
+        {
+            Template = filter?.Template,
+            ContentType = packet.ContentType,
+            Headers = headers,
+            SentTicks = headers.Count == 0 ? 0 : MqttHeaders.SentTicks(headers),
+        };
         if (packet.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce)
         {
             return receiver.ReceiveAsync(in payload);
@@ -115,6 +154,56 @@ internal sealed class InboundSession(IPayloadReceiver receiver, MqttMessages mes
 
         receiver.CountDuplicate();
         return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask TakeDirect(MqttPublishPacket packet)
+    {
+        var delivery = packet.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce ? null : Take(packet);
+        bool isNew = delivery is not null || packet.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce;
+        if (Direct is not null && isNew)
+        {
+            await Direct(packet).ConfigureAwait(false);
+        }
+
+        if (delivery is not null)
+        {
+            Acknowledge(delivery);
+        }
+    }
+
+    /// <summary>Puts the topic in for its number (MQTT 5, 3.3.2.3.4).</summary>
+    private void FindTopic(MqttPublishPacket packet)
+    {
+        string?[] aliases = _aliases;
+        if (packet.TopicAlias == 0 || packet.TopicAlias >= aliases.Length)
+        {
+            throw new MqttProtocolViolationException($"The broker used topic alias {packet.TopicAlias}, which it may not.");
+        }
+
+        if (string.IsNullOrEmpty(packet.Topic))
+        {
+            packet.Topic = aliases[packet.TopicAlias] ?? throw new MqttProtocolViolationException($"The broker used topic alias {packet.TopicAlias} before it said its topic.");
+        }
+        else
+        {
+            aliases[packet.TopicAlias] = packet.Topic;
+        }
+    }
+
+    private MqttFilter? FilterOf(string topic)
+    {
+        if (filters?.Invoke() is { } known)
+        {
+            for (int i = 0; i < known.Count; i++)
+            {
+                if (known[i].Takes(topic))
+                {
+                    return known[i];
+                }
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The broker released a packet id of QoS 2: a message under it is a new one from here on.</summary>

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using IoT.Cep.Extensibility;
-using MQTTnet.Packets;
 
 namespace IoT.Cep;
 
@@ -14,8 +13,8 @@ public static class Mqtt
     /// <summary>Messages of one topic filter, decoded into events.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="topicFilter">
-    /// The filter: <c>+</c> stands for one level, <c>#</c> at the end for all further ones. Or a template: what stands at <c>{sensor}</c> becomes the event's field of that name, and
-    /// <c>{*rest}</c>, last, is all further levels.
+    /// The filter: <c>+</c> stands for one level, <c>#</c> at the end for all further ones. A place may have a name, <c>plant/{line}/{sensor}</c>, which the decoder binds to the event's member (<c>{*rest}</c>, last, is all further levels); and
+    /// <c>$share/group/filter</c> shares the messages with other programs of the group.
     /// </param>
     /// <param name="decoder">Turns payloads into events.</param>
     /// <param name="qualityOfService">The highest QoS wanted; the broker delivers at most what the publisher used.</param>
@@ -41,6 +40,15 @@ public static class Mqtt
         MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
         string connection = Connections.Default) =>
         Source.FromTransport(new MqttTransport(topicFilters, qualityOfService, connection), decoder);
+
+    /// <summary>Messages of several topic filters by one connection, with all that can be said about a subscription.</summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="topicFilters">The filters; <c>$share/group/filter</c> shares the messages with other programs of the group.</param>
+    /// <param name="decoder">Turns payloads into events.</param>
+    /// <param name="options">How it subscribes.</param>
+    /// <exception cref="ArgumentException">There is no filter, or one is malformed.</exception>
+    public static ISource<T> Subscribe<T>(string[] topicFilters, Decoder<T> decoder, MqttSubscribeOptions options) =>
+        Source.FromTransport(new MqttTransport(topicFilters, options), decoder);
 
     /// <summary>Publishes each result to a topic that is filled from its fields: <c>Mqtt.Publish("alerts/{building}/{sensor}", Json.Encode&lt;Alert&gt;())</c>.</summary>
     /// <typeparam name="T">The result's type.</typeparam>
@@ -81,7 +89,13 @@ public static class Mqtt
         ArgumentNullException.ThrowIfNull(topic);
         ArgumentNullException.ThrowIfNull(encoder);
         ArgumentException.ThrowIfNullOrEmpty(connection);
-        return new MqttPublishSink<T>(topic, (result, output) => encoder.Encode(in result, output), qualityOfService, retained, connection) { ContentType = encoder.ContentType };
+        return new MqttPublishSink<T>(topic, (result, output) => encoder.Encode(in result, output), new MqttPublishOptions<T>
+        {
+            QualityOfService = qualityOfService,
+            Retained = retained,
+            Connection = connection,
+            ContentType = encoder.ContentType,
+        });
     }
 
     /// <summary>Publishes each result as JSON by generated code: works trimmed and compiled ahead of time.</summary>
@@ -98,14 +112,7 @@ public static class Mqtt
         bool retained = false,
         string connection = Connections.Default)
     {
-        ArgumentNullException.ThrowIfNull(json);
-        return Publish(topic, Write, qualityOfService, retained, connection);
-
-        void Write(T result, IBufferWriter<byte> output)
-        {
-            using var writer = new Utf8JsonWriter(output);
-            JsonSerializer.Serialize(writer, result, json);
-        }
+        return Publish(topic, json, new MqttPublishOptions<T> { QualityOfService = qualityOfService, Retained = retained, Connection = connection });
     }
 
     /// <summary>Publishes each result as JSON (camelCase) by reflection; for trimmed or ahead-of-time compiled programs give a <see cref="JsonTypeInfo{T}"/>.</summary>
@@ -158,7 +165,44 @@ public static class Mqtt
         ArgumentNullException.ThrowIfNull(topic);
         ArgumentNullException.ThrowIfNull(encode);
         ArgumentException.ThrowIfNullOrEmpty(connection);
-        return new MqttPublishSink<T>(topic, encode, qualityOfService, retained, connection);
+        return new MqttPublishSink<T>(topic, encode, new MqttPublishOptions<T> { QualityOfService = qualityOfService, Retained = retained, Connection = connection });
+    }
+
+    /// <summary>Publishes each result as bytes, with what MQTT 5 can say beside them.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="encode">Writes the payload.</param>
+    /// <param name="options">How it is published: QoS, headers, media type, expiry.</param>
+    public static ISink<T> Publish<T>(Func<T, string> topic, Action<T, IBufferWriter<byte>> encode, MqttPublishOptions<T> options)
+    {
+        ArgumentNullException.ThrowIfNull(topic);
+        ArgumentNullException.ThrowIfNull(encode);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentException.ThrowIfNullOrEmpty(options.Connection);
+        if (options.Expiry is { } expiry && (expiry < TimeSpan.FromSeconds(1) || expiry.TotalSeconds > uint.MaxValue))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), "Expiry must be at least 1 s, or null: messages then do not expire.");
+        }
+
+        return new MqttPublishSink<T>(topic, encode, options);
+    }
+
+    /// <summary>Publishes each result as JSON by generated code, with what MQTT 5 can say beside it.</summary>
+    /// <typeparam name="T">The result's type.</typeparam>
+    /// <param name="topic">Gives the topic. One with wildcards, control characters or a leading <c>$</c> makes the result a dead letter.</param>
+    /// <param name="json">How the result is written: <c>MyJsonContext.Default.Alert</c>.</param>
+    /// <param name="options">How it is published: QoS, headers, media type, expiry.</param>
+    public static ISink<T> Publish<T>(Func<T, string> topic, JsonTypeInfo<T> json, MqttPublishOptions<T> options)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        ArgumentNullException.ThrowIfNull(options);
+        return Publish(topic, (result, output) => WriteJson(result, output, json), options with { ContentType = options.ContentType ?? "application/json" });
+    }
+
+    private static void WriteJson<T>(T result, IBufferWriter<byte> output, JsonTypeInfo<T> json)
+    {
+        using var writer = new Utf8JsonWriter(output);
+        JsonSerializer.Serialize(writer, result, json);
     }
 
     /// <summary>Publishes messages to the topics that they name: the far side of a bridge. Over MQTT 5 with their media types and headers, which become user properties.</summary>
@@ -169,16 +213,13 @@ public static class Mqtt
         MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce, bool retained = false, string connection = Connections.Default)
     {
         ArgumentException.ThrowIfNullOrEmpty(connection);
-        return new MqttPublishSink<Message>(m => m.Topic, (m, output) => output.Write(m.Body.Span), qualityOfService, retained, connection)
+        return new MqttPublishSink<Message>(static m => m.Topic, static (m, output) => output.Write(m.Body.Span), new MqttPublishOptions<Message>
         {
-            Complete = static (message, target) =>
-            {
-                target.ContentType = message.ContentType;
-                if (message.Headers.Count > 0)
-                {
-                    target.UserProperties = [.. message.Headers.Select(h => new MqttUserProperty(h.Key, Encoding.UTF8.GetBytes(h.Value)))];
-                }
-            },
-        };
+            QualityOfService = qualityOfService,
+            Retained = retained,
+            Connection = connection,
+            Headers = static m => m.Headers,
+            ContentTypeOf = static m => m.ContentType,
+        });
     }
 }

@@ -66,6 +66,14 @@ public static class MqttConnectionExtensions
                     ReadTls(options.Tls, tls, name);
                 }
             }
+            else if (entry.Key.Equals(nameof(MqttOptions.Will), StringComparison.OrdinalIgnoreCase))
+            {
+                options.Will = new MqttWill();
+                foreach (var will in entry.GetChildren())
+                {
+                    ReadWill(options.Will, will, name);
+                }
+            }
             else if (entry.Value is { } value)
             {
                 try
@@ -98,6 +106,7 @@ public static class MqttConnectionExtensions
             case "PASSWORD": options.Password = value; break;
             case "ALLOWPLAINTEXTPASSWORD": options.AllowPlainTextPassword = bool.Parse(value); break;
             case "RECEIVEMAXIMUM": options.ReceiveMaximum = int.Parse(value, CultureInfo.InvariantCulture); break;
+            case "TOPICALIASMAXIMUM": options.TopicAliasMaximum = int.Parse(value, CultureInfo.InvariantCulture); break;
             case "MAXPAYLOADBYTES": options.MaxPayloadBytes = int.Parse(value, CultureInfo.InvariantCulture); break;
             case "RECONNECTMIN": options.ReconnectMin = TimeSpan.Parse(value, CultureInfo.InvariantCulture); break;
             case "RECONNECTMAX": options.ReconnectMax = TimeSpan.Parse(value, CultureInfo.InvariantCulture); break;
@@ -117,10 +126,28 @@ public static class MqttConnectionExtensions
         }
     }
 
+    private static void ReadWill(MqttWill will, IConfigurationSection entry, string name)
+    {
+        string value = entry.Value ?? "";
+        switch (entry.Key.ToUpperInvariant())
+        {
+            case "TOPIC": will.Topic = value; break;
+            case "PAYLOAD": will.Payload = System.Text.Encoding.UTF8.GetBytes(value); break;
+            case "RETAINED" when bool.TryParse(value, out bool retained): will.Retained = retained; break;
+            case "DELAY" when TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var delay): will.Delay = delay; break;
+            case "CONTENTTYPE": will.ContentType = value; break;
+            case "QUALITYOFSERVICE" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int level) && level <= 2:
+                will.QualityOfService = (MqttQualityOfService)level;
+                break;
+            default: throw new InvalidOperationException($"MQTT connection '{name}': the configuration has {entry.Path}, which is no option of MqttWill, or can't be read.");
+        }
+    }
+
     private static MqttProtocol ReadProtocol(string value) => value.ToUpperInvariant() switch
     {
         "5" or "5.0" or "V5" => MqttProtocol.V5,
         "3.1.1" or "V311" => MqttProtocol.V311,
-        _ => throw new FormatException("Write 5 or 3.1.1."),
+        "3.1" or "V31" => MqttProtocol.V31,
+        _ => throw new FormatException("Write 5, 3.1.1 or 3.1."),
     };
 }

@@ -24,6 +24,9 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
     /// <summary>The adapter of the latest connection.</summary>
     internal ReceivingAdapter? Adapter { get; private set; }
 
+    /// <summary>What the broker said when it accepted the latest connection; null before.</summary>
+    internal MqttClientConnectResult? Accepted { get; private set; }
+
     public IMqttChannelAdapter CreateClientAdapter(MqttClientOptions clientOptions, MqttPacketInspector packetInspector, IMqttNetLogger logger)
     {
         ArgumentNullException.ThrowIfNull(clientOptions);
@@ -56,6 +59,8 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
                 throw new MqttRefusedException($"The broker refused the connection: {result.ResultCode}{reason}.");
             }
 
+            Accepted = result;
+
             return client;
         }
         catch
@@ -68,10 +73,16 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
     private MqttClientOptions ToClientOptions(string clientId, bool cleanStart)
     {
         bool v5 = options.ProtocolVersion == MqttProtocol.V5;
-        return new MqttClientOptions
+        var clientOptions = new MqttClientOptions
         {
             ClientId = clientId,
-            ProtocolVersion = v5 ? MqttProtocolVersion.V500 : MqttProtocolVersion.V311,
+            ProtocolVersion = options.ProtocolVersion switch
+            {
+                MqttProtocol.V5 => MqttProtocolVersion.V500,
+                MqttProtocol.V31 => MqttProtocolVersion.V310,
+                _ => MqttProtocolVersion.V311,
+            },
+            TopicAliasMaximum = v5 && session is not null ? (ushort)options.TopicAliasMaximum : (ushort)0,
             CleanSession = cleanStart,
             SessionExpiryInterval = v5 && session is not null && !options.IsCleanSession ? (uint)options.SessionExpiry.TotalSeconds : 0,
             KeepAlivePeriod = options.KeepAlive,
@@ -88,6 +99,17 @@ internal sealed class MqttConnector(MqttOptions options, InboundSession? session
                 TlsOptions = options.Tls is { } tls ? ToTls(tls) : new MqttClientTlsOptions(),
             },
         };
+        if (options.Will is { } will)
+        {
+            clientOptions.WillTopic = will.Topic;
+            clientOptions.WillPayload = will.Payload.ToArray();
+            clientOptions.WillQualityOfServiceLevel = (MQTTnet.Protocol.MqttQualityOfServiceLevel)will.QualityOfService;
+            clientOptions.WillRetain = will.Retained;
+            clientOptions.WillDelayInterval = v5 ? (uint)will.Delay.TotalSeconds : 0;
+            clientOptions.WillContentType = v5 ? will.ContentType : null;
+        }
+
+        return clientOptions;
     }
 
     private MqttClientTlsOptions ToTls(MqttTlsOptions tls)

@@ -21,4 +21,7 @@ public enum MqttProtocol
 
     /// <summary>MQTT 3.1.1, for brokers that know no other.</summary>
     V311 = 4,
+
+    /// <summary>MQTT 3.1, for brokers older than 2014. The broker does not say whether it kept a session; it is believed to have where it was asked to.</summary>
+    V31 = 3,
 }

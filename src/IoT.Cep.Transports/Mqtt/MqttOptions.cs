@@ -27,7 +27,7 @@ public sealed class MqttOptions
 
     /// <summary>
     /// Whether the broker forgets subscriptions and unacknowledged messages whenever a connection is lost. Default null: only on
-    /// MQTT 3.1.1 without a <see cref="ClientId"/>, where a session kept under a made-up name would never end.
+    /// MQTT 3 without a <see cref="ClientId"/>, where a session kept under a made-up name would never end.
     /// </summary>
     public bool? CleanSession { get; set; }
 
@@ -62,6 +62,14 @@ public sealed class MqttOptions
     public int ReceiveMaximum { get; set; } = ushort.MaxValue;
 
     /// <summary>
+    /// How many topics the broker may replace by a number (MQTT 5), and how many a sink replaces where the broker allows it: a long topic is then sent once for each connection. Default: 64; 0: none.
+    /// </summary>
+    public int TopicAliasMaximum { get; set; } = 64;
+
+    /// <summary>What the broker publishes when a connection is lost; null: nothing.</summary>
+    public MqttWill? Will { get; set; }
+
+    /// <summary>
     /// The largest payload, in bytes. Default: 1 MiB. A source on MQTT 5 tells the broker, which withholds larger messages; on
     /// 3.1.1 they arrive and the decoder's own limit decides. A sink rejects a larger result.
     /// </summary>
@@ -75,7 +83,15 @@ public sealed class MqttOptions
 
     internal int EffectivePort => Port != 0 ? Port : Tls is null ? 1883 : 8883;
 
-    internal bool IsCleanSession => CleanSession ?? (ClientId is null && ProtocolVersion == MqttProtocol.V311);
+    internal bool IsCleanSession => CleanSession ?? (ClientId is null && ProtocolVersion != MqttProtocol.V5);
+
+    /// <summary>The same, for a connection that needs no session: what it missed is of no use to it.</summary>
+    internal MqttOptions WithoutSession()
+    {
+        var copy = (MqttOptions)MemberwiseClone();
+        copy.CleanSession = true;
+        return copy;
+    }
 
     /// <summary>Throws for the first option that can't work, naming it and the remedy.</summary>
     /// <param name="name">The connection's name, for the message.</param>
@@ -83,7 +99,7 @@ public sealed class MqttOptions
     {
         Require(!string.IsNullOrWhiteSpace(Host), nameof(Host), "is empty; set the broker's name or address");
         Require(Port is >= 0 and <= 65_535, nameof(Port), "must be 1 to 65,535, or 0 for the usual one");
-        Require(ProtocolVersion is MqttProtocol.V5 or MqttProtocol.V311, nameof(ProtocolVersion), "must be V5 or V311");
+        Require(ProtocolVersion is MqttProtocol.V5 or MqttProtocol.V311 or MqttProtocol.V31, nameof(ProtocolVersion), "must be V5, V311 or V31");
         Require(ClientId is null || IsText(ClientId, 128), nameof(ClientId), "must be 1 to 128 characters without control characters");
         Require(CleanSession is not false || ClientId is not null || ProtocolVersion == MqttProtocol.V5, nameof(CleanSession),
             "is false, but on MQTT 3.1.1 a session under a made-up name would stay at the broker for ever: set ClientId too");
@@ -100,6 +116,10 @@ public sealed class MqttOptions
         RequireFile(Tls?.CertificateFile, "Tls.CertificateFile");
         RequireFile(Tls?.KeyFile, "Tls.KeyFile");
         Require(ReceiveMaximum is >= 1 and <= ushort.MaxValue, nameof(ReceiveMaximum), "must be 1 to 65,535");
+        Require(TopicAliasMaximum is >= 0 and <= ushort.MaxValue, nameof(TopicAliasMaximum), "must be 0 to 65,535");
+        Require(Will is null || MqttTopic.Problem(Will.Topic) is null, "Will.Topic", "is no topic that can be published to");
+        Require(Will is null || Will.Payload.Length <= ushort.MaxValue, "Will.Payload", "has more than 65,535 bytes, the protocol's limit");
+        Require(Will is null || (Will.Delay >= TimeSpan.Zero && Will.Delay.TotalSeconds <= uint.MaxValue), "Will.Delay", "can't be negative");
         Require(MaxPayloadBytes is >= 1 and <= 268_000_000, nameof(MaxPayloadBytes), "must be 1 to 268,000,000 bytes, the protocol's limit");
         Require(ReconnectMin > TimeSpan.Zero, nameof(ReconnectMin), "must be longer than zero");
         Require(ReconnectMax >= ReconnectMin, nameof(ReconnectMax), "must not be shorter than ReconnectMin");

@@ -13,27 +13,30 @@ namespace IoT.Cep;
 /// </summary>
 /// <typeparam name="T">The result's type.</typeparam>
 internal sealed class MqttPublishSink<T>(
-    Func<T, string> topic, Action<T, IBufferWriter<byte>> encode, MqttQualityOfService qualityOfService, bool retained, string connection)
+    Func<T, string> topic, Action<T, IBufferWriter<byte>> encode, MqttPublishOptions<T> publish)
     : IAsyncSink<T>
 {
     /// <summary>Messages sent before the first acknowledgement is awaited: hides the network's delay, and stays below every broker's own limit.</summary>
     private const int MaxWindow = 16;
 
     // A QoS 2 message is delivered when it is released, and MQTTnet releases messages under way in any order: one at a time keeps it.
-    private readonly int _window = qualityOfService == MqttQualityOfService.ExactlyOnce ? 1 : MaxWindow;
+    private readonly int _mostUnderWay = publish.QualityOfService == MqttQualityOfService.ExactlyOnce ? 1 : MaxWindow;
     private readonly ArrayBufferWriter<byte> _payloads = new();
     private readonly List<(MqttApplicationMessage Message, int Row)> _messages = [];
     private readonly Task<MqttClientPublishResult>[] _sent = new Task<MqttClientPublishResult>[MaxWindow];
 
     // Two queries may end in one sink; its buffers and its connection are for one of them at a time.
     private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly TopicAliases _aliases = new();
+    private int _window = 1;
+    private long _maxPacketBytes = long.MaxValue;
     private IMqttClient? _client;
     private MqttOptions? _options;
     private ConnectionContext? _context;
 
-    public string Name { get; } = connection == Connections.Default ? "mqtt" : $"mqtt {connection}";
+    public string Name { get; } = publish.Connection == Connections.Default ? "mqtt" : $"mqtt {publish.Connection}";
 
-    public bool IsDurable => qualityOfService != MqttQualityOfService.AtMostOnce;
+    public bool IsDurable => publish.QualityOfService != MqttQualityOfService.AtMostOnce;
 
     public bool UsesIdentity => false;
 
@@ -48,7 +51,7 @@ internal sealed class MqttPublishSink<T>(
         ArgumentNullException.ThrowIfNull(context);
         try
         {
-            MqttConnectionExtensions.Resolve(context.Connections, connection);
+            MqttConnectionExtensions.Resolve(context.Connections, publish.Connection);
             return ValueTask.CompletedTask;
         }
         catch (InvalidOperationException error)
@@ -64,7 +67,7 @@ internal sealed class MqttPublishSink<T>(
         try
         {
             _context = context;
-            _options = MqttConnectionExtensions.Resolve(context.Connections, connection);
+            _options = MqttConnectionExtensions.Resolve(context.Connections, publish.Connection);
             await ConnectAsync(_options, context, stop).ConfigureAwait(false);
         }
         finally
@@ -100,6 +103,7 @@ internal sealed class MqttPublishSink<T>(
             await ConnectAsync(_options, _context, stop).ConfigureAwait(false);
         }
 
+        ThrowIfTooLarge();
         using var limit = new CancellationTokenSource(_options.ConnectTimeout * (1 + (_messages.Count / _window)), _context.TimeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop);
         for (int start = 0; start < _messages.Count; start += _window)
@@ -148,7 +152,30 @@ internal sealed class MqttPublishSink<T>(
         _client?.Dispose();
         _client = null;
         string clientId = (options.ClientId ?? "cep") + "-out-" + Guid.NewGuid().ToString("N")[..12];
-        _client = await new MqttConnector(options).ConnectAsync(clientId, cleanStart: true, context.TimeProvider, stop).ConfigureAwait(false);
+        var connector = new MqttConnector(options);
+        _client = await connector.ConnectAsync(clientId, cleanStart: true, context.TimeProvider, stop).ConfigureAwait(false);
+        var accepted = connector.Accepted!;
+        bool isV5 = options.ProtocolVersion == MqttProtocol.V5;
+        _aliases.Clear(isV5 ? Math.Min(options.TopicAliasMaximum, accepted.TopicAliasMaximum) : 0);
+
+        // Zero stands for what the broker did not say: the protocol allows no zero here.
+        _window = isV5 && accepted.ReceiveMaximum is > 0 and var most ? Math.Min(_mostUnderWay, (int)most) : _mostUnderWay;
+        _maxPacketBytes = isV5 && accepted.MaximumPacketSize is > 0 and var bytes ? (long)bytes : long.MaxValue;
+        ThrowIfUnable(accepted, isV5);
+    }
+
+    /// <summary>What the broker says that it can't do would end the connection at the first message, again and again.</summary>
+    private void ThrowIfUnable(MqttClientConnectResult accepted, bool isV5)
+    {
+        if (isV5 && (publish.Retained && !accepted.RetainAvailable))
+        {
+            throw new MqttRefusedException("The broker keeps no retained messages: publish with Retained = false.");
+        }
+
+        if (isV5 && (int)accepted.MaximumQoS < (int)publish.QualityOfService)
+        {
+            throw new MqttRefusedException($"The broker takes QoS {(int)accepted.MaximumQoS} at most: publish with a lower QualityOfService.");
+        }
     }
 
     private void Encode(SinkBatch<T> batch, int maxPayloadBytes)
@@ -179,20 +206,43 @@ internal sealed class MqttPublishSink<T>(
             }
 
             // Should the buffer grow, earlier messages go on pointing into the smaller one, which nobody writes any more.
-            var message = new MqttApplicationMessage
-            {
-                Topic = name,
-                ContentType = _options?.ProtocolVersion == MqttProtocol.V5 ? ContentType : null,
-                Payload = new ReadOnlySequence<byte>(_payloads.WrittenMemory.Slice(start, length)),
-                QualityOfServiceLevel = (MqttQualityOfServiceLevel)qualityOfService,
-                Retain = retained,
-            };
-            if (_options?.ProtocolVersion == MqttProtocol.V5)
-            {
-                Complete?.Invoke(results[row], message);
-            }
+            _messages.Add((ToMessage(results[row], name, new ReadOnlySequence<byte>(_payloads.WrittenMemory.Slice(start, length)), row), row));
+        }
+    }
 
-            _messages.Add((message, row));
+    private MqttApplicationMessage ToMessage(T result, string name, ReadOnlySequence<byte> payload, int row)
+    {
+        var message = new MqttApplicationMessage
+        {
+            Topic = name,
+            Payload = payload,
+            QualityOfServiceLevel = (MqttQualityOfServiceLevel)publish.QualityOfService,
+            Retain = publish.Retained,
+        };
+        if (_options!.ProtocolVersion != MqttProtocol.V5)
+        {
+            return message;
+        }
+
+        message.ContentType = publish.ContentTypeOf is { } contentTypeOf ? contentTypeOf(result) : publish.ContentType;
+        message.MessageExpiryInterval = (uint)(publish.Expiry?.TotalSeconds ?? 0);
+        if (publish.Headers is not null)
+        {
+            message.UserProperties = [.. HeadersOf(result, row).Select(static h => MqttHeaders.ToProperty(h.Key, h.Value))];
+        }
+
+        return message;
+    }
+
+    private List<KeyValuePair<string, string>> HeadersOf(T result, int row)
+    {
+        try
+        {
+            return [.. publish.Headers!(result)];
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw new SinkRejectedException(row, $"The header function failed: {SafeText.Escape(e.Message)}", e);
         }
     }
 
@@ -209,11 +259,23 @@ internal sealed class MqttPublishSink<T>(
         }
     }
 
+    /// <summary>A packet that is larger than the broker said would end the connection (MQTT 5, 3.2.2-15). What the packet has beside topic and payload is not counted: then the broker says so.</summary>
+    private void ThrowIfTooLarge()
+    {
+        foreach (var (message, row) in _messages)
+        {
+            if (message.Payload.Length + message.Topic.Length >= _maxPacketBytes)
+            {
+                throw new SinkRejectedException(row, $"The message has more than the {_maxPacketBytes} bytes that the broker takes.");
+            }
+        }
+    }
+
     private async Task SendWindowAsync(SinkBatch<T> batch, int start, int count, CancellationToken stop)
     {
         for (int i = 0; i < count; i++)
         {
-            _sent[i] = _client!.PublishAsync(_messages[start + i].Message, stop);
+            _sent[i] = _client!.PublishAsync(_aliases.Shorten(_messages[start + i].Message), stop);
         }
 
         // All are awaited before a failure is told: nothing of this attempt runs on beside the next one.

@@ -17,26 +17,44 @@ namespace IoT.Cep;
 /// </remarks>
 public sealed class MqttTransport : ITransport
 {
-    private readonly MqttFilter[] _filters;
-    private readonly MqttQualityOfService _qualityOfService;
-    private readonly string _connection;
+    private readonly MqttSubscribeOptions _subscribe;
+    /// <summary>They are looked at for each message.</summary>
+    private const int MaxFilters = 1_000;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Task> _added = new(StringComparer.Ordinal);
+    private volatile MqttFilter[] _filters;
 
     /// <summary>Describes a subscription; nothing is connected before <see cref="RunAsync"/>.</summary>
-    /// <param name="topicFilters">At least one topic filter or template: <c>city/+/temperature</c>, <c>city/#</c>, <c>city/{building}/{sensor}</c>.</param>
+    /// <param name="topicFilters">At least one topic filter: <c>city/+/temperature</c>, <c>city/{building}/{sensor}</c>, <c>$share/group/city/#</c>.</param>
     /// <param name="qualityOfService">The highest QoS wanted.</param>
     /// <param name="connection">The connection's name.</param>
     /// <exception cref="ArgumentException">There is no filter, or one is malformed.</exception>
     public MqttTransport(
         IEnumerable<string> topicFilters, MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce, string connection = Connections.Default)
+        : this(topicFilters, new MqttSubscribeOptions { QualityOfService = qualityOfService, Connection = connection })
+    {
+    }
+
+    /// <summary>Describes a subscription; nothing is connected before <see cref="RunAsync"/>.</summary>
+    /// <param name="topicFilters">At least one topic filter: <c>city/+/temperature</c>, <c>city/{building}/{sensor}</c>, <c>$share/group/city/#</c>.</param>
+    /// <param name="options">How it subscribes.</param>
+    /// <exception cref="ArgumentException">There is no filter, one is malformed, or one is shared although <see cref="MqttSubscribeOptions.NoLocal"/> is set.</exception>
+    public MqttTransport(IEnumerable<string> topicFilters, MqttSubscribeOptions options)
     {
         ArgumentNullException.ThrowIfNull(topicFilters);
-        ArgumentException.ThrowIfNullOrEmpty(connection);
-        _filters = [.. topicFilters.Select(MqttFilter.Parse)];
-        ArgumentOutOfRangeException.ThrowIfZero(_filters.Length, nameof(topicFilters));
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentException.ThrowIfNullOrEmpty(options.Connection);
+        string[] given = [.. topicFilters];
+        ArgumentOutOfRangeException.ThrowIfZero(given.Length, nameof(topicFilters));
+        _filters = [.. given.Select(MqttFilter.Parse)];
+        _subscribe = options;
+        if (options.NoLocal && Array.Exists(_filters, static f => f.Filter.StartsWith("$share/", StringComparison.Ordinal)))
+        {
+            throw new ArgumentException("A shared subscription can't leave out what this connection published (MQTT 5, 3.8.3-4): unset NoLocal.", nameof(options));
+        }
 
-        _qualityOfService = qualityOfService;
-        _connection = connection;
-        Name = "mqtt " + string.Join(' ', _filters.Select(f => f.Text));
+        Name = "mqtt " + string.Join(' ', given);
     }
 
     /// <inheritdoc/>
@@ -48,17 +66,67 @@ public sealed class MqttTransport : ITransport
     {
         ArgumentNullException.ThrowIfNull(receiver);
         ArgumentNullException.ThrowIfNull(context);
-        var options = MqttConnectionExtensions.Resolve(context.Connections, _connection);
-        string clientId = options.ClaimClientId(ClientIdFor(options));
+        var options = MqttConnectionExtensions.Resolve(context.Connections, _subscribe.Connection);
+        string clientId = ClientId = options.ClaimClientId(ClientIdFor(options));
         try
         {
-            await StayConnectedAsync(new InboundSession(receiver, new MqttMessages(_filters)), receiver, options, clientId, context, stop).ConfigureAwait(false);
+            await StayConnectedAsync(SessionOf(receiver, options), receiver, options, clientId, context, stop).ConfigureAwait(false);
         }
         finally
         {
             options.ReleaseClientId(clientId);
         }
     }
+
+    /// <summary>Takes messages in place of the receiver; see <see cref="InboundSession.Direct"/>.</summary>
+    internal Func<MQTTnet.Packets.MqttPublishPacket, ValueTask>? Direct { get; init; }
+
+    /// <summary>The connection that is up now; null: none is.</summary>
+    internal IMqttClient? Client { get; private set; }
+
+    /// <summary>The name that the broker knows the running connection by.</summary>
+    internal string? ClientId { get; private set; }
+
+    /// <summary>Subscribes to one more filter, from now on and at each connection; completes when the broker has it.</summary>
+    /// <param name="filter">The filter.</param>
+    /// <param name="stop">Gives up waiting.</param>
+    internal Task AddAsync(string filter, CancellationToken stop)
+    {
+        var parsed = MqttFilter.Parse(filter);
+        lock (_gate)
+        {
+            if (!_added.TryGetValue(parsed.Filter, out var adding) || adding.IsFaulted || adding.IsCanceled)
+            {
+                if (_filters.Length >= MaxFilters)
+                {
+                    throw new InvalidOperationException($"{Name} has {MaxFilters} topic filters, the most there may be.");
+                }
+
+                _filters = [.. _filters.Where(f => f.Filter != parsed.Filter), parsed];
+                _added[parsed.Filter] = adding = SubscribeMoreAsync(parsed);
+            }
+
+            return adding.WaitAsync(stop);
+        }
+    }
+
+    private async Task SubscribeMoreAsync(MqttFilter filter)
+    {
+        if (Client is { } client)
+        {
+            // Without a limit of its own: who waits has one, and a connection that is lost ends it.
+            var subscribe = new MqttClientSubscribeOptions { TopicFilters = [new MqttTopicFilter { Topic = filter.Filter, QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce }] };
+            ThrowIfRefused(await client.SubscribeAsync(subscribe, CancellationToken.None).ConfigureAwait(false));
+        }
+    }
+
+    private InboundSession SessionOf(IPayloadReceiver receiver, MqttOptions options) => new(receiver, () => _filters)
+    {
+        Direct = Direct,
+        SkipsRetained = _subscribe.Retained == MqttRetained.Never && options.ProtocolVersion != MqttProtocol.V5,
+        AssumesSession = options is { ProtocolVersion: MqttProtocol.V31, IsCleanSession: false },
+        TopicAliasMaximum = options.ProtocolVersion == MqttProtocol.V5 ? options.TopicAliasMaximum : 0,
+    };
 
     private async Task StayConnectedAsync(
         InboundSession session, IPayloadReceiver receiver, MqttOptions options, string clientId, ConnectionContext context, CancellationToken stop)
@@ -86,6 +154,7 @@ public sealed class MqttTransport : ITransport
             }
             finally
             {
+                Client = null;
                 session.Disconnected();
             }
 
@@ -116,6 +185,7 @@ public sealed class MqttTransport : ITransport
             };
             await SubscribeAsync(client, options, context.TimeProvider, stop).ConfigureAwait(false);
             MqttLog.Connected(context.Logger, Name, options.Host, options.EffectivePort, options.IsCleanSession ? "clean" : "kept");
+            Client = client;
             receiver.ConnectionChanged(true);
             if (!client.IsConnected)
             {
@@ -149,17 +219,20 @@ public sealed class MqttTransport : ITransport
             [
                 .. _filters.Select(f => new MqttTopicFilter
                 {
-                    Topic = f.Topic,
-                    QualityOfServiceLevel = (MqttQualityOfServiceLevel)_qualityOfService,
-                    // With a kept session retained messages have been seen; 3.1.1 can't say so and sends them again.
-                    RetainHandling = options.ProtocolVersion == MqttProtocol.V5
-                        ? MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly : MqttRetainHandling.SendAtSubscribe,
+                    Topic = f.Filter,
+                    QualityOfServiceLevel = (MqttQualityOfServiceLevel)_subscribe.QualityOfService,
+                    NoLocal = _subscribe.NoLocal && options.ProtocolVersion == MqttProtocol.V5,
+                    RetainHandling = HandlingOf(options),
                 }),
             ],
         };
         using var limit = new CancellationTokenSource(options.ConnectTimeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop);
-        var result = await client.SubscribeAsync(subscribe, either.Token).ConfigureAwait(false);
+        ThrowIfRefused(await client.SubscribeAsync(subscribe, either.Token).ConfigureAwait(false));
+    }
+
+    private static void ThrowIfRefused(MqttClientSubscribeResult result)
+    {
         foreach (var item in result.Items)
         {
             if (item.ResultCode > MqttClientSubscribeResultCode.GrantedQoS2)
@@ -168,6 +241,14 @@ public sealed class MqttTransport : ITransport
             }
         }
     }
+
+    // With a kept session retained messages have been seen; 3.1.1 can't say so and sends them again.
+    private MqttRetainHandling HandlingOf(MqttOptions options) => (options.ProtocolVersion, _subscribe.Retained) switch
+    {
+        (MqttProtocol.V5, MqttRetained.WhenNew) => MqttRetainHandling.SendAtSubscribeIfNewSubscriptionOnly,
+        (MqttProtocol.V5, MqttRetained.Never) => MqttRetainHandling.DoNotSendOnSubscribe,
+        _ => MqttRetainHandling.SendAtSubscribe,
+    };
 
     // No UNSUBSCRIBE: in a kept session messages are to be gathered until the next start, and a clean one ends by itself.
     private async Task SayGoodbyeAsync(InboundSession session, IMqttClient client, ConnectionContext context, MqttOptions options)
@@ -227,7 +308,7 @@ public sealed class MqttTransport : ITransport
     {
         const uint Offset = 2_166_136_261, Prime = 16_777_619;
         uint hash = Offset;
-        foreach (char c in Name)
+        foreach (char c in "mqtt " + string.Join(' ', _filters.Select(static f => f.Filter)))
         {
             hash = (hash ^ c) * Prime;
         }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet.Adapter;
+using MQTTnet.Exceptions;
 using MQTTnet.Formatter;
 using MQTTnet.Packets;
 using MQTTnet.Protocol;
@@ -74,7 +75,7 @@ internal sealed class ReceivingAdapter(IMqttChannelAdapter inner, BufferedChanne
                     Take(publish);
                     continue;
                 case MqttConnAckPacket { ReasonCode: MqttConnectReasonCode.Success } accepted:
-                    session.Connected(inner, channel, accepted.IsSessionPresent);
+                    session.Connected(inner, channel, accepted.IsSessionPresent || session.AssumesSession);
                     break;
                 case MqttPubRelPacket release:
                     session.Released(release.PacketIdentifier);
@@ -96,6 +97,11 @@ internal sealed class ReceivingAdapter(IMqttChannelAdapter inner, BufferedChanne
         {
             var taken = session.Receive(publish);
             _taking = taken.IsCompletedSuccessfully ? Task.CompletedTask : taken.AsTask();
+        }
+        catch (MqttProtocolViolationException)
+        {
+            // The broker's fault, not the receiver's: the connection ends, and is made again.
+            throw;
         }
         catch (Exception e) when (_failed.TrySetResult(e))
         {
