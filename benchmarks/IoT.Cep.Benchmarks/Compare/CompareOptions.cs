@@ -8,7 +8,7 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,mqtt, and of the patterns callback,negation,correlated,
+          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,mqtt, and of the patterns callback,negation,correlated,
                             kleene,steps8,variants100,flat3,flat9 (or flat3-1000, one window of it); all by default
           --devices N       how many devices send; 1000 by default
           --events N        how many events; 10000000 by default
@@ -22,7 +22,7 @@ internal sealed record CompareOptions
           disorder          Rx: the same query over the same events in order; hand: a loop that takes them out of order
           sliding-max       Rx: nothing
           patterns          Rx: nothing
-          senml, json       Rx: nothing; hand: a bare reader of the payloads
+          senml, json ...   Rx: nothing; hand: a bare reader of the payloads (ndjson, cbor, senmlcbor, protobuf, line)
           mqtt              Rx: nothing; hand: MQTTnet alone
 
         Exit code: 0 all right, 1 a result is wrong or a check failed, 2 wrong usage.
@@ -35,7 +35,7 @@ internal sealed record CompareOptions
         "flat3-100", "flat3-1000", "flat3-10000", "flat3-100000", "flat9-100", "flat9-1000", "flat9-10000", "flat9-100000",
     ];
 
-    internal static readonly string[] Known = ["W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json", "mqtt"];
+    internal static readonly string[] Known = ["W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json", "ndjson", "cbor", "senmlcbor", "protobuf", "line", "mqtt"];
 
     internal IReadOnlyList<string> Workloads { get; private init; } = Known;
 
