@@ -84,7 +84,7 @@ internal static class CompareCommand
         "json" => PayloadsToWindows.Make(PayloadFormat.Json, options.Events, options.Devices),
         "ndjson" => PayloadsToWindows.Make(PayloadFormat.NdJson, options.Events, options.Devices),
         "cbor" => PayloadsToWindows.Make(PayloadFormat.Cbor, options.Events, options.Devices),
-        "senml-cbor" => PayloadsToWindows.Make(PayloadFormat.SenMlCbor, options.Events, options.Devices),
+        "senmlcbor" => PayloadsToWindows.Make(PayloadFormat.SenMlCbor, options.Events, options.Devices),
         "protobuf" => PayloadsToWindows.Make(PayloadFormat.Protobuf, options.Events, options.Devices),
         "line" => PayloadsToWindows.Make(PayloadFormat.Line, options.Events, options.Devices),
         "senml" => PayloadsToWindows.Make(PayloadFormat.SenMl, options.Events, options.Devices),

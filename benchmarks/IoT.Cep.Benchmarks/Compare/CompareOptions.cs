@@ -8,7 +8,8 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,mqtt,mqtt-ingest,http, and of the patterns callback,negation,correlated,
+          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,mqtt,mqtt-ingest,http,
+                            and of the patterns callback,negation,correlated,
                             kleene,steps8,variants100,flat3,flat9 (or flat3-1000, one window of it); all by default
           --devices N       how many devices send; 1000 by default
           --events N        how many events; 10000000 by default
@@ -22,7 +23,7 @@ internal sealed record CompareOptions
           disorder          Rx: the same query over the same events in order; hand: a loop that takes them out of order
           sliding-max       Rx: nothing
           patterns          Rx: nothing
-          senml, json       Rx: nothing; hand: a bare reader of the payloads
+          senml, json ...   Rx: nothing; hand: a bare reader of the payloads (ndjson, cbor, senmlcbor, protobuf, line)
           mqtt              Rx: nothing; hand: MQTTnet alone
           mqtt-ingest       the ingest endpoint, in three loads (-gateways, -qos1, -devices); Rx: nothing; hand: the embedded broker and a subscription to it
           http              Rx: nothing; hand: an endpoint of ASP.NET that only reads the body
@@ -39,7 +40,8 @@ internal sealed record CompareOptions
 
     internal static readonly string[] Known =
     [
-        "W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json",
+        "W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json", "ndjson", "cbor",
+        "senmlcbor", "protobuf", "line",
         "mqtt", "mqtt-ingest-gateways", "mqtt-ingest-qos1", "mqtt-ingest-devices", "http-single", "http-batch", "http-lines",
     ];
 

@@ -16,17 +16,11 @@ internal static class PayloadsToWindows
     {
         var payloads = Payloads.Make(format, Math.Min(events, MostMessages), devices);
         return new Workload(
-            NameOf(format), payloads.Count,
+            format.ToString().ToLowerInvariant(), payloads.Count,
             new Contender("IoT.Cep", count => Cep(format, payloads, count)),
             null,
             new Contender("bare reader", count => Prepared.Of(() => Read(format, payloads, count))));
     }
-
-    private static string NameOf(PayloadFormat format) => format switch
-    {
-        PayloadFormat.SenMlCbor => "senml-cbor",
-        _ => format.ToString().ToLowerInvariant(),
-    };
 
     private static Outcome Read(PayloadFormat format, Payloads payloads, int count) => format switch
     {
