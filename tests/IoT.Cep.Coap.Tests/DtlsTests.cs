@@ -375,7 +375,7 @@ public class DtlsTests
 
         public void OnClosed(CoapRemote remote) => _closed.TrySetResult();
 
-        internal Task UntilHeardAsync() => _heard.Reader.ReadAsync().AsTask().WaitAsync(Collector.Patience);
+        internal Task<bool> UntilHeardAsync() => _heard.Reader.ReadAsync().AsTask().WaitAsync(Collector.Patience);
 
         internal Task UntilClosedAsync() => _closed.Task.WaitAsync(Collector.Patience);
     }

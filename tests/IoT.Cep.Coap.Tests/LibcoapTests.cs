@@ -32,7 +32,7 @@ public class LibcoapTests
         await using var running = await connections.ListenAsync("in", collector);
         var output = Libcoap.ClientAsync("-v", "7", "-m", "post", "-e", "x", $"coap://127.0.0.1:{connections.Server().Port}/in");
         var received = await collector.NextAsync();
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1.6));
         await timer.WaitForNextTickAsync();
         received.Acknowledger!.Acknowledge(received.Delivery!);
         string text = await output;
