@@ -152,6 +152,9 @@ internal readonly record struct MeasurementScope(string Sensor, DateTimeOffset T
 /// <summary>Names by which payloads call the same things.</summary>
 internal static class MeasurementNames
 {
+    // In March 1973 no sensor sent what is read here.
+    private const double FirstPlausibleSeconds = 100_000_000;
+
     private static readonly HashSet<string> _times = ["time", "timestamp", "ts", "t", "datetime", "date", "at", "createdat", "measuredat", "eventtime", "bt"];
     private static readonly HashSet<string> _sensors = ["sensor", "sensorid", "device", "deviceid", "dev", "devid", "id", "node", "nodeid", "station", "source", "deveui", "mac", "serial"];
     private static readonly HashSet<string> _names = ["name", "metric", "measurement", "parameter", "property", "n"];
@@ -159,6 +162,14 @@ internal static class MeasurementNames
     private static readonly HashSet<string> _units = ["unit", "units", "u"];
 
     internal static bool IsTime(string name) => _times.Contains(Plain(name));
+
+    /// <summary>Whether a value of such a name is a time; a small number is none, but a temperature named "t".</summary>
+    internal static bool TryTime(ReadOnlySpan<byte> text, out long ticks)
+    {
+        ticks = 0;
+        bool isPlausible = !Utf8Numbers.TryParse(text, out double number) || number >= FirstPlausibleSeconds;
+        return isPlausible && Utf8Times.ParseAny(text, out ticks) == TimeResult.Ok;
+    }
 
     internal static bool IsSensor(string name) => _sensors.Contains(Plain(name));
 

@@ -7,9 +7,6 @@ namespace IoT.Cep;
 /// <summary>Walks through JSON of any shape. An object is looked at twice: for the sensor and time that hold in it, and for its values.</summary>
 internal ref struct MeasurementJson(ReadOnlySpan<byte> bytes, MeasurementTarget target)
 {
-    // A number below it is no time since 1970 that a sensor would send, but a temperature named "t".
-    private const double FirstPlausibleSeconds = 100_000_000;
-
     private readonly ReadOnlySpan<byte> _bytes = bytes;
     private readonly MeasurementTarget _target = target;
     private JsonScanner _json = new(bytes, target.Buffer.Limits.MaxDepth);
@@ -211,8 +208,7 @@ internal ref struct MeasurementJson(ReadOnlySpan<byte> bytes, MeasurementTarget 
 
         // "t" may be a temperature, and "date" a text: only what is a time is one.
         var text = _bytes[start.._json.Position].Trim(" \t\r\n\""u8);
-        bool isPlausible = _bytes[start.._json.Position].Contains((byte)'"') || !Utf8Numbers.TryParse(text, out double number) || number >= FirstPlausibleSeconds;
-        if (isPlausible && Utf8Times.ParseAny(text, out long ticks) == TimeResult.Ok)
+        if (MeasurementNames.TryTime(text, out long ticks))
         {
             found = found with { TimeLabel = label, Scope = found.Scope with { Time = Ticks.ToTime(ticks) } };
         }

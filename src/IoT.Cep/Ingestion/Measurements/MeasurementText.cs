@@ -72,7 +72,7 @@ internal static class MeasurementText
         for (int i = 0; i < cells.Count; i++)
         {
             var cell = cells.Bytes(bytes, i, target.Buffer).Trim((byte)' ');
-            if (time < 0 && MeasurementNames.IsTime(names[i]) && Utf8Times.ParseAny(cell, out long ticks) == TimeResult.Ok)
+            if (time < 0 && MeasurementNames.IsTime(names[i]) && MeasurementNames.TryTime(cell, out long ticks))
             {
                 (time, scope) = (i, scope with { Time = Ticks.ToTime(ticks) });
             }
