@@ -33,6 +33,11 @@ need() { # what to look for (a command or a file), Debian package, what is teste
 }
 missing=0
 need mosquitto mosquitto "the tests against a real MQTT broker are skipped" || missing=1
+need mosquitto_pub mosquitto-clients "tests with its command-line clients are skipped" || missing=1
+need coap-client-notls libcoap3-bin "the tests against a foreign CoAP client and server are skipped" || missing=1
+need curl curl "the tests with a foreign HTTP client are skipped" || missing=1
+need node nodejs "the tests with a foreign WebSocket client are skipped" || missing=1
+need python3 python3 "the reference of the pattern-matching cases is not run" || missing=1
 need cc gcc "the Native AOT test fails" || missing=1
 need /usr/include/zlib.h zlib1g-dev "the Native AOT test fails" || missing=1
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
-using Microsoft.Extensions.Time.Testing;
 using IoT.Cep.Extensibility;
+using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep;
 

@@ -89,7 +89,7 @@ public sealed class HttpSourceTests
     public async Task A_server_that_falls_silent_is_asked_again()
     {
         var clock = new FakeTimeProvider();
-        await using var peer = await Peer.StartAsync(async (context, n) =>
+        await using var peer = await TestPeer.StartAsync(async (context, n) =>
         {
             context.Response.ContentType = "text/event-stream";
             await context.Response.WriteAsync($"id: {n}\ndata: {n}\n\n");

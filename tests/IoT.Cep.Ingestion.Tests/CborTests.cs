@@ -115,7 +115,7 @@ public sealed class CborTests
     public void A_time_is_text_or_seconds(string hex, string? time)
     {
         var outcome = Decoding.Run(Cbor.Decode<OneTime>(), Bytes("a16176" + hex));
-        if (time is null || time.StartsWith("4", StringComparison.Ordinal))
+        if (time is null || time.StartsWith('4'))
         {
             outcome.IsRejected(time is null ? DeadLetterReason.WrongType : DeadLetterReason.OutOfRange, "v");
         }

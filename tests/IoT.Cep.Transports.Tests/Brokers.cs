@@ -77,7 +77,7 @@ internal sealed class Mosquitto : IBroker
             await stop.WaitForExitAsync();
         }
 
-        await _process.WaitForExitAsync().WaitAsync(Collector.Patience);
+        await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
         _folder.Delete(recursive: true);
     }
 

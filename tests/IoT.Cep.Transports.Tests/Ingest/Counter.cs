@@ -5,7 +5,7 @@ namespace IoT.Cep.Ingest;
 /// <summary>A receiver that counts, acknowledges at once and allocates nothing.</summary>
 internal sealed class Counter : IPayloadReceiver, IDisposable
 {
-    private readonly object _gate = new();
+    private readonly ManualResetEventSlim _reached = new();
     private long _count;
     private long _target = long.MaxValue;
 
@@ -19,10 +19,7 @@ internal sealed class Counter : IPayloadReceiver, IDisposable
         acknowledger?.Acknowledge(delivery!);
         if (Interlocked.Increment(ref _count) == Interlocked.Read(ref _target))
         {
-            lock (_gate)
-            {
-                Monitor.PulseAll(_gate);
-            }
+            _reached.Set();
         }
 
         return ValueTask.CompletedTask;
@@ -43,13 +40,11 @@ internal sealed class Counter : IPayloadReceiver, IDisposable
     /// <summary>Blocks until so many have come in all.</summary>
     internal void WaitFor(long target)
     {
-        lock (_gate)
+        _reached.Reset();
+        Interlocked.Exchange(ref _target, target);
+        if (Count < target)
         {
-            Interlocked.Exchange(ref _target, target);
-            while (Count < target)
-            {
-                Assert.True(Monitor.Wait(_gate, Collector.Patience));
-            }
+            Assert.True(_reached.Wait(Collector.Patience));
         }
     }
 }
