@@ -69,6 +69,24 @@ public sealed class MqttConformanceTests
         }
     }
 
+    /// <summary>MQTT-3.1.3-6 to 8: what command-line clients do that are given no name.</summary>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(5)]
+    public async Task A_client_without_a_name_is_given_one(int version)
+    {
+        await using var broker = await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0 });
+        var (one, first) = await RawMqtt.ConnectAsync(broker.Port, version, clientId: "");
+        var (two, second) = await RawMqtt.ConnectAsync(broker.Port, version, clientId: "");
+        using (one)
+        using (two)
+        {
+            Assert.Equal((0, 0), (first.Body[1], second.Body[1]));
+            await one.SendAsync(0xC0);
+            Assert.Equal(RawMqtt.PingResp, (await one.ReadAsync())!.Kind);
+        }
+    }
+
     [Theory]
     [InlineData(4)]
     [InlineData(5)]

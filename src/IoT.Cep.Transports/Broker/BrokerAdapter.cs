@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet.Adapter;
@@ -51,6 +52,7 @@ internal sealed class BrokerAdapter(IMqttChannelAdapter inner) : IMqttChannelAda
         {
             _isConnected = true;
             Connect = connect;
+            Name(connect);
             return packet;
         }
 
@@ -68,6 +70,17 @@ internal sealed class BrokerAdapter(IMqttChannelAdapter inner) : IMqttChannelAda
     }
 
     public void Dispose() => inner.Dispose();
+
+    // One of MQTT 3.1.1 is given a name that it is never told (3.1.3-6); MQTTnet has closed the connection of one that wants its session kept.
+    private void Name(MqttConnectPacket connect)
+    {
+        if (string.IsNullOrEmpty(connect.ClientId) && PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V311)
+        {
+            connect.ClientId = MadeUpName();
+        }
+    }
+
+    internal static string MadeUpName() => string.Create(CultureInfo.InvariantCulture, $"auto-{Guid.NewGuid():N}");
 
     private static MqttDisconnectReasonCode? ProblemOf(MqttPacket packet) => packet switch
     {

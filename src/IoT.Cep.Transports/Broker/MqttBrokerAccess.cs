@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using MQTTnet.Formatter;
 using MQTTnet.Packets;
@@ -29,7 +28,7 @@ public sealed partial class MqttBroker
         bool isV5 = e.ProtocolVersion == MqttProtocolVersion.V500;
         if (string.IsNullOrEmpty(e.ClientId) && isV5)
         {
-            e.AssignedClientIdentifier = string.Create(CultureInfo.InvariantCulture, $"auto-{Guid.NewGuid():N}");
+            e.AssignedClientIdentifier = BrokerAdapter.MadeUpName();
         }
 
         string clientId = string.IsNullOrEmpty(e.ClientId) ? e.AssignedClientIdentifier ?? "" : e.ClientId;
