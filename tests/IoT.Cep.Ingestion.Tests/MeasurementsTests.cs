@@ -74,11 +74,25 @@ public sealed class MeasurementsTests
         }
     }
 
-    private static (List<string> Values, DeadLetterReason? Rejection) Decode(byte[] payload, MeasurementFormat format = MeasurementFormat.Auto)
+    [Theory]
+    [InlineData("v=21.5", "topic v 21.5")]
+    [InlineData("temp=21.5&state=on%20fire&dev=d7&time=2026-01-01T00%3A00%3A00Z", "d7 temp 21.5@2026", "d7 state on fire@2026")]
+    [InlineData("%F0%28%8C=1&&=", "topic \uFFFD(\uFFFD 1")]
+    [InlineData("")]
+    [InlineData("v")]
+    public void A_form_is_a_row(string form, params string[] expected)
+    {
+        var (values, rejection) = Decode(System.Text.Encoding.UTF8.GetBytes(form), contentType: "application/x-www-form-urlencoded; charset=utf-8");
+        Assert.Equal(expected, values);
+        Assert.Equal(expected.Length == 0, rejection is not null);
+    }
+
+    private static (List<string> Values, DeadLetterReason? Rejection) Decode(
+        byte[] payload, MeasurementFormat format = MeasurementFormat.Auto, string? contentType = null)
     {
         using var output = new EventBuffer<Measurement>(new StringPool(64));
         output.BeginMessage(_received);
-        Measurements.Decode(format).Decode(new Payload(new ReadOnlySequence<byte>(payload), "topic"), output);
+        Measurements.Decode(format).Decode(new Payload(new ReadOnlySequence<byte>(payload), "topic") { ContentType = contentType }, output);
         var values = new List<string>();
         foreach (var m in output.Events)
         {

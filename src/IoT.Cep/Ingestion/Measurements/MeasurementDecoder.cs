@@ -35,6 +35,9 @@ internal sealed class MeasurementDecoder : Decoder<Measurement>
         var format = _format == MeasurementFormat.Auto ? Recognize(payload.ContentType, bytes) : _format;
         switch (format)
         {
+            case MeasurementFormat.Value when IsForm(payload.ContentType) && Utf8.IsValid(bytes):
+                MeasurementText.ReadForm(bytes, target, ref fault);
+                break;
             case MeasurementFormat.SenMl when IsCbor(bytes):
                 _senMlCbor.Decode(in payload, output);
                 return;
@@ -80,10 +83,23 @@ internal sealed class MeasurementDecoder : Decoder<Measurement>
         }
     }
 
-    private static MeasurementFormat Recognize(string? contentType, ReadOnlySpan<byte> bytes)
+    private static ReadOnlySpan<char> TypeOf(string? contentType)
     {
         var type = contentType.AsSpan();
-        type = (type.Contains(';') ? type[..type.IndexOf(';')] : type).Trim();
+        return (type.Contains(';') ? type[..type.IndexOf(';')] : type).Trim();
+    }
+
+    // What HTTP makes of a request without a body, for one.
+    private static bool IsForm(string? contentType) => TypeOf(contentType).Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase);
+
+    private static MeasurementFormat Recognize(string? contentType, ReadOnlySpan<byte> bytes)
+    {
+        var type = TypeOf(contentType);
+        if (IsForm(contentType))
+        {
+            return MeasurementFormat.Value;
+        }
+
         if (type.StartsWith("application/senml", StringComparison.OrdinalIgnoreCase) || type.StartsWith("application/sensml", StringComparison.OrdinalIgnoreCase))
         {
             return MeasurementFormat.SenMl;

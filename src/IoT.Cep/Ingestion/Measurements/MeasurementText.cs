@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using IoT.Cep.Extensibility;
 
@@ -32,6 +33,41 @@ internal static class MeasurementText
         }
 
         AddText(target.Scope, "value", text, target, ref fault);
+    }
+
+    /// <summary>A form's fields (<c>v=21.5&amp;t=1767225600</c>) are the values of one row.</summary>
+    internal static void ReadForm(ReadOnlySpan<byte> bytes, MeasurementTarget target, ref DecodeFault fault)
+    {
+        var scope = target.Scope;
+        var fields = new List<(string Name, byte[] Value)>();
+        foreach (string pair in Encoding.UTF8.GetString(bytes).Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int equals = pair.IndexOf('=', StringComparison.Ordinal);
+            string name = WebUtility.UrlDecode(equals < 0 ? pair : pair[..equals]);
+            byte[] value = Encoding.UTF8.GetBytes(WebUtility.UrlDecode(equals < 0 ? "" : pair[(equals + 1)..]));
+            if (MeasurementNames.IsTime(name) && MeasurementNames.TryTime(value, out long ticks))
+            {
+                scope = scope with { Time = Ticks.ToTime(ticks) };
+            }
+            else if (MeasurementNames.IsSensor(name) && value.Length > 0)
+            {
+                scope = scope with { Sensor = target.Pooled(value) };
+            }
+            else if (value.Length > 0)
+            {
+                fields.Add((name, value));
+            }
+        }
+
+        if (fields.Count == 0)
+        {
+            fault.Set(DeadLetterReason.Malformed, "the form has no value", -1);
+        }
+
+        foreach (var (name, value) in fields)
+        {
+            AddText(in scope, name, value, target, ref fault);
+        }
     }
 
     internal static void ReadCsv(ReadOnlySpan<byte> bytes, MeasurementTarget target, ref DecodeFault fault)
