@@ -125,7 +125,7 @@ public static class HttpEndpointExtensions
     }
 
     /// <summary>WebSockets for these endpoints alone: the application need not have them.</summary>
-    private static RequestDelegate WithWebSockets(IEndpointRouteBuilder endpoints, RequestDelegate handle)
+    internal static RequestDelegate WithWebSockets(IEndpointRouteBuilder endpoints, RequestDelegate handle)
     {
         var pipeline = endpoints.CreateApplicationBuilder();
 

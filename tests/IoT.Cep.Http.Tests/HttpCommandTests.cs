@@ -24,6 +24,7 @@ public sealed class HttpCommandTests
     }
 
     [Fact]
+    [Trait("Requirement", "R53")]
     public async Task A_request_that_waits_is_answered_when_a_command_comes()
     {
         await using var post = await Post.StartAsync();

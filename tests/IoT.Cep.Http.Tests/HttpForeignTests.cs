@@ -7,6 +7,7 @@ namespace IoT.Cep;
 public sealed class HttpForeignTests
 {
     [CurlFact]
+    [Trait("Requirement", "R53")]
     public async Task Curl_posts_a_message_lines_from_a_pipe_and_a_compressed_form()
     {
         await using var site = await Site.StartAsync();

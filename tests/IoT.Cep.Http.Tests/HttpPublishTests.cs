@@ -9,6 +9,7 @@ namespace IoT.Cep;
 public sealed class HttpPublishTests
 {
     [Fact]
+    [Trait("Requirement", "R53")]
     public async Task Results_go_out_as_events_and_a_client_that_comes_back_gets_what_it_missed()
     {
         await using var site = await PublishingAsync();
@@ -101,6 +102,7 @@ public sealed class HttpPublishTests
     }
 
     [Fact]
+    [Trait("Requirement", "R53")]
     public async Task Results_go_out_by_a_websocket_that_opens_at_the_same_path()
     {
         await using var site = await PublishingAsync();

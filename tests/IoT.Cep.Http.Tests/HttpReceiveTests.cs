@@ -98,6 +98,7 @@ public sealed class HttpReceiveTests
     [InlineData("POST /t/dev7?v=21.5 HTTP/1.1\r\nHost:\r\nContent-Length:0\r\n\r\n")]
     [InlineData("POST /t/dev7?v=21.5 HTTP/1.0\r\nContent-Length:0\r\n\r\n")]
     [InlineData("POST /t/dev7?v=21.5 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "403")]
+    [Trait("Requirement", "R20")]
     public async Task A_controller_sends_its_fields_in_the_first_line(string request, string status = "204")
     {
         await using var site = await Site.StartAsync();

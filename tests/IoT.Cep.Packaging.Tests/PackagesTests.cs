@@ -7,7 +7,7 @@ namespace IoT.Cep.Packaging.Tests;
 /// <summary>Packs the packages and uses them as a stranger does: outside the tree, from a folder, run and published as native code.</summary>
 public sealed class PackagesTests(ITestOutputHelper output) : IDisposable
 {
-    private static readonly string[] _packages = ["IoT.Cep", "IoT.Cep.Transports", "IoT.Cep.Transports.AspNetCore", "IoT.Cep.Storage.Sqlite"];
+    private static readonly string[] _packages = ["IoT.Cep", "IoT.Cep.Transports", "IoT.Cep.Transports.AspNetCore", "IoT.Cep.Transports.Dtls", "IoT.Cep.Testing", "IoT.Cep.Storage.Sqlite"];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("iotcep-packages-");
     private readonly string _version = $"0.1.0-test.{Environment.ProcessId}.{Stopwatch.GetTimestamp()}";

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep;
 
+[Trait("Requirement", "R102")]
 public sealed class FilesTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("files");

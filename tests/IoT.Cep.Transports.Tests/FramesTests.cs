@@ -13,6 +13,7 @@ public sealed class FramesTests
 
     [Theory]
     [MemberData(nameof(Prefixes))]
+    [Trait("Requirement", "R64")]
     public async Task Frames_of_any_length_come_through_wherever_the_stream_is_cut(FramePrefix prefix)
     {
         var framing = StreamFraming.Frames(prefix);

@@ -10,6 +10,7 @@ public sealed class ListenerSecurityTests
     private readonly FakeTimeProvider _time = new();
 
     [Fact]
+    [Trait("Requirement", "R67")]
     public async Task Without_settings_this_machine_may_do_everything_and_others_nothing()
     {
         var security = ListenerSecurity.LoopbackOnly;
@@ -60,6 +61,7 @@ public sealed class ListenerSecurityTests
     }
 
     [Fact]
+    [Trait("Requirement", "R67")]
     public async Task A_decision_is_remembered_for_a_short_time_and_no_longer_than_until_it_is_revoked()
     {
         int asked = 0;

@@ -11,6 +11,7 @@ public sealed class MqttBrokerSecurityTests
     [Theory]
     [InlineData(5, 0x86)]
     [InlineData(4, 4)]
+    [Trait("Requirement", "R37")]
     public async Task A_token_in_the_password_proves_who_connects_under_any_user_name(int version, byte refusal)
     {
         await using var broker = await StartAsync(Open());
@@ -33,6 +34,7 @@ public sealed class MqttBrokerSecurityTests
     [Theory]
     [InlineData(5)]
     [InlineData(4)]
+    [Trait("Requirement", "R67")]
     public async Task What_a_client_may_not_publish_is_refused_and_reaches_nobody(int version)
     {
         await using var broker = await StartAsync(Open((_, action, topic) => new(action != AccessAction.Publish || topic == "mine")));
@@ -100,6 +102,7 @@ public sealed class MqttBrokerSecurityTests
     [Theory]
     [InlineData(5)]
     [InlineData(4)]
+    [Trait("Requirement", "R23")]
     public async Task A_revoked_client_is_disconnected(int version)
     {
         var security = Open();

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep;
 
+[Trait("Requirement", "R54")]
 public sealed class MqttBrokerStoreTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("broker");

@@ -8,6 +8,7 @@ public sealed class MqttTransportTests
     [Theory]
     [Brokers(embedded: true)]
     [Brokers(embedded: false)]
+    [Trait("Requirement", "R54")]
     public async Task Messages_arrive_in_order_with_their_topics(bool embedded, MqttProtocol protocol, MqttQualityOfService qualityOfService)
     {
         await using (var broker = await StartAsync(embedded))

@@ -144,7 +144,7 @@ internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
     /// Whether it is a program on this machine, by its address and by the name that it called: a page whose name was bent to this machine's address calls that name,
     /// and a proxy on this machine passes on the outer one.
     /// </summary>
-    private static bool IsLocal(HttpContext context)
+    internal static bool IsLocal(HttpContext context)
     {
         if (context.Connection.RemoteIpAddress is not { } remote || !IPAddress.IsLoopback(remote) || context.Request.Headers.ContainsKey("X-Forwarded-For")
             || context.Request.Headers.ContainsKey("Forwarded"))
@@ -164,11 +164,13 @@ internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
         return name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name is "127.0.0.1" or "[::1]";
     }
 
+    private bool IsFromHere(HttpRequest request) => IsFromHere(request, options.AllowedOrigins);
+
     /// <summary>Whether no foreign page in a browser has sent it: devices and programs have no origin.</summary>
-    private bool IsFromHere(HttpRequest request)
+    internal static bool IsFromHere(HttpRequest request, IEnumerable<string> allowedOrigins)
     {
         string? origin = request.Headers.Origin;
-        return origin is null || options.AllowedOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase)
+        return origin is null || allowedOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase)
             || string.Equals(origin, $"{request.Scheme}://{request.Host.Value}", StringComparison.OrdinalIgnoreCase);
     }
 

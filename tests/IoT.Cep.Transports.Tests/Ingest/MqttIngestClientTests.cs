@@ -15,6 +15,7 @@ public sealed class MqttIngestClientTests
 
     [Theory]
     [MemberData(nameof(VersionsAndQualities))]
+    [Trait("Requirement", "R54")]
     public async Task MQTTnet_publishes_in_every_version_and_quality(int version, int quality)
     {
         const int Messages = 500;

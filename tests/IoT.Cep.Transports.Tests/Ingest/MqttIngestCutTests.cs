@@ -17,6 +17,7 @@ public sealed class MqttIngestCutTests
     [InlineData(5, 1)]
     [InlineData(4, 2)]
     [InlineData(5, 2)]
+    [Trait("Requirement", "R55")]
     public async Task Wherever_a_connection_is_cut_nothing_is_lost_and_qos_2_comes_once(int level, int quality)
     {
         // An exchange without a cut: CONNECT, CONNACK, and two or four packets for each message.
