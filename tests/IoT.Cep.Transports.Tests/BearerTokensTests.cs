@@ -6,7 +6,6 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace IoT.Cep;
 
-[Trait("Requirement", "R37")]
 public sealed class BearerTokensTests : IDisposable
 {
     private static readonly DateTimeOffset _now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);

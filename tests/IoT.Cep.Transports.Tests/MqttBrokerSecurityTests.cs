@@ -11,7 +11,6 @@ public sealed class MqttBrokerSecurityTests
     [Theory]
     [InlineData(5, 0x86)]
     [InlineData(4, 4)]
-    [Trait("Requirement", "R37")]
     public async Task A_token_in_the_password_proves_who_connects_under_any_user_name(int version, byte refusal)
     {
         await using var broker = await StartAsync(Open());
@@ -102,7 +101,6 @@ public sealed class MqttBrokerSecurityTests
     [Theory]
     [InlineData(5)]
     [InlineData(4)]
-    [Trait("Requirement", "R23")]
     public async Task A_revoked_client_is_disconnected(int version)
     {
         var security = Open();
