@@ -25,7 +25,11 @@ public sealed class MqttIngestAllocationTests
         using var counter = new Counter();
         await using var server = IngestServer.Start(counter);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPAddress.Loopback, server.Port);
+
+        // Connected without await: a socket that was awaited once allocates each time a blocking call has to wait, and this side is not what is measured.
+#pragma warning disable CA1849
+        socket.Connect(IPAddress.Loopback, server.Port);
+#pragma warning restore CA1849
         socket.Send(Packets.Connect((Level)level, "device"));
         byte[] scrap = new byte[65_536];
         Assert.NotEqual(0, socket.Receive(scrap));
@@ -46,7 +50,9 @@ public sealed class MqttIngestAllocationTests
         long target = 0;
         Send(Warm);
 
-        // What grows with the number of messages that are under way at once (buffers, a lock's first wait) may grow at any time, but once; so one whole round without a byte is asked for.
+        // What grows with the number of messages that are under way at once (buffers, a lock's first wait) may grow at any time, but once; so one whole round is asked for in which nothing is
+        // made for a message. On a busy machine the runtime's own timers and threads make an object or two meanwhile: less than the smallest object for every thousandth message.
+        const long Most = 24 * Batch * Measured / 1_000;
         var allocated = new List<long>(Rounds);
         do
         {
@@ -54,8 +60,8 @@ public sealed class MqttIngestAllocationTests
             Send(Measured);
             allocated.Add(GC.GetTotalAllocatedBytes(precise: true) - before);
         }
-        while (allocated[^1] != 0 && allocated.Count < Rounds);
-        Assert.True(allocated[^1] == 0, $"Bytes in each round of {Batch * Measured} messages: {string.Join(", ", allocated)}.");
+        while (allocated[^1] >= Most && allocated.Count < Rounds);
+        Assert.True(allocated[^1] < Most, $"Bytes in each round of {Batch * Measured} messages: {string.Join(", ", allocated)}.");
 
         void Send(int times)
         {
