@@ -79,7 +79,11 @@ public sealed class MeasurementsTests
     [InlineData("temp=21.5&state=on%20fire&dev=d7&time=2026-01-01T00%3A00%3A00Z", "d7 temp 21.5@2026", "d7 state on fire@2026")]
     [InlineData("%F0%28%8C=1&&=", "topic \uFFFD(\uFFFD 1")]
     [InlineData("")]
-    [InlineData("v")]
+    [InlineData("v", "topic value v")]
+    [InlineData("v=")]
+    [InlineData("21.5", "topic value 21.5")]
+    [InlineData("""{"a":1}""", "topic a 1")]
+    [InlineData("m,id=s f=1", "s f 1")]
     public void A_form_is_a_row(string form, params string[] expected)
     {
         var (values, rejection) = Decode(System.Text.Encoding.UTF8.GetBytes(form), contentType: "application/x-www-form-urlencoded; charset=utf-8");

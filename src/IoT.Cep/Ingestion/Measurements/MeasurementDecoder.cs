@@ -35,7 +35,7 @@ internal sealed class MeasurementDecoder : Decoder<Measurement>
         var format = _format == MeasurementFormat.Auto ? Recognize(payload.ContentType, bytes) : _format;
         switch (format)
         {
-            case MeasurementFormat.Value when IsForm(payload.ContentType) && Utf8.IsValid(bytes):
+            case MeasurementFormat.Value when IsForm(payload.ContentType, bytes) && Utf8.IsValid(bytes):
                 MeasurementText.ReadForm(bytes, target, ref fault);
                 break;
             case MeasurementFormat.SenMl when IsCbor(bytes):
@@ -89,13 +89,15 @@ internal sealed class MeasurementDecoder : Decoder<Measurement>
         return (type.Contains(';') ? type[..type.IndexOf(';')] : type).Trim();
     }
 
-    // What HTTP makes of a request without a body, for one.
-    private static bool IsForm(string? contentType) => TypeOf(contentType).Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase);
+    // What HTTP makes of a request without a body, for one. Command-line clients say so of whatever they post, so the bytes have to look like it as well.
+    private static bool IsForm(string? contentType, ReadOnlySpan<byte> bytes) =>
+        TypeOf(contentType).Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
+        && bytes.Contains((byte)'=') && bytes[0] is not ((byte)'{' or (byte)'[') && !bytes.ContainsAny(" \t\r\n"u8);
 
     private static MeasurementFormat Recognize(string? contentType, ReadOnlySpan<byte> bytes)
     {
         var type = TypeOf(contentType);
-        if (IsForm(contentType))
+        if (IsForm(contentType, bytes))
         {
             return MeasurementFormat.Value;
         }
