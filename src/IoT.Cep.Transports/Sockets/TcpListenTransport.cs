@@ -185,6 +185,7 @@ internal sealed class TcpListenTransport(StreamFraming framing, int port, TcpLis
                 {
                     ServerCertificate = certificate,
                     ClientCertificateRequired = options.Security.Certificate is not null,
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
 #pragma warning disable CA5359 // whose certificate it is decides ListenerSecurity.Certificate, which also sees self-signed ones
                     RemoteCertificateValidationCallback = static (_, _, _, _) => true,
 #pragma warning restore CA5359
