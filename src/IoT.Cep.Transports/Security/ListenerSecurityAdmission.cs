@@ -70,41 +70,20 @@ public sealed partial class ListenerSecurity
     /// <param name="credentials">What it brought.</param>
     /// <param name="clientName">Its name, for <see cref="AccessAction.Connect"/>: text from the network.</param>
     /// <returns>Dispose it when the connection is closed. <see cref="Admission.Ended"/> tells when it has to be.</returns>
-    public async ValueTask<Admission> AdmitAsync(ClientCredentials credentials, string clientName)
+    public ValueTask<Admission> AdmitAsync(ClientCredentials credentials, string clientName)
     {
         ArgumentNullException.ThrowIfNull(credentials);
         ArgumentNullException.ThrowIfNull(clientName);
-        while (true)
-        {
-            // A revocation while a client proves who it is: what it proved may be true no longer, and its connection is not yet known to be closed.
-            int revocations = Volatile.Read(ref _revocations);
-            if (await AuthenticateAsync(credentials).ConfigureAwait(false) is not { } identity)
-            {
-                return new Admission(AdmissionRefusal.NotAuthenticated);
-            }
+        return AdmitNamedAsync(credentials, clientName);
+    }
 
-            if (Begin(identity) is not { } admission)
-            {
-                return new Admission(AdmissionRefusal.TooManyConnections);
-            }
-
-            if (revocations != Volatile.Read(ref _revocations))
-            {
-                admission.Dispose();
-                continue;
-            }
-
-            // A web server's own address was not looked at before: without a rule, what comes from elsewhere may do nothing.
-            bool mayBeHere = Authorize is not null || (credentials.Remote is { } remote && System.Net.IPAddress.IsLoopback(remote));
-            if (!mayBeHere || !await AuthorizeAsync(identity, AccessAction.Connect, clientName).ConfigureAwait(false))
-            {
-                admission.Dispose();
-                return new Admission(AdmissionRefusal.NotAuthorized);
-            }
-
-            admission.WatchExpiry(TimeProvider);
-            return admission;
-        }
+    /// <summary>Lets a client in that has no other name than its identity's, which is what <see cref="AccessAction.Connect"/> is asked about; else as for one with a name.</summary>
+    /// <param name="credentials">What it brought.</param>
+    /// <returns>Dispose it when the connection is closed. <see cref="Admission.Ended"/> tells when it has to be.</returns>
+    public ValueTask<Admission> AdmitAsync(ClientCredentials credentials)
+    {
+        ArgumentNullException.ThrowIfNull(credentials);
+        return AdmitNamedAsync(credentials, null);
     }
 
     /// <summary>
@@ -136,6 +115,41 @@ public sealed partial class ListenerSecurity
         if (_admitted.TryRemove(admission, out _))
         {
             admission.Budget!.EndConnection();
+        }
+    }
+
+    private async ValueTask<Admission> AdmitNamedAsync(ClientCredentials credentials, string? clientName)
+    {
+        while (true)
+        {
+            // A revocation while a client proves who it is: what it proved may be true no longer, and its connection is not yet known to be closed.
+            int revocations = Volatile.Read(ref _revocations);
+            if (await AuthenticateAsync(credentials).ConfigureAwait(false) is not { } identity)
+            {
+                return new Admission(AdmissionRefusal.NotAuthenticated);
+            }
+
+            if (Begin(identity) is not { } admission)
+            {
+                return new Admission(AdmissionRefusal.TooManyConnections);
+            }
+
+            if (revocations != Volatile.Read(ref _revocations))
+            {
+                admission.Dispose();
+                continue;
+            }
+
+            // A web server's own address was not looked at before: without a rule, what comes from elsewhere may do nothing.
+            bool mayBeHere = Authorize is not null || (credentials.Remote is { } remote && System.Net.IPAddress.IsLoopback(remote));
+            if (!mayBeHere || !await AuthorizeAsync(identity, AccessAction.Connect, clientName ?? identity.Name).ConfigureAwait(false))
+            {
+                admission.Dispose();
+                return new Admission(AdmissionRefusal.NotAuthorized);
+            }
+
+            admission.WatchExpiry(TimeProvider);
+            return admission;
         }
     }
 
