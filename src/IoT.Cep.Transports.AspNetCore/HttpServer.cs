@@ -28,7 +28,7 @@ public sealed class HttpServer : IDisposable
         Options = options ?? new HttpServerOptions();
         Options.Validate();
         Clock = clock ?? TimeProvider.System;
-        Access = new HttpAccess(Options, Clock);
+        Access = new HttpAccess(Options);
     }
 
     /// <summary>What was counted since it was made.</summary>

@@ -17,6 +17,9 @@ public sealed partial class ListenerSecurity
     /// <summary>Connections that are open at the listeners of this object.</summary>
     public int Admitted => _admitted.Count;
 
+    /// <summary>How often <see cref="Revoke"/> was called: what a listener has remembered of a client since before, it has to find out anew.</summary>
+    public int Revocations => Volatile.Read(ref _revocations);
+
     // Made at the first use: they need what the initialiser sets.
     private PrincipalBudgets Budgets
     {
@@ -84,6 +87,24 @@ public sealed partial class ListenerSecurity
     {
         ArgumentNullException.ThrowIfNull(credentials);
         return AdmitNamedAsync(credentials, null);
+    }
+
+    /// <summary>
+    /// Counts a connection that stays, of a client that a listener has found out about by itself (<see cref="AuthenticateAsync"/>, <see cref="AuthorizeAsync"/>): a web server's request that
+    /// becomes a WebSocket. Look at <see cref="Revocations"/> afterwards: a revocation since the client was found out about did not know of this connection yet.
+    /// </summary>
+    /// <param name="identity">Who.</param>
+    /// <returns>Dispose it when the connection is closed. <see cref="Admission.Ended"/> tells when it has to be.</returns>
+    public Admission Admit(Identity identity)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        if (Begin(identity) is not { } admission)
+        {
+            return new Admission(AdmissionRefusal.TooManyConnections);
+        }
+
+        admission.WatchExpiry(TimeProvider);
+        return admission;
     }
 
     /// <summary>

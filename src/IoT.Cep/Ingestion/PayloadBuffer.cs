@@ -15,9 +15,13 @@ internal sealed class PayloadBuffer(PayloadLimits limits)
 
     internal PayloadLimits Limits => limits;
 
+    /// <summary>How deep the current payload may nest: the decoder's limit, or the sender's where that is stricter.</summary>
+    internal int MaxDepth { get; private set; } = limits.MaxDepth;
+
     /// <summary>The payload as one span; false where it is longer than the limit, and then it is rejected.</summary>
     internal bool TryJoin<T>(in Payload payload, EventBuffer<T> output, out ReadOnlySpan<byte> bytes)
     {
+        MaxDepth = payload.MaxDepth > 0 ? Math.Min(payload.MaxDepth, limits.MaxDepth) : limits.MaxDepth;
         var sequence = payload.Bytes;
         bool isJoined = sequence.IsSingleSegment;
         bytes = isJoined ? sequence.FirstSpan : default;

@@ -17,7 +17,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
     private double _baseSum;
     private long _baseTicks;
 
-    internal JsonScanner Json = new(bytes, buffer.Limits.MaxDepth);
+    internal JsonScanner Json = new(bytes, buffer.MaxDepth);
 
     internal readonly bool Ok => Json.Fault.Ok;
 
