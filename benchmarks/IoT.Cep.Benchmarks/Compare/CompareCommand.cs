@@ -33,6 +33,7 @@ internal static class CompareCommand
             all.Add(name == "mqtt"
                 ? await MqttComparison.RunAsync(options)
                 : name.StartsWith(MqttIngestComparison.Prefix, StringComparison.Ordinal) ? await MqttIngestComparison.RunAsync(name, options)
+                : name.StartsWith(CoapComparison.Prefix, StringComparison.Ordinal) ? await CoapComparison.RunAsync(name, options)
                 : name.StartsWith("http-", StringComparison.Ordinal) ? await HttpComparison.RunAsync(name, options)
                 : await Comparison.RunAsync(Make(name, options), options.Devices, options.Runs));
             Print(all[^1]);

@@ -8,7 +8,7 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,mqtt,mqtt-ingest,http,
+          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,mqtt,mqtt-ingest,http,coap,
                             and of the patterns callback,negation,correlated,
                             kleene,steps8,variants100,flat3,flat9 (or flat3-1000, one window of it); all by default
           --devices N       how many devices send; 1000 by default
@@ -27,6 +27,7 @@ internal sealed record CompareOptions
           mqtt              Rx: nothing; hand: MQTTnet alone
           mqtt-ingest       the ingest endpoint, in three loads (-gateways, -qos1, -devices); Rx: nothing; hand: the embedded broker and a subscription to it
           http              Rx: nothing; hand: an endpoint of ASP.NET that only reads the body
+          coap              small messages over UDP, confirmable (-con) or not (-non); Rx: nothing; hand: a bare socket with the same codec, that answers at once and remembers nothing
 
         Exit code: 0 all right, 1 a result is wrong or a check failed, 2 wrong usage.
         """;
@@ -42,7 +43,7 @@ internal sealed record CompareOptions
     [
         "W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json", "ndjson", "cbor",
         "senmlcbor", "protobuf", "line",
-        "mqtt", "mqtt-ingest-gateways", "mqtt-ingest-qos1", "mqtt-ingest-devices", "http-single", "http-batch", "http-lines",
+        "mqtt", "mqtt-ingest-gateways", "mqtt-ingest-qos1", "mqtt-ingest-devices", "http-single", "http-batch", "http-lines", "coap-con", "coap-non",
     ];
 
     internal IReadOnlyList<string> Workloads { get; private init; } = Known;
