@@ -193,6 +193,29 @@ public sealed class MqttBrokerProtocolTests
         await back.SendAsync(Packets.Publish(Level.V5, "t", "after", 1, 9));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task What_was_sent_once_is_finished_past_its_time(int quality)
+    {
+        var time = new FakeTimeProvider();
+        await using var broker = await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0 }, time);
+        byte[] first;
+        using (var client = await SubscribedAsync(broker, "c", "t", quality, _anHour))
+        {
+            using var publisher = await Device.ConnectAsync(broker.Port, Level.V5, "publisher");
+            await publisher.SendAsync(Packets.Publish(Level.V5, "t", "begun", 2, 1, properties: [2, 0, 0, 0, 10]));
+            first = await client.NextAsync((byte)(0x30 | (quality << 1)));
+        }
+
+        time.Advance(TimeSpan.FromSeconds(30));
+        using var back = await Device.ConnectAsync(broker.Port, Level.V5, "c", clean: false, properties: _anHour);
+        byte[] again = await back.NextAsync((byte)(0x38 | (quality << 1)));
+        Assert.Equal(first[3..5], again[3..5]);
+        Assert.EndsWith(Convert.ToHexString("begun"u8), Convert.ToHexString(again), StringComparison.Ordinal);
+        Assert.Equal(0, broker.ExpiredMessages);
+    }
+
     [Fact]
     public async Task An_expired_retained_message_is_not_sent()
     {

@@ -228,6 +228,17 @@ public sealed class MqttStatementTests
         Assert.Equal(expected, await client.NextAsync(0x30));
     }
 
+    /// <summary>MQTT-1.5.4-3 at the ingest endpoint.</summary>
+    [Fact]
+    public async Task A_byte_order_mark_stays_in_a_topic()
+    {
+        var collector = new Collector();
+        await using var server = IngestServer.Start(collector);
+        using var client = await Device.ConnectAsync(server.Port, Level.V5, "c");
+        await client.SendAsync(Packets.Publish(Level.V5, "\uFEFFa", "x"));
+        Assert.Equal("\uFEFFa", (await collector.NextAsync()).Topic);
+    }
+
     /// <summary>MQTT-4.6.0-4, 4.3.3-4.</summary>
     [Theory]
     [InlineData(4)]

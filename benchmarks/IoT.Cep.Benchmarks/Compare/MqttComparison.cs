@@ -1,3 +1,5 @@
+using IoT.Cep.Benchmarks.Workloads;
+
 namespace IoT.Cep.Benchmarks.Compare;
 
 /// <summary>

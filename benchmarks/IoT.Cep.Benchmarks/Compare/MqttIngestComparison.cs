@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using IoT.Cep.Benchmarks.Workloads;
 
 namespace IoT.Cep.Benchmarks.Compare;
 

@@ -51,11 +51,8 @@ internal sealed class CheckedChannel(IMqttChannel inner, int maxPacketBytes, int
     public Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         _start < _checked ? Take(buffer, offset, count) : FillAsync(buffer, offset, count, cancellationToken);
 
-    public void Dispose()
-    {
-        Shrink();
-        inner.Dispose();
-    }
+    // What was rented is left to the collector: a read may still be under way into it.
+    public void Dispose() => inner.Dispose();
 
     /// <summary>Tells the client why it is cut, where its protocol has a word for it.</summary>
     /// <param name="cancellationToken">Gives up.</param>

@@ -58,6 +58,12 @@ public sealed partial class MqttBroker
             return;
         }
 
+        if (_active.TryGetValue(clientId, out var active) && active.Adapter != adapter)
+        {
+            // The client did not wait for this connection's end, and has its session by another one.
+            return;
+        }
+
         will.Due = _timeProvider.GetTimestamp() + (will.Delay * _timeProvider.TimestampFrequency);
         _wills[clientId] = will;
     }
