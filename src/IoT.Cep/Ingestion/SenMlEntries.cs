@@ -53,13 +53,14 @@ internal sealed class SenMlEntries
     /// Puts records of the same base name and time together, wherever they stand in the pack, in the order of each event's first record.
     /// Records that the event type doesn't have are passed over.
     /// </summary>
-    internal bool TryGroup(ref SenMlParser parser, FieldNames names, SenMlMode mode, StringPool strings)
+    internal bool TryGroup<TWire>(ref TWire wire, FieldNames names, SenMlMode mode, StringPool strings)
+        where TWire : struct, ISenMlWire, allows ref struct
     {
         int current = -1, expected = 0;
         for (int i = 0; i < _count; i++)
         {
             ref var entry = ref _entries[i];
-            if (!parser.TryBytes(entry.Name, out var name))
+            if (!wire.TryBytes(entry.Name, null, out var name))
             {
                 return false;
             }
@@ -77,7 +78,7 @@ internal sealed class SenMlEntries
 
             if (current < 0 || _groups[current].Ticks != entry.Ticks || _groups[current].BaseName != entry.BaseName)
             {
-                if (!parser.TryBytes(entry.BaseName, out var baseName))
+                if (!wire.TryBytes(entry.BaseName, null, out var baseName))
                 {
                     return false;
                 }
