@@ -109,7 +109,7 @@ internal sealed class SenMlEntries
         // Most packs are one event: the first one is entered only when a second one comes.
         if (_groupCount == 1)
         {
-            _known.Add((_groups[0].Key, _groups[0].Ticks), 0);
+            _known.TryAdd((_groups[0].Key, _groups[0].Ticks), 0);
         }
 
         if (_groupCount > 0)
