@@ -89,6 +89,8 @@ internal static class CompareCommand
         "protobuf" => PayloadsToWindows.Make(PayloadFormat.Protobuf, options.Events, options.Devices),
         "line" => PayloadsToWindows.Make(PayloadFormat.Line, options.Events, options.Devices),
         "senml" => PayloadsToWindows.Make(PayloadFormat.SenMl, options.Events, options.Devices),
+        _ when name.StartsWith(Decoding.Prefix, StringComparison.Ordinal) && Enum.TryParse<PayloadFormat>(name[Decoding.Prefix.Length..], ignoreCase: true, out var format) =>
+            Decoding.Make(format, options.Events, options.Devices),
         _ => throw new UsageException($"Unknown workload '{name}'."),
     };
 

@@ -8,7 +8,8 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,mqtt,mqtt-ingest,http,coap,
+          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,decode (or decode-json,
+                            one format of it),mqtt,mqtt-ingest,http,coap,
                             and of the patterns callback,negation,correlated,
                             kleene,steps8,variants100,flat3,flat9 (or flat3-1000, one window of it); all by default
           --devices N       how many devices send; 1000 by default
@@ -24,6 +25,7 @@ internal sealed record CompareOptions
           sliding-max       Rx: nothing
           patterns          Rx: nothing
           senml, json ...   Rx: nothing; hand: a bare reader of the payloads (ndjson, cbor, senmlcbor, protobuf, line)
+          decode            bytes to events and no query, in each format; Rx: nothing; hand: the bare reader, of line and csv a loop written for these bytes
           mqtt              Rx: nothing; hand: MQTTnet alone
           mqtt-ingest       the ingest endpoint, in three loads (-gateways, -qos1, -devices); Rx: nothing; hand: the embedded broker and a subscription to it
           http              Rx: nothing; hand: an endpoint of ASP.NET that only reads the body
@@ -43,6 +45,7 @@ internal sealed record CompareOptions
     [
         "W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json", "ndjson", "cbor",
         "senmlcbor", "protobuf", "line",
+        "decode-json", "decode-ndjson", "decode-senml", "decode-senmlcbor", "decode-cbor", "decode-protobuf", "decode-line", "decode-csv",
         "mqtt", "mqtt-ingest-gateways", "mqtt-ingest-qos1", "mqtt-ingest-devices", "http-single", "http-batch", "http-lines", "coap-con", "coap-non",
     ];
 
