@@ -49,8 +49,7 @@ internal sealed class HttpMediation(HttpServer server, Mediator mediator, Mediat
             return;
         }
 
-        var wait = who.Account.Take(1);
-        if (wait > TimeSpan.Zero || !who.Account.TryBegin())
+        if (!who.Budget.TryTakeMessage(out var wait) || !who.Budget.TryBeginMessage())
         {
             await Answers.TooManyAsync(context, wait).ConfigureAwait(false);
             return;
@@ -64,7 +63,7 @@ internal sealed class HttpMediation(HttpServer server, Mediator mediator, Mediat
         }
         finally
         {
-            who.Account.End();
+            who.Budget.EndMessage();
         }
     }
 
