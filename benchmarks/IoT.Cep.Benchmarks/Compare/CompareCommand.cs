@@ -35,7 +35,7 @@ internal static class CompareCommand
                 : name.StartsWith(MqttIngestComparison.Prefix, StringComparison.Ordinal) ? await MqttIngestComparison.RunAsync(name, options)
                 : name.StartsWith(CoapComparison.Prefix, StringComparison.Ordinal) ? await CoapComparison.RunAsync(name, options)
                 : name.StartsWith("http-", StringComparison.Ordinal) ? await HttpComparison.RunAsync(name, options)
-                : await Comparison.RunAsync(Make(name, options), options.Devices, options.Runs));
+                : await Comparison.RunAsync(Contenders(name, options), options.Devices, options.Runs));
             Print(all[^1]);
         }
 
@@ -61,6 +61,9 @@ internal static class CompareCommand
         Console.WriteLine($"{prefix}*     the fastest window is {ratio:F2} times as fast as the slowest; {allowed:F1} is allowed");
         return ratio <= allowed;
     }
+
+    private static Workload Contenders(string name, CompareOptions options) =>
+        options.WithoutPeer ? Make(name, options) with { Peer = null } : Make(name, options);
 
     private static Workload Make(string name, CompareOptions options) => name switch
     {

@@ -15,6 +15,7 @@ internal sealed record CompareOptions
           --devices N       how many devices send; 1000 by default
           --events N        how many events; 10000000 by default
           --runs N          measured runs of each, of which the median counts; 5 by default
+          --without-peer    leaves the peer out, which may take a minute where IoT.Cep takes a second
           --json FILE       writes the figures as JSON
           --check           fails as well where the hot path allocates
           --help            prints this
@@ -57,6 +58,8 @@ internal sealed record CompareOptions
 
     internal int Runs { get; private init; } = 5;
 
+    internal bool WithoutPeer { get; private init; }
+
     internal string? JsonFile { get; private init; }
 
     internal bool Check { get; private init; }
@@ -76,6 +79,7 @@ internal sealed record CompareOptions
                 "--devices" => (options with { Devices = Number(name, rest, 10_000_000) }, 2),
                 "--events" => (options with { Events = Number(name, rest, 50_000_000) }, 2),
                 "--runs" => (options with { Runs = Number(name, rest, 1_000) }, 2),
+                "--without-peer" => (options with { WithoutPeer = true }, 1),
                 "--json" => (options with { JsonFile = Value(name, rest) }, 2),
                 "--check" => (options with { Check = true }, 1),
                 "--help" or "-h" => (options with { ShowHelp = true }, 1),
