@@ -213,6 +213,8 @@ public sealed partial class MqttBroker : IAsyncDisposable
 
         _server.Dispose();
         _listener.Dispose();
+        _changes.OnCompleted();
+        _changes.Dispose();
         if (_store is not null)
         {
             // Last: nothing is acknowledged any more that would have to be kept.
@@ -269,6 +271,8 @@ public sealed partial class MqttBroker : IAsyncDisposable
             _subscribers[clientId] = new BrokerSubscriber(session);
             known?.ConnectionChanged(false);
         }
+
+        Tell(clientId, isConnected: true);
     }
 
     private Task DisconnectedAsync(ClientDisconnectedEventArgs e)
@@ -277,6 +281,7 @@ public sealed partial class MqttBroker : IAsyncDisposable
         {
             subscriber.ConnectionChanged(false);
             CountDown(e);
+            Tell(e.ClientId, isConnected: false);
         }
 
         return Task.CompletedTask;
