@@ -26,7 +26,7 @@ public sealed record DecisionRequest(Subject Subject, string Action, string Reso
 public sealed record Decision(bool Permitted, string? Policy = null, DateTimeOffset? Until = null, IReadOnlyList<string>? Obligations = null);
 
 /// <summary>Make a secret for a device, gateway or app.</summary>
-/// <param name="SpeaksFor">The devices behind it, if it is a gateway.</param>
+/// <param name="SpeaksFor">For a gateway: the devices behind it, beside those of which <see cref="ResourceFacts.Gateway"/> says so; may be empty. Null: it is no gateway.</param>
 /// <param name="Owner">The person an app belongs to.</param>
 public sealed record CredentialRequest(
     string Subject, SubjectKind Kind, IReadOnlyList<string>? Scopes = null, IReadOnlyList<string>? SpeaksFor = null, string? Owner = null);
@@ -42,7 +42,12 @@ public sealed record RotateRequest(TimeSpan Overlap);
 public sealed record VerifyRequest(string Subject, string Secret, string? Origin = null);
 
 /// <summary>Whose secret it was.</summary>
-public sealed record VerifiedSubject(string Subject, SubjectKind Kind, IReadOnlyList<string> Scopes, IReadOnlyList<string> SpeaksFor);
+/// <param name="Until">When the secret ends: it was replaced, and holds for a while.</param>
+public sealed record VerifiedSubject(
+    string Subject, SubjectKind Kind, IReadOnlyList<string> Scopes, IReadOnlyList<string> SpeaksFor, DateTimeOffset? Until = null);
+
+/// <summary>Tokens of a subject that were issued before this are void: <c>GET /v1/revocations</c>.</summary>
+public sealed record Revocation(string Subject, DateTimeOffset Before);
 
 /// <summary>What the decision point knows of a device.</summary>
 public sealed record ResourceFacts(string? Owner, string? Gateway = null, string? Group = null, bool Locked = false);
@@ -55,7 +60,8 @@ public sealed record ShareRequest(string Device, string With, IReadOnlyList<stri
 
 /// <summary>Something that decisions hang on has changed.</summary>
 /// <param name="Kind">One of <see cref="ChangeKinds"/>.</param>
-/// <param name="Id">Of the policy, share, resource or subject.</param>
+/// <param name="Id">Of the policy, share, resource (a device's id) or subject.</param>
+/// <param name="Time">When; of <see cref="ChangeKinds.Revoked"/>: tokens that were issued before it are void.</param>
 public sealed record Change(long Number, string Kind, string Id, DateTimeOffset Time);
 
 /// <summary>What a <see cref="Change"/> is about.</summary>

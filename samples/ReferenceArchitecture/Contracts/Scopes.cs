@@ -47,8 +47,13 @@ public static class Claims
     /// <summary>A role of a person, one claim each: <see cref="Roles"/>.</summary>
     public const string Role = "role";
 
-    /// <summary>The devices that a gateway speaks for, separated by spaces; <c>*</c> for services.</summary>
+    /// <summary>
+    /// The devices that a gateway speaks for, separated by spaces; <c>@gw-1</c> is all those of which the decision point knows that they are behind <c>gw-1</c>, and <c>*</c>, for services, all.
+    /// </summary>
     public const string SpeaksFor = "devices";
+
+    /// <summary>When the token was issued, in milliseconds since 1970: <c>iat</c> has whole seconds, and a token may be asked for in the second in which the one before was revoked.</summary>
+    public const string IssuedAt = "issued_ms";
 }
 
 /// <summary>What a person may be, beside an owner of devices.</summary>

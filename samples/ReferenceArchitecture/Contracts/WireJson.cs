@@ -21,6 +21,7 @@ namespace IoT.Reference.Contracts;
 [JsonSerializable(typeof(RotateRequest))]
 [JsonSerializable(typeof(VerifyRequest))]
 [JsonSerializable(typeof(VerifiedSubject))]
+[JsonSerializable(typeof(List<Revocation>))]
 [JsonSerializable(typeof(ResourceFacts))]
 [JsonSerializable(typeof(Share))]
 [JsonSerializable(typeof(List<Share>))]
