@@ -6,7 +6,7 @@ using IoT.Reference.Observability;
 namespace IoT.Reference.Bus;
 
 /// <summary>What the bus refused, for those who watch for attacks. At most <see cref="PerSecond"/> entries a second: who floods the bus must not flood its audit; the others are counted.</summary>
-internal sealed class BusAudit
+internal sealed class BusAudit : IDisposable
 {
     private const int PerSecond = 50;
 
@@ -33,4 +33,6 @@ internal sealed class BusAudit
             }
         }
     }
+
+    public void Dispose() => _entries.Dispose();
 }

@@ -21,7 +21,9 @@ public sealed class BusLayer : IAsyncDisposable
     private CepEngine? _engine;
     private BusEndpoints? _endpoints;
 
-    private BusLayer(BusOptions options, AccessPoint access) => (_options, _access) = (options, access);
+    private readonly BusAudit _audit;
+
+    private BusLayer(BusOptions options, AccessPoint access, BusAudit audit) => (_options, _access, _audit) = (options, access, audit);
 
     /// <summary>MQTT, as <c>mqtt://host:port</c>; <c>mqtts</c> where it is encrypted.</summary>
     public Uri Mqtt { get; private set; } = null!;
@@ -44,9 +46,18 @@ public sealed class BusLayer : IAsyncDisposable
     public static async Task<BusLayer> StartAsync(BusOptions options, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        var audit = new BusAudit();
         var access = await AccessPoint.StartAsync(
-            new AccessOptions { Identity = options.Identity, Service = options.Service, Logger = options.Logging.CreateLogger("IoT.Reference.Bus.Access") }, stop);
-        var bus = new BusLayer(options, access);
+            new AccessOptions
+            {
+                Identity = options.Identity,
+                Service = options.Service,
+                Handler = options.Handler,
+                Audit = audit.Refused,
+                Logger = options.Logging.CreateLogger("IoT.Reference.Bus"),
+            },
+            stop);
+        var bus = new BusLayer(options, access, audit);
         try
         {
             await bus.OpenAsync(stop);
@@ -88,13 +99,13 @@ public sealed class BusLayer : IAsyncDisposable
         }
 
         await _access.DisposeAsync();
+        _audit.Dispose();
     }
 
     private async Task OpenAsync(CancellationToken stop)
     {
         Directory.CreateDirectory(_options.DataFolder);
-        var audit = new BusAudit();
-        var security = _access.ForListeners(audit.Refused);
+        var security = _access.ForListeners(new PrincipalLimits { MaxConnections = 16 });
         if (_options.Broker is null)
         {
             _broker = await MqttBroker.StartAsync(new MqttBrokerOptions
@@ -116,7 +127,7 @@ public sealed class BusLayer : IAsyncDisposable
         Coap = new Uri($"{(_options.Certificate is null ? "coap" : "coaps+tcp")}://{Host}:{coapPort}");
 
         _engine = new CepEngine(new CepEngineOptions { DrainTimeout = TimeSpan.FromSeconds(5) });
-        var http = BusRoutes.Declare(_engine, _options, Mqtt, coapPort, security, audit, out var desired);
+        var http = BusRoutes.Declare(_engine, _options, Mqtt, coapPort, security, _audit, out var desired);
         await _engine.StartAsync(stop);
         _endpoints = await BusEndpoints.StartAsync(_options, http, _broker, desired, security, stop);
         Http = _endpoints.Address;

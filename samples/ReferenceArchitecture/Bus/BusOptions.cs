@@ -2,7 +2,6 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 
 using IoT.Reference.Contracts;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace IoT.Reference.Bus;
@@ -39,6 +38,9 @@ public sealed record BusOptions
 
     /// <summary>Encrypts MQTT, HTTP and CoAP (over TLS).</summary>
     public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>Makes what requests to <see cref="Identity"/> go through, where a development certificate has to be trusted.</summary>
+    public Func<HttpMessageHandler>? Handler { get; init; }
 
     /// <summary>How many MQTT connections there may be.</summary>
     public int MaxClients { get; init; } = 20_000;

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 
 using IoT.Cep;
-using IoT.Cep.Extensibility;
 using IoT.Reference.Contracts;
 
 namespace IoT.Reference.Bus;
@@ -29,7 +28,9 @@ internal static class BusRoutes
         engine.CoapListener(o =>
         {
             (o.Address, o.Security, o.MaxBodyBytes) = (options.Address, security, MaxMessageBytes);
-            (o.Port, o.TlsPort, o.Certificate) = options.Certificate is null ? ((int?)coapPort, (int?)null, null) : (null, coapPort, options.Certificate);
+            o.Port = options.Certificate is null ? coapPort : null;
+            o.TlsPort = options.Certificate is null ? null : coapPort;
+            o.Certificate = options.Certificate;
         });
         HttpServer http = engine.HttpServer(o => o.Security = security);
 
