@@ -234,6 +234,8 @@ public sealed partial class MqttBroker : IAsyncDisposable
 
         _server.Dispose();
         _listener.Dispose();
+        _changes.OnCompleted();
+        _changes.Dispose();
         if (_store is not null)
         {
             // Last: nothing is acknowledged any more that would have to be kept.
@@ -293,6 +295,8 @@ public sealed partial class MqttBroker : IAsyncDisposable
             _subscribers[clientId] = subscriber;
             known?.Disconnected();
         }
+
+        Tell(clientId, isConnected: true);
     }
 
     private Task DisconnectedAsync(ClientDisconnectedEventArgs e)
@@ -301,6 +305,7 @@ public sealed partial class MqttBroker : IAsyncDisposable
         {
             subscriber.Disconnected();
             CountDown(e);
+            Tell(e.ClientId, isConnected: false);
         }
 
         return Task.CompletedTask;
