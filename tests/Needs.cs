@@ -19,6 +19,8 @@ internal static class Needs
 
     internal static string? WithoutMosquitto => Skip(_mosquitto is not null, "mosquitto is not installed.");
 
+    internal static string? WithoutOpenssl => Skip(IsOnPath("openssl"), "openssl is not installed.");
+
     internal static string? WithoutCurl => Skip(IsOnPath("curl"), "curl is not installed.");
 
     internal static string? WithoutNode => Skip(IsOnPath("node"), "node is not installed.");

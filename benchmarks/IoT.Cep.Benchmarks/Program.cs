@@ -12,6 +12,11 @@ if (args is [MqttConsumer.Command, .. var consume])
     return await MqttConsumer.RunAsync(consume);
 }
 
+if (args is [CoapBenchmarkServer.Command, .. var answer])
+{
+    return await CoapBenchmarkServer.RunAsync(answer);
+}
+
 if (args is [MqttIngestServer.Command, .. var serve])
 {
     return await MqttIngestServer.RunAsync(serve);

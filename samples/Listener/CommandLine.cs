@@ -15,7 +15,7 @@ public sealed record CommandLine
           --mqtt PORT          an MQTT broker, to which devices publish and others may subscribe
           --mqtt-ingest PORT   an MQTT server that only takes what is published
           --http PORT          POST to any path, one message or lines; WebSockets
-          --coap PORT          POST or PUT to any path, over UDP (with --tls: coaps+tcp)
+          --coap PORT          POST or PUT to any path, over UDP (with --tls: coaps and coaps+tcp)
           --tcp PORT           lines over TCP
           --udp PORT           datagrams
           --file FILE          lines of a file, as it grows

@@ -86,15 +86,7 @@ public sealed class Listeners(CommandLine options, Output output) : IAsyncDispos
         {
             var broker = await MqttBroker.StartAsync(new MqttBrokerOptions { Port = port, Security = _security, Certificate = _certificate });
             _open.Add(broker);
-            Engine.Mqtt(
-                o =>
-                {
-                    (o.Host, o.Port) = ("127.0.0.1", broker.Port);
-                    (o.UserName, o.Password, o.AllowPlainTextPassword) = options.Token is null ? (null, null, false) : ("listener", options.Token, true);
-                    o.Tls = _certificate is null ? null : new MqttTlsOptions { CaFile = options.Tls, TargetHost = _certificate.GetNameInfo(X509NameType.DnsName, false) };
-                },
-                "mqtt");
-            Show("mqtt", Mqtt.Subscribe("#", Decoder(), connection: "mqtt"));
+            Show("mqtt", broker.Subscribe("{*topic}", Decoder()));
 
             // What is published before the subscription stands is not kept by anybody: the port is told when it does.
             int source = Engine.Sources.Count - 1;
@@ -143,8 +135,11 @@ public sealed class Listeners(CommandLine options, Output output) : IAsyncDispos
             {
                 o.Security = _security;
                 o.Port = _certificate is null ? port : null;
-                o.TlsPort = _certificate is null ? null : port;
-                o.Certificate = _certificate;
+                if (_certificate is not null)
+                {
+                    (o.TlsPort, o.Certificate) = (port, _certificate);
+                    o.UseDtls().DtlsPort = port;
+                }
             });
             Show("coap", Coap.Listen("{*path}", Decoder()));
             int source = Engine.Sources.Count - 1;

@@ -70,6 +70,11 @@ public static class HttpEndpointExtensions
             group.MapMethods(Pattern(feed.Path), _get, WithWebSockets(endpoints, feed.HandleAsync));
         }
 
+        foreach (var mediation in server.Mediations)
+        {
+            group.MapMethods(Pattern(mediation.Template), _post, mediation.HandleAsync);
+        }
+
         foreach (var commands in server.CommandEndpoints)
         {
             group.MapMethods(Pattern(commands.Template), _commands, commands.HandleAsync);

@@ -16,6 +16,7 @@ public sealed class HttpServer : IDisposable
     private readonly List<HttpIngest> _ingests = [];
     private readonly List<ResultFeed> _feeds = [];
     private readonly List<CommandQueues> _commands = [];
+    private readonly List<HttpMediation> _mediations = [];
     private readonly HashSet<string> _paths = new(StringComparer.OrdinalIgnoreCase);
     private bool _isMapped;
 
@@ -27,7 +28,7 @@ public sealed class HttpServer : IDisposable
         Options = options ?? new HttpServerOptions();
         Options.Validate();
         Clock = clock ?? TimeProvider.System;
-        Access = new HttpAccess(Options, Clock);
+        Access = new HttpAccess(Options);
     }
 
     /// <summary>What was counted since it was made.</summary>
@@ -53,6 +54,8 @@ public sealed class HttpServer : IDisposable
     internal IReadOnlyList<HttpIngest> Ingests => _ingests;
 
     internal IReadOnlyList<ResultFeed> Feeds => _feeds;
+
+    internal IReadOnlyList<HttpMediation> Mediations => _mediations;
 
     internal IReadOnlyList<CommandQueues> CommandEndpoints => _commands;
 
@@ -145,6 +148,31 @@ public sealed class HttpServer : IDisposable
         return new HttpCommandSink<T>(queues, device, encode);
     }
 
+    /// <summary>
+    /// Lets another protocol answer the requests (POST) of a path: <c>http.Mediate("/devices/{device}/cmd", "devices/{device}/commands", MqttRequests.Open(broker))</c> makes an HTTP call an MQTT command,
+    /// and its reply the response. Who may is asked as <see cref="AccessAction.Command"/> on the path.
+    /// </summary>
+    /// <param name="template">The path: <c>/devices/{device}/cmd</c>.</param>
+    /// <param name="to">Where a request goes, with places of the path.</param>
+    /// <param name="requests">Who is asked; it stays the caller's.</param>
+    /// <param name="configure">Sets the options.</param>
+    /// <returns>The mediator, with its counters.</returns>
+    /// <exception cref="ArgumentException">A template is not valid.</exception>
+    /// <exception cref="InvalidOperationException">The path has an endpoint, or the server has been mapped.</exception>
+    public Mediator Mediate(string template, string to, IRequests requests, Action<MediatorOptions>? configure = null) =>
+        AddMediator(configure, set => new Mediator(template, to, requests, set));
+
+    /// <summary>Lets another protocol answer the requests (POST) of a path, by a function that says where each goes: to the gateway, say, that the device is behind.</summary>
+    /// <param name="template">The path: <c>/devices/{device}/cmd</c>.</param>
+    /// <param name="route">Where a request goes; null: there is no such device (404).</param>
+    /// <param name="requests">Who is asked; it stays the caller's.</param>
+    /// <param name="configure">Sets the options.</param>
+    /// <returns>The mediator, with its counters.</returns>
+    /// <exception cref="ArgumentException">The template is not valid.</exception>
+    /// <exception cref="InvalidOperationException">The path has an endpoint, or the server has been mapped.</exception>
+    public Mediator Mediate(string template, Func<MediatedRequest, string?> route, IRequests requests, Action<MediatorOptions>? configure = null) =>
+        AddMediator(configure, set => new Mediator(template, route, requests, set));
+
     /// <summary>Listens by itself, without an application around it: <c>await using var server = await http.ListenAsync(o =&gt; o.Port = 8080);</c>. While the engine is not running the answer is 503.</summary>
     /// <param name="configure">Sets where and how.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -179,6 +207,18 @@ public sealed class HttpServer : IDisposable
         var template = TopicTemplate.Parse(path);
         return template.Names.Count == 0 && !template.ToString().AsSpan().ContainsAny('+', '#')
             ? template : throw new ArgumentException("The path must have no places: '/alerts'.", nameof(path));
+    }
+
+    private Mediator AddMediator(Action<MediatorOptions>? configure, Func<Action<MediatorOptions>, Mediator> make)
+    {
+        MediatorOptions? options = null;
+        var mediator = make(o =>
+        {
+            configure?.Invoke(o);
+            options = o;
+        });
+        Add(mediator.Template.ToString(), () => _mediations.Add(new HttpMediation(this, mediator, options!)));
+        return mediator;
     }
 
     private void Add(string path, Action add)

@@ -12,16 +12,8 @@ public sealed class HttpServerOptions
     /// </summary>
     public IList<string> AllowedOrigins { get; } = [];
 
-    /// <summary>How long it is remembered, on one connection, that a credential is valid and that something is allowed; 10 seconds by default. A withdrawn right ends within this time.</summary>
-    public TimeSpan AccessRemembered { get; set; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>How many identities are kept count of at a time; 10,000 by default. Beyond it those that have been quiet are forgotten; while none has, new ones are refused (503).</summary>
-    public int MaxPrincipals { get; set; } = 10_000;
-
     internal void Validate()
     {
         ArgumentNullException.ThrowIfNull(Security);
-        ArgumentOutOfRangeException.ThrowIfLessThan(AccessRemembered, TimeSpan.Zero);
-        ArgumentOutOfRangeException.ThrowIfLessThan(MaxPrincipals, 1);
     }
 }

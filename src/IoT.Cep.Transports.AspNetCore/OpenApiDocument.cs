@@ -34,6 +34,11 @@ internal static class OpenApiDocument
                 WritePath(json, commands.Template, () => WriteCommands(json));
             }
 
+            foreach (var mediation in server.Mediations)
+            {
+                WritePath(json, mediation.Template, () => WriteMediation(json));
+            }
+
             json.WriteEndObject();
             WriteSecurity(json, server.Options.Security);
             json.WriteEndObject();
@@ -93,6 +98,25 @@ internal static class OpenApiDocument
         WriteParameter(json, "Last-Event-ID", "header", "string", "The last result that was seen: those after it come first, as far as they are kept.");
         json.WriteEndArray();
         WriteResponses(json, ("200", "A stream of events."), ("401", "Who are you?"), ("403", "Not allowed."), ("503", "As many listen as may."));
+        json.WriteEndObject();
+    }
+
+    private static void WriteMediation(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("post");
+        json.WriteString("summary", "Sends a request to a device and answers what the device says.");
+        json.WriteStartArray("parameters");
+        WriteParameter(json, "Prefer", "header", "string", "wait=5: how many seconds the caller waits.");
+        json.WriteEndArray();
+        json.WriteStartObject("requestBody");
+        json.WriteStartObject("content");
+        json.WriteStartObject("*/*");
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteEndObject();
+        WriteResponses(json, ("200", "The device's answer."), ("204", "An answer without a body."), ("400", "Not a request that is taken."), ("401", "Who are you?"), ("403", "Not allowed."),
+            ("404", "No such device."), ("413", "Too large."), ("429", "Too many requests for this device; see Retry-After."), ("502", "The device failed."),
+            ("503", "Not sent: see Retry-After."), ("504", "No answer in time."));
         json.WriteEndObject();
     }
 

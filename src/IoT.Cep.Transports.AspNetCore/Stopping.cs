@@ -12,6 +12,7 @@ internal static class Stopping
     internal static CancellationToken Of(HttpContext context) =>
         context.RequestServices?.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? CancellationToken.None;
 
-    /// <summary>Cancelled when the client has gone or the application stops.</summary>
-    internal static CancellationTokenSource OrGone(HttpContext context) => CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, Of(context));
+    /// <summary>Cancelled when the client has gone, has to go, or the application stops.</summary>
+    internal static CancellationTokenSource OrGone(HttpContext context, Admission admission) =>
+        CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, Of(context), admission.Ended);
 }

@@ -175,17 +175,24 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
 
         bool isFirstEpoch = (datagram[3] | datagram[4]) == 0;
         bool isHello = isFirstEpoch && datagram[0] == ContentType.handshake && datagram.Length > RecordHeaderLength && datagram[RecordHeaderLength] == HandshakeType.client_hello;
-        if (_handshakes.TryGetValue(address, out var pipe))
+        bool isProtected = !isFirstEpoch && datagram[0] is (byte)ContentType.application_data or (byte)ContentType.alert;
+        _sessions.TryGetValue(address, out var session);
+        if (session is not null && isProtected)
+        {
+            // Also during another handshake from there, which a hello that comes late or again begins: the session lasts until that one is done (RFC 6347, 4.2.8).
+            Decrypt(session, datagram, plain, isFirstEpoch);
+        }
+        else if (_handshakes.TryGetValue(address, out var pipe))
         {
             pipe.Add(datagram);
         }
-        else if (_sessions.TryGetValue(address, out var session) && !isHello)
+        else if (session is not null && !isHello)
         {
             Decrypt(session, datagram, plain, isFirstEpoch);
         }
         else if (isHello && _context.Security is not null)
         {
-            // Also where there is a session: whoever restarted has forgotten it, and it lasts until the new handshake is done (RFC 6347, 4.2.8).
+            // Also where there is a session: whoever restarted has forgotten it.
             Accept(address, datagram, _context.Security);
         }
     }
@@ -207,14 +214,15 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
 
         bool runs = _threads.TryRun(() =>
         {
+            var peer = new DtlsServerPeer(_crypto, _options, security, address.Address);
             try
             {
-                var peer = new DtlsServerPeer(_crypto, _options, security);
                 var records = new DtlsServerProtocol().Accept(peer, pipe, request);
-                Establish(address, pipe, records, peer.Identity);
+                Establish(address, pipe, records, peer.Admission);
             }
             catch (Exception error) when (error is not OutOfMemoryException)
             {
+                peer.Admission?.Dispose();
                 CoapDtlsLog.HandshakeFailed(_context.Logger, address, Describe(error));
                 End(address, pipe);
             }
@@ -225,19 +233,26 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
         }
     }
 
-    private CoapRemote Establish(IPEndPoint address, DtlsPipe pipe, DtlsTransport records, Identity? identity)
+    private CoapRemote Establish(IPEndPoint address, DtlsPipe pipe, DtlsTransport records, Admission? admission)
     {
+        var identity = admission is null || admission.Identity == Identity.Anonymous ? null : admission.Identity;
         var remote = new CoapRemote(address, identity, Interlocked.Increment(ref _numbers)) { IsEncrypted = true };
-        var session = new Session(remote, records, pipe) { HeardAt = _context.TimeProvider.GetTimestamp() };
+        var session = new Session(remote, records, pipe, admission) { HeardAt = _context.TimeProvider.GetTimestamp() };
         if (_sessions.TryGetValue(address, out var before))
         {
             Remove(before);
         }
 
-        // From here on nobody waits at the pipe: what is in it is read with the next datagram.
+        // From here on nobody waits at the pipe.
         pipe.EndHandshake();
         _sessions[address] = session;
         _handshakes.TryRemove(KeyValuePair.Create(address, pipe));
+
+        // A refusal may have come behind the handshake's end: without another datagram nobody would look at it.
+        TakeWaiting(session, new byte[MaxDatagramBytes]);
+
+        // Last: where it has ended meanwhile, this closes the session at once.
+        admission?.Ended.UnsafeRegister(state => Remove((Session)state!), session);
         return remote;
     }
 
@@ -257,12 +272,31 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
         }
 
         session.Pipe.Add(datagram);
+        TakeWaiting(session, plain);
+    }
+
+    /// <summary>By the thread of the handshake at its end, and then by the one that receives.</summary>
+    private void TakeWaiting(Session session, byte[] plain)
+    {
+        lock (session.Reading)
+        {
+            Read(session, plain);
+        }
+
+        if (session.Pipe.IsClosed)
+        {
+            Remove(session);
+        }
+    }
+
+    private void Read(Session session, byte[] plain)
+    {
         try
         {
-            while (!session.Pipe.IsEmpty)
+            while (session.Pipe.NextLength is var next and > 0)
             {
-                // One millisecond is the least that can be said; it passes only with a record that holds no data.
-                int length = session.Records.Receive(plain, 0, plain.Length, 1);
+                // No more than the datagram can hold: BouncyCastle makes an array of that size. And one millisecond, the least that can be said; it never passes, since the pipe waits for nothing.
+                int length = session.Records.Receive(plain.AsSpan(0, next), 1);
                 while (length >= 0)
                 {
                     session.HeardAt = _context.TimeProvider.GetTimestamp();
@@ -274,11 +308,6 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
         catch (IOException)
         {
             session.Pipe.Close();
-        }
-
-        if (session.Pipe.IsClosed)
-        {
-            Remove(session);
         }
     }
 
@@ -297,6 +326,8 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
         {
             // Its goodbye can't be said.
         }
+
+        session.Admission?.Dispose();
 
         _receiver?.OnClosed(session.Remote);
     }
@@ -326,13 +357,17 @@ internal sealed class DtlsDatagrams : ICoapDatagrams
         _ => SafeText.Escape(error.Message),
     };
 
-    private sealed class Session(CoapRemote remote, DtlsTransport records, DtlsPipe pipe)
+    private sealed class Session(CoapRemote remote, DtlsTransport records, DtlsPipe pipe, Admission? admission)
     {
+        internal Admission? Admission => admission;
+
         internal CoapRemote Remote => remote;
 
         internal DtlsTransport Records => records;
 
         internal DtlsPipe Pipe => pipe;
+
+        internal Lock Reading { get; } = new();
 
         internal long HeardAt { get; set; }
 

@@ -60,12 +60,15 @@ internal static class DtlsSuites
 }
 
 /// <summary>A server's side of a handshake.</summary>
-internal sealed class DtlsServerPeer(BcTlsCrypto crypto, DtlsOptions options, ListenerSecurity security) : AbstractTlsServer(crypto), TlsPskIdentityManager
+internal sealed class DtlsServerPeer(BcTlsCrypto crypto, DtlsOptions options, ListenerSecurity security, System.Net.IPAddress remote) : AbstractTlsServer(crypto), TlsPskIdentityManager
 {
     private readonly BcTlsCrypto _crypto = crypto;
 
     /// <summary>Who the client proved to be; null: nobody in particular.</summary>
     internal Identity? Identity { get; private set; }
+
+    /// <summary>Its stay, when the handshake is done.</summary>
+    internal Admission? Admission { get; private set; }
 
     /// <summary>RFC 6347, 4.1.2.7: a forged record is dropped, and does not end the session of whoever it pretends to be from.</summary>
     public override bool IgnoreCorruptDtlsRecords => true;
@@ -81,6 +84,26 @@ internal sealed class DtlsServerPeer(BcTlsCrypto crypto, DtlsOptions options, Li
     ]);
 
     public override TlsPskIdentityManager GetPskIdentityManager() => this;
+
+    public override void NotifyHandshakeComplete()
+    {
+        base.NotifyHandshakeComplete();
+
+        // On a thread for handshakes, which may wait, but not for long.
+        var credentials = new ClientCredentials(remote, IsEncrypted: true) { Proven = Identity };
+        var admission = security.AdmitAsync(credentials).AsTask();
+        if (!admission.Wait(options.HandshakeTimeout))
+        {
+            _ = admission.ContinueWith(static late => late.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw new TlsFatalAlert(AlertDescription.internal_error);
+        }
+
+        Admission = admission.Result;
+        if (!Admission.IsAdmitted)
+        {
+            throw new TlsFatalAlert(AlertDescription.access_denied);
+        }
+    }
 
     public byte[]? GetHint() => null;
 
@@ -119,7 +142,7 @@ internal sealed class DtlsServerPeer(BcTlsCrypto crypto, DtlsOptions options, Li
     {
         if (clientCertificate is null || clientCertificate.IsEmpty)
         {
-            // Each request then gets 4.01, where more than nobody is wanted.
+            // Whether nobody in particular may be here is asked at the end.
             return;
         }
 

@@ -18,6 +18,12 @@ internal sealed class DtlsPipe(Socket socket, IPEndPoint address) : DatagramTran
     /// <summary>Datagrams that may wait; a handshake has about a dozen, and what does not fit is lost as on any network.</summary>
     private const int MaxWaiting = 32;
 
+    /// <summary>
+    /// "Nothing came" makes BouncyCastle ask again until its time is over, the least of which is a millisecond: a record without data, such as a repeated one, would keep the receiver
+    /// busy for that long. This is the one exception that ends the asking and not the session (<see cref="AbstractTlsPeer.IgnoreCorruptDtlsRecords"/>).
+    /// </summary>
+    private static readonly TlsFatalAlert _nothing = new(AlertDescription.bad_record_mac);
+
     private readonly object _gate = new();
     private readonly Queue<byte[]> _waiting = new();
     private bool _isHandshaking = true;
@@ -25,13 +31,14 @@ internal sealed class DtlsPipe(Socket socket, IPEndPoint address) : DatagramTran
     /// <summary>Either side has closed, or something went wrong that can't be put right.</summary>
     internal bool IsClosed { get; private set; }
 
-    internal bool IsEmpty
+    /// <summary>The bytes of the datagram that waits for longest; 0: none waits.</summary>
+    internal int NextLength
     {
         get
         {
             lock (_gate)
             {
-                return _waiting.Count == 0;
+                return _waiting.TryPeek(out byte[]? next) ? next.Length : 0;
             }
         }
     }
@@ -79,7 +86,7 @@ internal sealed class DtlsPipe(Socket socket, IPEndPoint address) : DatagramTran
 
             if (!_waiting.TryDequeue(out byte[]? datagram))
             {
-                return -1;
+                return _isHandshaking ? -1 : throw _nothing;
             }
 
             int length = Math.Min(datagram.Length, buffer.Length);

@@ -231,6 +231,41 @@ public class DtlsTests
     }
 
     [Fact]
+    public async Task A_repeated_record_costs_little_and_changes_nothing()
+    {
+        await using var pair = await RelayedPair.StartAsync(new DtlsOptions());
+        pair.Client.Send("one"u8, pair.Remote);
+        await pair.Heard.UntilHeardAsync();
+        byte[] record = pair.FromClient[^1];
+        for (int i = 0; i < 200; i++)
+        {
+            await pair.RepeatAsync(record);
+        }
+
+        pair.Client.Send("two"u8, pair.Remote);
+        await pair.Heard.UntilHeardAsync();
+        Assert.Equal((1, 2), (pair.Server.SessionCount, pair.Heard.Count));
+
+        // BouncyCastle asks for a whole millisecond, again and again, as long as it is told that nothing came: it must not be told so where nobody may wait.
+        using var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
+        var pipe = new DtlsPipe(socket, pair.Server.LocalEndPoint);
+        pipe.EndHandshake();
+        Assert.Throws<Org.BouncyCastle.Tls.TlsFatalAlert>(() => pipe.Receive(new byte[100], 1));
+    }
+
+    [Fact]
+    public async Task A_hello_that_comes_again_leaves_the_session_as_it_is()
+    {
+        // Longer than the test waits: the handshake that nobody goes on with is still there at its end.
+        await using var pair = await RelayedPair.StartAsync(new DtlsOptions { HandshakeTimeout = TimeSpan.FromMinutes(2) });
+        await pair.RepeatAsync(pair.FromClient.Last(d => d[0] == 22 && (d[3] | d[4]) == 0 && d[13] == 1));
+        await Guarded.UntilAsync(() => pair.Server.HandshakeCount == 1);
+        pair.Client.Send("one"u8, pair.Remote);
+        await pair.Heard.UntilHeardAsync();
+        Assert.Equal((1, 1), (pair.Server.SessionCount, pair.Heard.Count));
+    }
+
+    [Fact]
     public async Task An_idle_session_is_closed_and_the_next_message_makes_a_new_one()
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
@@ -348,7 +383,7 @@ public class DtlsTests
         return hello;
     }
 
-    private static async Task RelayAsync(UdpClient relay, IPEndPoint server, CancellationToken stop)
+    private static async Task RelayAsync(UdpClient relay, IPEndPoint server, CancellationToken stop, List<byte[]>? fromClient = null)
     {
         IPEndPoint? client = null;
         try
@@ -357,7 +392,12 @@ public class DtlsTests
             {
                 var datagram = await relay.ReceiveAsync(stop);
                 bool isFromServer = datagram.RemoteEndPoint.Equals(server);
-                client = isFromServer ? client : datagram.RemoteEndPoint;
+                if (!isFromServer)
+                {
+                    client = datagram.RemoteEndPoint;
+                    fromClient?.Add(datagram.Buffer);
+                }
+
                 await relay.SendAsync(datagram.Buffer, isFromServer ? client! : server, stop);
             }
         }
@@ -366,14 +406,68 @@ public class DtlsTests
         }
     }
 
+    /// <summary>A client with a session, and a relay in the middle that keeps what it sent.</summary>
+    private sealed class RelayedPair : IAsyncDisposable
+    {
+        private readonly UdpClient _relay = new(new IPEndPoint(IPAddress.Loopback, 0));
+        private readonly CancellationTokenSource _stop = new();
+        private Task _running = Task.CompletedTask;
+
+        internal required DtlsDatagrams Server { get; init; }
+
+        internal required DtlsDatagrams Client { get; init; }
+
+        internal Nobody Heard { get; } = new();
+
+        internal CoapRemote Remote { get; private set; } = null!;
+
+        internal List<byte[]> FromClient { get; } = [];
+
+        internal static async Task<RelayedPair> StartAsync(DtlsOptions options)
+        {
+            var context = new CoapDatagramContext(new IPEndPoint(IPAddress.Loopback, 0), TimeProvider.System, NullLogger.Instance);
+            var pair = new RelayedPair
+            {
+                Server = new DtlsDatagrams(context with { Security = _byKey }, options),
+                Client = new DtlsDatagrams(context, new DtlsOptions { PskIdentity = "device-1", PreSharedKey = _key }),
+            };
+            pair._running = Task.WhenAll(
+                pair.Server.RunAsync(pair.Heard, pair._stop.Token), pair.Client.RunAsync(new Nobody(), pair._stop.Token),
+                RelayAsync(pair._relay, pair.Server.LocalEndPoint, pair._stop.Token, pair.FromClient));
+            pair.Remote = await pair.Client.ConnectAsync((IPEndPoint)pair._relay.Client.LocalEndPoint!, "localhost", CancellationToken.None).AsTask().WaitAsync(Collector.Patience);
+            await Guarded.UntilAsync(() => pair.Server.SessionCount == 1 && pair.Server.HandshakeCount == 0);
+            return pair;
+        }
+
+        /// <summary>In the client's name.</summary>
+        internal async Task RepeatAsync(byte[] datagram) => await _relay.SendAsync(datagram, Server.LocalEndPoint);
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _running.WaitAsync(Collector.Patience);
+            await Client.DisposeAsync();
+            await Server.DisposeAsync();
+            _relay.Dispose();
+            _stop.Dispose();
+        }
+    }
+
     private sealed class Nobody : ICoapDatagramReceiver
     {
         private readonly System.Threading.Channels.Channel<bool> _heard = System.Threading.Channels.Channel.CreateUnbounded<bool>();
         private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _count;
 
-        public void OnDatagram(ReadOnlySpan<byte> datagram, CoapRemote remote) => _heard.Writer.TryWrite(true);
+        public void OnDatagram(ReadOnlySpan<byte> datagram, CoapRemote remote)
+        {
+            Interlocked.Increment(ref _count);
+            _heard.Writer.TryWrite(true);
+        }
 
         public void OnClosed(CoapRemote remote) => _closed.TrySetResult();
+
+        internal int Count => Volatile.Read(ref _count);
 
         internal Task<bool> UntilHeardAsync() => _heard.Reader.ReadAsync().AsTask().WaitAsync(Collector.Patience);
 

@@ -218,6 +218,7 @@ public sealed class HttpContractTests
         {
             Token = token => new ValueTask<Identity?>(new Identity(token, AuthenticationMethod.Token)),
             Limits = new PrincipalLimits { MessagesPerSecond = 1, Burst = 2 },
+            TimeProvider = clock,
         });
         (string, string) me = ("Authorization", "Bearer me");
         Assert.Equal(HttpStatusCode.NoContent, await endpoint.PostAsync("/t/a", One, headers: me).StatusAsync());

@@ -156,6 +156,7 @@ public sealed class HttpPostTests
     }
 
     [Fact]
+    [Trait("Requirement", "R38")]
     public async Task The_token_of_each_request_is_asked_for()
     {
         await using var peer = await TestPeer.StartAsync(TestPeer.Statuses(200));

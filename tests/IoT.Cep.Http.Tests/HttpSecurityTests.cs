@@ -23,6 +23,7 @@ public sealed class HttpSecurityTests
     [InlineData("t-secret", "secret", HttpStatusCode.Forbidden)]
     [InlineData("wrong", "dev7", HttpStatusCode.Unauthorized)]
     [InlineData(null, "dev7", HttpStatusCode.Unauthorized)]
+    [Trait("Requirement", "R66")]
     public async Task A_device_sends_its_own_data_with_its_own_token(string? token, string device, HttpStatusCode expected)
     {
         await using var endpoint = await Endpoint.StartAsync(configure: o => o.Security = Tokens);

@@ -23,6 +23,50 @@ public sealed class FormatTests
         Assert.Equal(Example, Decoding.Run(decoder, output.WrittenSpan.ToArray()).Single());
     }
 
+    [Fact]
+    public void A_reading_is_the_same_event_in_a_form() => Assert.Equal(
+        Example,
+        Decoding.Run(
+            Form.Decode<Rich>(),
+            "time=2026-01-01T00:00:00.5Z&sensor=s1&temperature=21.5&count=-3&total=1152921504606846976&ok=true&level=Below&note=a+%22b%22%2C+c%0D%0A%C3%A9%3D%5C"
+            + "&small=0.5&maybe=&serial=7&since=2025-12-31&flag=false&balance=-1").Single());
+
+    [Theory]
+    [InlineData("json", "")]
+    [InlineData("cbor", "ce-")]
+    [InlineData("protobuf", "cloudEvents:")]
+    public void A_reading_is_the_same_event_as_a_binary_CloudEvent(string format, string prefix)
+    {
+        var (encoder, decoder) = Formats.All[format];
+        var binary = CloudEvents.EncodeBinary(encoder, "/plant", "reading", static r => r.Sensor, prefix);
+        var output = new ArrayBufferWriter<byte>();
+        var headers = new List<KeyValuePair<string, string>>();
+        binary.Encode(Example, output);
+        binary.WriteHeaders(Example, headers);
+
+        Assert.Equal([$"{prefix}specversion=1.0", $"{prefix}source=/plant", $"{prefix}type=reading", $"{prefix}id=s1"], headers.Select(h => $"{h.Key}={h.Value}"));
+        Assert.Equal(
+            Example,
+            Decoding.Message(CloudEvents.Decode(decoder), output.WrittenSpan.ToArray(), p => p with { ContentType = binary.ContentType, Headers = new PayloadHeaders(headers) }).Single());
+    }
+
+    [Fact]
+    public void A_reading_is_the_same_event_in_Sparkplug()
+    {
+        byte[] birth = SparkplugTests.Payload(
+            0, 1_767_225_600_500,
+            SparkplugTests.Metric("temperature", 1, 10, w => SparkplugTests.Double(w, 21.5)), SparkplugTests.Metric("count", 2, 3, w => SparkplugTests.Int(w, unchecked((uint)-3))),
+            SparkplugTests.Metric("total", 3, 4, w => SparkplugTests.Long(w, 1UL << 60)), SparkplugTests.Metric("ok", 4, 11, w => SparkplugTests.Bool(w, true)),
+            SparkplugTests.Metric("level", 5, 12, w => SparkplugTests.Text(w, "Below")), SparkplugTests.Metric("note", 6, 12, w => SparkplugTests.Text(w, Example.Note)),
+            SparkplugTests.Metric("small", 7, 10, w => SparkplugTests.Double(w, 0.5)), SparkplugTests.Metric("serial", 8, 8, w => SparkplugTests.Long(w, 7)),
+            SparkplugTests.Metric("since", 9, 13, w => SparkplugTests.Long(w, 1_767_139_200_000)), SparkplugTests.Metric("flag", 10, 11, w => SparkplugTests.Bool(w, false)),
+            SparkplugTests.Metric("balance", 11, 4, w => SparkplugTests.Long(w, ulong.MaxValue)));
+
+        Assert.Equal(
+            Example,
+            Decoding.Message(Sparkplug.Decode<Rich>(), birth, p => p with { Template = TopicTemplate.Parse("spBv1.0/{group}/{type}/{sensor}") }, "spBv1.0/g/NBIRTH/s1").Single());
+    }
+
     [Property(MaxTest = 1000)]
     public void Any_reading_is_the_same_event_in_every_format(
         long time, string sensor, double number, int count, long total, bool ok, int level, string note, float small, double? maybe, long? serial, long? since, bool? flag)
@@ -123,5 +167,7 @@ internal static class Formats
         ["cbor-numbers"] = (Cbor.Encode<Rich>(byNumber: true), Cbor.Decode<Rich>()),
         ["line"] = (LineProtocol.Encode<Rich>(), LineProtocol.Decode<Rich>()),
         ["protobuf"] = (Protobuf.Encode<Rich>(), Protobuf.Decode<Rich>()),
+        ["cloudevents"] = (CloudEvents.Encode(Json.Encode<Rich>(), "/plant", "reading", static _ => "7"), CloudEvents.Decode(Json.Decode<Rich>())),
+        ["cloudevents-base64"] = (CloudEvents.Encode(Cbor.Encode<Rich>(), "/plant", "reading", static _ => "7"), CloudEvents.Decode(Cbor.Decode<Rich>())),
     };
 }

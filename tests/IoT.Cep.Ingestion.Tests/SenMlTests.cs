@@ -152,6 +152,11 @@ public sealed class SenMlTests
         Decoding.Run(SenMl.Decode<Reading>(), pack).IsRejected(reason, mentions);
 
     [Fact]
+    public void A_base_name_that_stands_in_each_record_again_is_one_event() => Assert.Equal(
+        new Sample(Decoding.At("2026-01-01T00:00:00Z"), "s", 1, 2, true),
+        Decoding.Run(SenMl.Decode<Sample>(), """[{"bn":"s:","bt":1767225600,"n":"temperature","v":1},{"bn":"s:","n":"count","v":2},{"bn":"s:","n":"ok","vb":true}]""").Single());
+
+    [Fact]
     public void An_empty_pack_is_no_event() => Assert.Empty(Records("[]"));
 
     [Theory]

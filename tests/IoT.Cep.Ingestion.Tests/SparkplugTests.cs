@@ -174,7 +174,7 @@ public sealed class SparkplugTests
 
     private Outcome<string> Run(string type, string? device, int sequence, long timestamp, params byte[][] metrics) => Decode(_decoder, type, device, Payload(sequence, timestamp, metrics));
 
-    private static Outcome<T> Decode<T>(Decoder<T> decoder, string type, string? device, byte[] payload, string node = "n", long received = 0)
+    internal static Outcome<T> Decode<T>(Decoder<T> decoder, string type, string? device, byte[] payload, string node = "n", long received = 0)
     {
         using var buffer = new EventBuffer<T>(new StringPool(1024));
         buffer.BeginMessage(received == 0 ? Decoding.Received : received);
@@ -182,7 +182,7 @@ public sealed class SparkplugTests
         return new Outcome<T>(buffer.Events.ToArray(), buffer.Rejection, buffer.Rejection is null ? "" : buffer.RejectionDetail);
     }
 
-    private static byte[] Payload(int sequence, long timestamp, params byte[][] metrics) => Message(w =>
+    internal static byte[] Payload(int sequence, long timestamp, params byte[][] metrics) => Message(w =>
     {
         Tag(w, 1, WireFormat.WireType.Varint, () => w.WriteUInt64((ulong)timestamp));
         foreach (byte[] metric in metrics)
@@ -196,7 +196,7 @@ public sealed class SparkplugTests
         }
     });
 
-    private static byte[] Metric(string? name, int? alias, int type, Action<CodedOutputStream> value, long timestamp = 0) => Message(w =>
+    internal static byte[] Metric(string? name, int? alias, int type, Action<CodedOutputStream> value, long timestamp = 0) => Message(w =>
     {
         if (name is not null)
         {
@@ -221,23 +221,23 @@ public sealed class SparkplugTests
         value(w);
     });
 
-    private static void Int(CodedOutputStream w, uint value) => Tag(w, 10, WireFormat.WireType.Varint, () => w.WriteUInt32(value));
+    internal static void Int(CodedOutputStream w, uint value) => Tag(w, 10, WireFormat.WireType.Varint, () => w.WriteUInt32(value));
 
-    private static void Long(CodedOutputStream w, ulong value) => Tag(w, 11, WireFormat.WireType.Varint, () => w.WriteUInt64(value));
+    internal static void Long(CodedOutputStream w, ulong value) => Tag(w, 11, WireFormat.WireType.Varint, () => w.WriteUInt64(value));
 
-    private static void Double(CodedOutputStream w, double value) => Tag(w, 13, WireFormat.WireType.Fixed64, () => w.WriteDouble(value));
+    internal static void Double(CodedOutputStream w, double value) => Tag(w, 13, WireFormat.WireType.Fixed64, () => w.WriteDouble(value));
 
-    private static void Bool(CodedOutputStream w, bool value) => Tag(w, 14, WireFormat.WireType.Varint, () => w.WriteBool(value));
+    internal static void Bool(CodedOutputStream w, bool value) => Tag(w, 14, WireFormat.WireType.Varint, () => w.WriteBool(value));
 
-    private static void Text(CodedOutputStream w, string value) => Tag(w, 15, WireFormat.WireType.LengthDelimited, () => w.WriteString(value));
+    internal static void Text(CodedOutputStream w, string value) => Tag(w, 15, WireFormat.WireType.LengthDelimited, () => w.WriteString(value));
 
-    private static void Tag(CodedOutputStream w, int number, WireFormat.WireType type, Action write)
+    internal static void Tag(CodedOutputStream w, int number, WireFormat.WireType type, Action write)
     {
         w.WriteTag(number, type);
         write();
     }
 
-    private static byte[] Message(Action<CodedOutputStream> write)
+    internal static byte[] Message(Action<CodedOutputStream> write)
     {
         using var bytes = new MemoryStream();
         using (var output = new CodedOutputStream(bytes, leaveOpen: true))

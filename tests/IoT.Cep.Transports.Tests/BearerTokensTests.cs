@@ -42,6 +42,7 @@ public sealed class BearerTokensTests : IDisposable
     [InlineData("exp", null)]
     [InlineData("exp", -31)]
     [InlineData("nbf", 31)]
+    [Trait("Requirement", "R66")]
     public async Task A_token_with_a_wrong_claim_is_refused(string claim, object? value)
     {
         using var tokens = Open();
@@ -134,6 +135,8 @@ public sealed class BearerTokensTests : IDisposable
     }
 
     [Fact]
+    [Trait("Requirement", "R38")]
+    [Trait("Requirement", "R66")]
     public async Task A_new_key_is_found_once_the_pause_is_over_and_an_old_one_ends()
     {
         var keys = new KeyServer(_issuer.Jwks());

@@ -46,6 +46,27 @@ public sealed class BridgeTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_bridges_without_headers_pass_each_message_once_where_their_topics_say_where_it_is_from()
+    {
+        await using var plant = await EmbeddedBroker.StartAsync();
+        await using var cloud = await EmbeddedBroker.StartAsync();
+        await using var engine = Engine(plant.Port, cloud.Port, MqttProtocol.V311);
+        var there = engine.Bridge(Mqtt.Subscribe("x/#", Message.Decode(), connection: "a"), Mqtt.PublishMessages(connection: "b"), b => b.Map("x/{*rest}", "from-a/{rest}"));
+        var back = engine.Bridge(Mqtt.Subscribe("x/#", Message.Decode(), connection: "b"), Mqtt.PublishMessages(connection: "a"), b => b.Map("x/{*rest}", "from-b/{rest}"));
+        await using var application = await RunningTransport.StartAsync(new Collector(), RunningTransport.To(cloud.Port), "from-a/#");
+        await StartAsync(engine);
+        await using var device = await Publisher.OpenAsync(RunningTransport.To(plant.Port));
+        await using var clerk = await Publisher.OpenAsync(RunningTransport.To(cloud.Port));
+        await clerk.SendAsync(("x/order", "o"));
+        await device.SendAsync(("x/1", "1"), ("x/2", "2"));
+        await application.Collector.TakeAsync(2);
+        await Until(() => back.Passed == 1);
+
+        Assert.Equal((2, 0, 0), (there.Passed, there.Returned, back.Returned));
+        Assert.True(application.Collector.IsEmpty);
+    }
+
+    [Fact]
     public async Task A_message_is_acknowledged_when_the_far_side_has_it()
     {
         await using var plant = await EmbeddedBroker.StartAsync();
@@ -124,11 +145,12 @@ public sealed class BridgeTests : IDisposable
         Assert.DoesNotContain(message.ToString(), char.IsControl);
     }
 
-    private static CepEngine Engine(int a, int b)
+    private static CepEngine Engine(int a, int b, MqttProtocol protocol = MqttProtocol.V5)
     {
         var engine = new CepEngine(new CepEngineOptions { DrainTimeout = TimeSpan.FromSeconds(1) });
-        engine.Mqtt(o => (o.Host, o.Port, o.ClientId, o.ReconnectMin) = ("127.0.0.1", a, "bridge", TimeSpan.FromMilliseconds(50)), "a");
-        engine.Mqtt(o => (o.Host, o.Port, o.ClientId, o.ReconnectMin, o.ConnectTimeout) = ("127.0.0.1", b, "bridge", TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2)), "b");
+        engine.Mqtt(o => (o.Host, o.Port, o.ClientId, o.ReconnectMin, o.ProtocolVersion) = ("127.0.0.1", a, "bridge", TimeSpan.FromMilliseconds(50), protocol), "a");
+        engine.Mqtt(
+            o => (o.Host, o.Port, o.ClientId, o.ReconnectMin, o.ConnectTimeout, o.ProtocolVersion) = ("127.0.0.1", b, "bridge", TimeSpan.FromMilliseconds(50), TimeSpan.FromSeconds(2), protocol), "b");
         return engine;
     }
 

@@ -53,7 +53,16 @@ internal sealed class Collector : IPayloadReceiver
         return Gate?.Invoke() ?? ValueTask.CompletedTask;
     }
 
-    public void Reject(in Payload payload, DeadLetterReason reason, string detail) => throw new NotSupportedException();
+    /// <summary>What became of messages that the transport itself refused; null: none may be.</summary>
+    internal Channel<DeadLetterReason>? Rejected { get; init; }
+
+    public void Reject(in Payload payload, DeadLetterReason reason, string detail)
+    {
+        if (Rejected?.Writer.TryWrite(reason) != true)
+        {
+            throw new NotSupportedException($"{reason}: {detail}");
+        }
+    }
 
     public void CountDuplicate() => _duplicates.Writer.TryWrite(true);
 

@@ -101,6 +101,8 @@ public sealed class MqttBrokerSecurityTests
     [Theory]
     [InlineData(5)]
     [InlineData(4)]
+    [Trait("Requirement", "R38")]
+    [Trait("Requirement", "R66")]
     public async Task A_revoked_client_is_disconnected(int version)
     {
         var security = Open();
@@ -116,6 +118,8 @@ public sealed class MqttBrokerSecurityTests
     }
 
     [Fact]
+    [Trait("Requirement", "R38")]
+    [Trait("Requirement", "R66")]
     public async Task A_connection_ends_when_its_token_does()
     {
         var security = new ListenerSecurity { TimeProvider = _time, Token = name => new(new Identity(name, AuthenticationMethod.Token, expires: _time.GetUtcNow().AddMinutes(1))) };

@@ -86,6 +86,22 @@ public sealed class MqttBrokerSourceTests
     }
 
     [Fact]
+    public async Task A_retained_message_that_has_expired_is_not_given_to_a_source()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        await using var broker = await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0 }, time);
+        using var publisher = await Ingest.Device.ConnectAsync(broker.Port, Ingest.Level.V5, "publisher");
+        await publisher.SendAsync(
+            Ingest.Packets.Publish(Ingest.Level.V5, "t/1", "old", 1, 1, properties: [2, 0, 0, 0, 10], retained: true), Ingest.Packets.Publish(Ingest.Level.V5, "t/2", "kept", 1, 2, retained: true));
+        await publisher.NextAsync(0x40);
+        await publisher.NextAsync(0x40);
+        time.Advance(TimeSpan.FromSeconds(11));
+        await using var source = new Running(broker, "t/+", acknowledge: true);
+        Assert.Equal("kept", (await source.Collector.NextAsync()).Text);
+        Assert.True(source.Collector.IsEmpty);
+    }
+
+    [Fact]
     public async Task A_query_reads_the_broker_without_a_socket()
     {
         await using var broker = await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0 });

@@ -23,7 +23,8 @@ internal sealed class Field : IAsyncDisposable
     private readonly CepEngine _bus;
     private readonly UdpClient _sensor = new(new IPEndPoint(IPAddress.Loopback, 0));
     private readonly ChannelReader<Message> _arrived;
-    private long _number;
+    private readonly List<Message> _kept = [];
+    private long _number = 1_000_000;
 
     private Field(string folder, MqttBroker broker, CepEngine bus, ChannelReader<Message> arrived, Uplink uplink, GatewayLayer gateway) =>
         (_folder, _broker, _bus, _arrived, Uplink, Gateway) = (folder, broker, bus, arrived, uplink, gateway);
@@ -35,7 +36,14 @@ internal sealed class Field : IAsyncDisposable
     public static async Task<Field> StartAsync(params string[] devices)
     {
         string folder = Directory.CreateTempSubdirectory("gateway-").FullName;
-        MqttBroker broker = await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0 });
+        MqttBroker broker = await MqttBroker.StartAsync(new MqttBrokerOptions
+        {
+            Port = 0,
+            Security = new ListenerSecurity
+            {
+                Password = (user, secret) => new(user == "gateway-1" && secret == "secret" ? new Identity(user, AuthenticationMethod.Password, [user, .. devices]) : null),
+            },
+        });
         var bus = new CepEngine();
         var arrived = Channel.CreateUnbounded<Message>();
         bus.From(broker.Subscribe("{*topic}", Message.Decode())).Subscribe(m => arrived.Writer.TryWrite(m));
@@ -52,6 +60,7 @@ internal sealed class Field : IAsyncDisposable
             Lines = new IPEndPoint(IPAddress.Loopback, 0),
             DataFolder = folder,
             MaxDisorder = TimeSpan.FromSeconds(2),
+            IdleAfter = TimeSpan.FromSeconds(1),
             Band = 0,
         });
         return new Field(folder, broker, bus, arrived.Reader, uplink, gateway);
@@ -73,18 +82,19 @@ internal sealed class Field : IAsyncDisposable
         CultureInfo.InvariantCulture,
         $$$"""{"d":"{{{device}}}","q":{{{number ?? ++_number}}},"k":"t","b":{"time":{{{Start.AddSeconds(seconds).ToUnixTimeMilliseconds() / 1000.0}}},"temperature":{{{celsius}}}}}""");
 
-    /// <summary>The next message of a topic at the bus.</summary>
+    /// <summary>The next message of a topic at the bus; those of others are kept for those who ask for them.</summary>
     public async Task<Message> ArrivedAsync(string topic)
     {
         using var patience = new CancellationTokenSource(Patience);
-        while (true)
+        int known;
+        while ((known = _kept.FindIndex(m => m.Topic == topic)) < 0)
         {
-            Message message = await _arrived.ReadAsync(patience.Token);
-            if (message.Topic == topic)
-            {
-                return message;
-            }
+            _kept.Add(await _arrived.ReadAsync(patience.Token));
         }
+
+        Message message = _kept[known];
+        _kept.RemoveAt(known);
+        return message;
     }
 
     /// <summary>The temperatures of a device that arrived, up to the one that says that it is the last.</summary>

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 
 namespace IoT.Cep.Benchmarks.Compare;
@@ -31,7 +30,7 @@ internal static class ClientsCommand
         var sockets = new List<Socket>();
         for (int i = 0; i < idle; i += 100)
         {
-            sockets.AddRange(await Task.WhenAll(Enumerable.Range(i, Math.Min(100, idle - i)).Select(n => ConnectAsync(port, n))));
+            sockets.AddRange(await Task.WhenAll(Enumerable.Range(i, Math.Min(100, idle - i)).Select(n => MqttLoad.ConnectAsync(port, n.ToString("D8", CultureInfo.InvariantCulture)))));
         }
 
         double connecting = watch.Elapsed.TotalSeconds;
@@ -81,16 +80,6 @@ internal static class ClientsCommand
         return (long.Parse(parts[0], CultureInfo.InvariantCulture), double.Parse(parts[1], CultureInfo.InvariantCulture));
     }
 
-    private static async Task<Socket> ConnectAsync(int port, int number)
-    {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPAddress.Loopback, port);
-        byte[] id = System.Text.Encoding.ASCII.GetBytes(number.ToString("D8", CultureInfo.InvariantCulture));
-        await socket.SendAsync((byte[])[0x10, (byte)(12 + id.Length), 0, 4, .. "MQTT"u8, 4, 2, 0, 0, 0, (byte)id.Length, .. id]);
-        await ReadAsync(socket, new byte[4]);
-        return socket;
-    }
-
     private static async Task<List<long>> PublishAsync(Socket socket, int number, long ends)
     {
         byte[] topic = System.Text.Encoding.ASCII.GetBytes($"load/{number % 100}");
@@ -101,20 +90,11 @@ internal static class ClientsCommand
         {
             BinaryPrimitives.WriteUInt16BigEndian(packet.AsSpan(4 + topic.Length), (ushort)((times.Count % 60_000) + 1));
             await socket.SendAsync(packet);
-            await ReadAsync(socket, answer);
+            await MqttLoad.ReceiveAsync(socket, answer);
             times.Add(Stopwatch.GetTimestamp() - start);
         }
 
         return times;
-    }
-
-    private static async Task ReadAsync(Socket socket, byte[] buffer)
-    {
-        for (int read = 0; read < buffer.Length;)
-        {
-            int more = await socket.ReceiveAsync(buffer.AsMemory(read));
-            read += more > 0 ? more : throw new InvalidOperationException("The broker closed the connection.");
-        }
     }
 
     private static double Milliseconds(long ticks) => ticks * 1000.0 / Stopwatch.Frequency;

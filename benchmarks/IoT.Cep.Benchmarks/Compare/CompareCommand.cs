@@ -33,8 +33,9 @@ internal static class CompareCommand
             all.Add(name == "mqtt"
                 ? await MqttComparison.RunAsync(options)
                 : name.StartsWith(MqttIngestComparison.Prefix, StringComparison.Ordinal) ? await MqttIngestComparison.RunAsync(name, options)
+                : name.StartsWith(CoapComparison.Prefix, StringComparison.Ordinal) ? await CoapComparison.RunAsync(name, options)
                 : name.StartsWith("http-", StringComparison.Ordinal) ? await HttpComparison.RunAsync(name, options)
-                : await Comparison.RunAsync(Make(name, options), options.Devices, options.Runs));
+                : await Comparison.RunAsync(Contenders(name, options), options.Devices, options.Runs));
             Print(all[^1]);
         }
 
@@ -60,6 +61,9 @@ internal static class CompareCommand
         Console.WriteLine($"{prefix}*     the fastest window is {ratio:F2} times as fast as the slowest; {allowed:F1} is allowed");
         return ratio <= allowed;
     }
+
+    private static Workload Contenders(string name, CompareOptions options) =>
+        options.WithoutPeer ? Make(name, options) with { Peer = null } : Make(name, options);
 
     private static Workload Make(string name, CompareOptions options) => name switch
     {
@@ -88,6 +92,8 @@ internal static class CompareCommand
         "protobuf" => PayloadsToWindows.Make(PayloadFormat.Protobuf, options.Events, options.Devices),
         "line" => PayloadsToWindows.Make(PayloadFormat.Line, options.Events, options.Devices),
         "senml" => PayloadsToWindows.Make(PayloadFormat.SenMl, options.Events, options.Devices),
+        _ when name.StartsWith(Decoding.Prefix, StringComparison.Ordinal) && Enum.TryParse<PayloadFormat>(name[Decoding.Prefix.Length..], ignoreCase: true, out var format) =>
+            Decoding.Make(format, options.Events, options.Devices),
         _ => throw new UsageException($"Unknown workload '{name}'."),
     };
 

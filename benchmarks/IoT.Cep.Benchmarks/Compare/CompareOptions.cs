@@ -8,12 +8,14 @@ internal sealed record CompareOptions
     internal const string Help = """
         compare: the same work by IoT.Cep, by a peer and by hand, in turns, results checked
 
-          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,mqtt,mqtt-ingest,http,
+          --workloads LIST  of W1,W2,W3,W4,W5,W6,W7,keys,disorder,sliding-max,senml,json,ndjson,cbor,senmlcbor,protobuf,line,decode (or decode-json,
+                            one format of it),mqtt,mqtt-ingest,http,coap,
                             and of the patterns callback,negation,correlated,
                             kleene,steps8,variants100,flat3,flat9 (or flat3-1000, one window of it); all by default
           --devices N       how many devices send; 1000 by default
           --events N        how many events; 10000000 by default
           --runs N          measured runs of each, of which the median counts; 5 by default
+          --without-peer    leaves the peer out, which may take a minute where IoT.Cep takes a second
           --json FILE       writes the figures as JSON
           --check           fails as well where the hot path allocates
           --help            prints this
@@ -24,9 +26,11 @@ internal sealed record CompareOptions
           sliding-max       Rx: nothing
           patterns          Rx: nothing
           senml, json ...   Rx: nothing; hand: a bare reader of the payloads (ndjson, cbor, senmlcbor, protobuf, line)
+          decode            bytes to events and no query, in each format; Rx: nothing; hand: the bare reader, of line and csv a loop written for these bytes
           mqtt              Rx: nothing; hand: MQTTnet alone
           mqtt-ingest       the ingest endpoint, in three loads (-gateways, -qos1, -devices); Rx: nothing; hand: the embedded broker and a subscription to it
           http              Rx: nothing; hand: an endpoint of ASP.NET that only reads the body
+          coap              small messages over UDP, confirmable (-con) or not (-non); Rx: nothing; hand: a bare socket with the same codec, that answers at once and remembers nothing
 
         Exit code: 0 all right, 1 a result is wrong or a check failed, 2 wrong usage.
         """;
@@ -42,7 +46,8 @@ internal sealed record CompareOptions
     [
         "W1", "W2", "W3", "W4", "W5", "W6", "W7", "keys", "disorder", "sliding-max", .. Patterns, "senml", "json", "ndjson", "cbor",
         "senmlcbor", "protobuf", "line",
-        "mqtt", "mqtt-ingest-gateways", "mqtt-ingest-qos1", "mqtt-ingest-devices", "http-single", "http-batch", "http-lines",
+        "decode-json", "decode-ndjson", "decode-senml", "decode-senmlcbor", "decode-cbor", "decode-protobuf", "decode-line", "decode-csv",
+        "mqtt", "mqtt-ingest-gateways", "mqtt-ingest-qos1", "mqtt-ingest-devices", "http-single", "http-batch", "http-lines", "coap-con", "coap-non",
     ];
 
     internal IReadOnlyList<string> Workloads { get; private init; } = Known;
@@ -52,6 +57,8 @@ internal sealed record CompareOptions
     internal int Events { get; private init; } = 10_000_000;
 
     internal int Runs { get; private init; } = 5;
+
+    internal bool WithoutPeer { get; private init; }
 
     internal string? JsonFile { get; private init; }
 
@@ -72,6 +79,7 @@ internal sealed record CompareOptions
                 "--devices" => (options with { Devices = Number(name, rest, 10_000_000) }, 2),
                 "--events" => (options with { Events = Number(name, rest, 50_000_000) }, 2),
                 "--runs" => (options with { Runs = Number(name, rest, 1_000) }, 2),
+                "--without-peer" => (options with { WithoutPeer = true }, 1),
                 "--json" => (options with { JsonFile = Value(name, rest) }, 2),
                 "--check" => (options with { Check = true }, 1),
                 "--help" or "-h" => (options with { ShowHelp = true }, 1),

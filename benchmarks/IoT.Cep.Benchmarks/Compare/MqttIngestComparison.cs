@@ -1,8 +1,5 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using IoT.Cep.Benchmarks.Workloads;
 
 namespace IoT.Cep.Benchmarks.Compare;
@@ -29,8 +26,8 @@ internal static class MqttIngestComparison
             _ => new Load(1_000, 1, IsAcknowledged: false),
         };
         int count = Math.Min(options.Events, MostMessages) / Batch * Batch;
-        var ingest = new List<Run>();
-        var broker = new List<Run>();
+        var ingest = new List<MqttRun>();
+        var broker = new List<MqttRun>();
         for (int run = 0; run < options.Runs; run++)
         {
             ingest.Add(await RunAsync("ingest", load, WarmUp, count, options.Devices));
@@ -39,7 +36,7 @@ internal static class MqttIngestComparison
             broker.Add(await RunAsync("broker", load, WarmUp / Fewer, count / Fewer / Batch * Batch, options.Devices));
         }
 
-        return new Figures(name, options.Devices, SpeedOf(ingest), null, SpeedOf(broker), ingest.Min(r => r.AllocatedPerMessage), null)
+        return new Figures(name, options.Devices, MqttLoad.SpeedOf(ingest), null, MqttLoad.SpeedOf(broker), ingest.Min(r => r.AllocatedPerMessage), null)
         {
             FloorName = $"broker ({broker.Min(r => r.AllocatedPerMessage):F0} B)",
         };
@@ -51,19 +48,19 @@ internal static class MqttIngestComparison
         const int Clients = 10_000;
         foreach (string server in (string[])["ingest", "broker"])
         {
-            var (process, port) = await StartAsync([server, "idle", Text(Clients)]);
+            var (process, ready) = await MqttLoad.StartAsync(MqttIngestServer.Command, server, "idle", MqttLoad.Text(Clients));
             using (process)
             {
                 var sockets = new List<Socket>(Clients);
                 for (int i = 0; i < Clients; i++)
                 {
-                    sockets.Add(await ConnectAsync(port, $"idle-{i}"));
+                    sockets.Add(await MqttLoad.ConnectAsync(PortOf(ready), $"idle-{i}"));
                 }
 
                 string[] figures = (await process.StandardOutput.ReadLineAsync())!.Split(' ');
                 Console.WriteLine(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{server,-7} {Clients:N0} idle clients: {Number(figures[0]) / Clients:F0} bytes of the heap and {Number(figures[1]) / Clients:F0} bytes of the process's memory each"));
+                    $"{server,-7} {Clients:N0} idle clients: {MqttLoad.Number(figures[0]) / Clients:F0} bytes of the heap and {MqttLoad.Number(figures[1]) / Clients:F0} bytes of the process's memory each"));
                 await process.StandardInput.WriteLineAsync();
                 process.StandardInput.Close();
                 sockets.ForEach(s => s.Dispose());
@@ -74,42 +71,28 @@ internal static class MqttIngestComparison
         return 0;
     }
 
-    private static async Task<Run> RunAsync(string server, Load load, int warmUp, int count, int devices)
+    private static async Task<MqttRun> RunAsync(string server, Load load, int warmUp, int count, int devices)
     {
-        var (process, port) = await StartAsync([server, Text(warmUp), Text(count)]);
+        var (process, ready) = await MqttLoad.StartAsync(MqttIngestServer.Command, server, MqttLoad.Text(warmUp), MqttLoad.Text(count));
         using (process)
         {
-            await SendAsync(port, load, warmUp + count, devices);
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            string line = await process.StandardOutput.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("The server ended early.");
-            await process.WaitForExitAsync(limit.Token);
-            string[] parts = line.Split(' ');
-            double messages = Number(parts[0]);
-            return new Run(messages / 1e6 / Number(parts[1]), messages / 1e6 / Number(parts[2]), Number(parts[3]) / messages);
+            await SendAsync(PortOf(ready), load, warmUp + count, devices);
+            return await MqttLoad.FinishAsync(process);
         }
     }
 
-    private static async Task<(Process Process, int Port)> StartAsync(string[] arguments)
-    {
-        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. MemoryCommand.Assembly(), MqttIngestServer.Command, .. arguments])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        })!;
-        string? ready = await process.StandardOutput.ReadLineAsync();
-        return ready?.Split(' ') is ["ready", var port] ? (process, int.Parse(port, CultureInfo.InvariantCulture)) : throw new InvalidOperationException("The server did not start.");
-    }
+    private static int PortOf(string[] ready) => int.Parse(ready[1], CultureInfo.InvariantCulture);
 
     private static async Task SendAsync(int port, Load load, int count, int devices)
     {
         var sockets = new List<Socket>();
         for (int i = 0; i < load.Connections; i++)
         {
-            sockets.Add(await ConnectAsync(port, $"load-{i}"));
+            sockets.Add(await MqttLoad.ConnectAsync(port, $"load-{i}"));
         }
 
         // The same messages from each, so that memory for them is no matter: a gateway sends many at once, a device one.
-        var packets = Packets(load, devices);
+        var packets = MqttLoad.Packets(Batch, devices, load.IsAcknowledged);
         byte[] all = [.. packets.SelectMany(p => p)];
         byte[] answers = new byte[4 * Batch];
         bool[] waits = new bool[sockets.Count];
@@ -118,10 +101,10 @@ internal static class MqttIngestComparison
             if (waits[at])
             {
                 // Ids are used again only when all of them are acknowledged; the other gateways are under way meanwhile.
-                await ReceiveAsync(sockets[at], answers);
+                await MqttLoad.ReceiveAsync(sockets[at], answers);
             }
 
-            await SendAsync(sockets[at], load.AtOnce == 1 ? packets[sent % Batch] : all);
+            await MqttLoad.SendAsync(sockets[at], load.AtOnce == 1 ? packets[sent % Batch] : all);
             waits[at] = load.IsAcknowledged;
         }
 
@@ -129,73 +112,13 @@ internal static class MqttIngestComparison
         {
             if (waits[i])
             {
-                await ReceiveAsync(sockets[i], answers);
+                await MqttLoad.ReceiveAsync(sockets[i], answers);
             }
 
-            await SendAsync(sockets[i], Packet(0xE0, []));
-            sockets[i].Shutdown(SocketShutdown.Send);
+            await MqttLoad.LeaveAsync(sockets[i]);
             sockets[i].Dispose();
         }
     }
 
-    private static async Task ReceiveAsync(Socket socket, byte[] answers)
-    {
-        for (int read = 0; read < answers.Length;)
-        {
-            int more = await socket.ReceiveAsync(answers.AsMemory(read));
-            read += more > 0 ? more : throw new InvalidOperationException("The server closed the connection.");
-        }
-    }
-
-    private static async Task<Socket> ConnectAsync(int port, string clientId)
-    {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPAddress.Loopback, port);
-        await SendAsync(socket, Packet(0x10, [0, 4, .. "MQTT"u8, 4, 2, 0, 0, 0, (byte)clientId.Length, .. Encoding.ASCII.GetBytes(clientId)]));
-        byte[] accepted = new byte[4];
-        for (int read = 0; read < accepted.Length;)
-        {
-            read += await socket.ReceiveAsync(accepted.AsMemory(read));
-        }
-
-        return socket;
-    }
-
-    private static List<byte[]> Packets(Load load, int devices)
-    {
-        var payloads = Payloads.Make(PayloadFormat.Json, Batch, devices);
-        var packets = new List<byte[]>(Batch);
-        for (int i = 0; i < Batch; i++)
-        {
-            byte[] topic = Encoding.UTF8.GetBytes($"load/{i % Math.Min(devices, Batch)}/weather");
-            byte[] id = load.IsAcknowledged ? [(byte)((i + 1) >> 8), (byte)(i + 1)] : [];
-            packets.Add(Packet((byte)(load.IsAcknowledged ? 0x32 : 0x30), [0, (byte)topic.Length, .. topic, .. id, .. payloads[i].Span]));
-        }
-
-        return packets;
-    }
-
-    private static byte[] Packet(byte type, ReadOnlySpan<byte> content) => content.Length < 128
-        ? [type, (byte)content.Length, .. content]
-        : [type, (byte)((content.Length & 127) | 128), (byte)(content.Length >> 7), .. content];
-
-    private static async Task SendAsync(Socket socket, ReadOnlyMemory<byte> bytes)
-    {
-        while (bytes.Length > 0)
-        {
-            bytes = bytes[await socket.SendAsync(bytes)..];
-        }
-    }
-
-    private static Speed SpeedOf(List<Run> runs) => new(
-        Comparison.Median(runs.ConvertAll(r => r.PerSecond)), Comparison.Median(runs.ConvertAll(r => r.PerCpuSecond)),
-        runs.Min(r => r.PerCpuSecond), runs.Max(r => r.PerCpuSecond));
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
-
     private readonly record struct Load(int Connections, int AtOnce, bool IsAcknowledged);
-
-    private readonly record struct Run(double PerSecond, double PerCpuSecond, double AllocatedPerMessage);
 }

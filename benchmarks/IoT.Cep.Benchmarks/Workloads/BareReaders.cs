@@ -89,7 +89,10 @@ internal static class BareReaders
             {
                 switch (tag >> 3)
                 {
-                    case 1 or 2:
+                    case 1:
+                        others += Timestamp(input);
+                        break;
+                    case 2:
                         others += input.ReadBytes().Length;
                         break;
                     case 3:
@@ -130,6 +133,41 @@ internal static class BareReaders
         }
 
         return new Outcome(count, others == 0 ? double.NaN : celsius);
+    }
+
+    internal static Outcome Csv(Payloads payloads, int count)
+    {
+        double celsius = 0, others = 0;
+        for (int i = 0; i < count; i++)
+        {
+            var row = payloads[i].Span;
+            var time = new DateTime(
+                (Two(row, 0) * 100) + Two(row, 2), Two(row, 5), Two(row, 8), Two(row, 11), Two(row, 14), Two(row, 17), (Two(row, 20) * 10) + row[22] - '0', DateTimeKind.Utc);
+            row = row[25..];
+            int sensor = row.IndexOf((byte)',');
+            others += sensor + time.Ticks;
+            row = row[(sensor + 1)..];
+            bool isRead = Utf8Parser.TryParse(row, out double value, out int used);
+            celsius += value;
+            isRead &= Utf8Parser.TryParse(row[(used + 1)..], out value, out _);
+            others += isRead ? value : double.NaN;
+        }
+
+        return new Outcome(count, others == 0 || double.IsNaN(others) ? double.NaN : celsius);
+    }
+
+    private static int Two(ReadOnlySpan<byte> text, int at) => ((text[at] - '0') * 10) + text[at + 1] - '0';
+
+    private static double Timestamp(CodedInputStream input)
+    {
+        double sum = 0;
+        int length = input.ReadLength();
+        for (long end = input.Position + length; input.Position < end;)
+        {
+            sum += input.ReadTag() >> 3 == 1 ? input.ReadInt64() : input.ReadInt32();
+        }
+
+        return sum;
     }
 
     private static double Number(CborReader reader) => reader.PeekState() is CborReaderState.UnsignedInteger ? reader.ReadInt64() : reader.ReadDouble();

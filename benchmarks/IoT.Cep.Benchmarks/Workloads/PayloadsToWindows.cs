@@ -22,13 +22,14 @@ internal static class PayloadsToWindows
             new Contender("bare reader", count => Prepared.Of(() => Read(format, payloads, count))));
     }
 
-    private static Outcome Read(PayloadFormat format, Payloads payloads, int count) => format switch
+    internal static Outcome Read(PayloadFormat format, Payloads payloads, int count) => format switch
     {
         PayloadFormat.Json or PayloadFormat.NdJson => ReadJson(payloads, count),
         PayloadFormat.SenMl => ReadSenMl(payloads, count),
         PayloadFormat.Cbor => BareReaders.Cbor(payloads, count),
         PayloadFormat.SenMlCbor => BareReaders.SenMlCbor(payloads, count),
         PayloadFormat.Protobuf => BareReaders.Protobuf(payloads, count),
+        PayloadFormat.Csv => BareReaders.Csv(payloads, count),
         _ => BareReaders.Line(payloads, count),
     };
 

@@ -29,9 +29,9 @@ public sealed class GatewayLayer : IAsyncDisposable
             o.Tls = options.Bus.Scheme == "mqtts" ? new MqttTlsOptions() : null;
         });
 
-        var datagrams = _engine.From(Source.FromTransport(_sensors, new FrameDecoder(options))).WithEventTime(GatewayQueries.TimeOf, options.MaxDisorder);
+        var datagrams = _engine.From(Source.FromTransport(_sensors, new FrameDecoder(options))).WithEventTime(GatewayQueries.TimeOf, options.MaxDisorder, options.IdleAfter);
         var lines = _engine.From(Tcp.Lines(options.Lines.Port, new FrameDecoder(options), new TcpListenOptions { Address = options.Lines.Address, Listening = _lines.SetResult }))
-            .WithEventTime(GatewayQueries.TimeOf, options.MaxDisorder);
+            .WithEventTime(GatewayQueries.TimeOf, options.MaxDisorder, options.IdleAfter);
         var uplink = Mqtt.PublishMessages().StoreAndForward(
             Path.Combine(options.DataFolder, "uplink"), new StoreAndForwardOptions { MaxBytes = options.MaxWaitingBytes, WhenFull = WhenLogFull.DropOldest });
         _waiting = () => uplink.Statistics.Waiting;
@@ -55,6 +55,9 @@ public sealed class GatewayLayer : IAsyncDisposable
 
     /// <summary>Messages that wait for the uplink.</summary>
     public long Waiting => _waiting();
+
+    /// <summary>Why a query of the gateway does not run any more; empty while all do.</summary>
+    public IReadOnlyList<string> Problems => [.. _engine.Queries.Where(q => q.Error is not null).Select(q => $"{q.Name}: {q.Error!.Message}")];
 
     /// <summary>Opens both sides; does not wait for the bus.</summary>
     /// <param name="options">Who, where and what.</param>

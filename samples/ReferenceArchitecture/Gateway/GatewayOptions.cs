@@ -32,6 +32,9 @@ public sealed record GatewayOptions
     /// <summary>How much earlier than the latest a frame may be, by its own time, and still be put in order.</summary>
     public TimeSpan MaxDisorder { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>After so long without a frame from a link time goes on by the clock, and one link does not wait for the other.</summary>
+    public TimeSpan IdleAfter { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a frame is known, to tell one that the radio repeats.</summary>
     public TimeSpan RepeatsWithin { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -20,7 +20,8 @@ internal static class GatewayQueries
     /// <param name="alerts">Told of each local alert.</param>
     public static void Declare(IEventStream<Message> frames, GatewayOptions options, ISink<Message> uplink, Action<Message> toSensor, Action<LocalReading> alerts)
     {
-        var once = frames.KeyBy(m => m.Topic).Deduplicate(m => m.Header(Frame.Number) ?? "", options.RepeatsWithin, maxIds: 1_000_000);
+        // What comes later than the disorder has no place in the order any more, but must not be lost: it goes up behind the others.
+        var once = frames.Reorder(out var late).KeyBy(m => m.Topic).Deduplicate(m => m.Header(Frame.Number) ?? "", options.RepeatsWithin, maxIds: 1_000_000);
         var readings = once.Where(m => m.Topic.StartsWith("t/", StringComparison.Ordinal) && Frame.Temperature(m) is not null)
             .Select(m => new LocalReading(Frame.DeviceOf(m), TimeOf(m), Frame.Temperature(m)!.Value, m))
             .KeyBy(r => r.Device);
@@ -41,7 +42,7 @@ internal static class GatewayQueries
         var summary = readings.Window(Window.Tumbling(TimeSpan.FromMinutes(1)))
             .Select(w => new LocalSummary(w.Key, w.End, w.Count(), w.Average(r => r.Celsius), w.Max(r => r.Celsius)))
             .Select(s => Summary(options.Id, s));
-        moved.Union(others, told, summary).To(uplink, name: "uplink");
+        moved.Union(others, told, summary, late).To(uplink, name: "uplink");
     }
 
     /// <summary>A frame's time: its own, or that of its arrival.</summary>

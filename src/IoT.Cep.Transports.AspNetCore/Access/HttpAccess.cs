@@ -8,35 +8,65 @@ namespace IoT.Cep;
 
 /// <summary>Who a request is from, and whether it may do what it wants; answers those that may not.</summary>
 /// <param name="options">The server's options.</param>
-/// <param name="clock">The clock.</param>
-internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
+internal sealed class HttpAccess(HttpServerOptions options)
 {
+    /// <summary>A full table of identities has room again when one of them has rested for an hour; most have no such luck.</summary>
+    private const string RetryWhenFull = "60";
+
+    /// <summary>Shorter than a budget rests before it is forgotten: what a connection remembers is the one that others use.</summary>
+    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(30);
+
+    private static readonly TimeSpan _retryConnections = TimeSpan.FromSeconds(1);
+
     private readonly ListenerSecurity _security = options.Security;
-    private readonly long _remembered = (long)(options.AccessRemembered.TotalSeconds * clock.TimestampFrequency);
-    private readonly PrincipalGate _gate = new(options.Security.Limits, options.MaxPrincipals, clock);
+    private readonly TimeProvider _clock = options.Security.TimeProvider;
+    private readonly long _remembered = (long)(Math.Min(options.Security.DecisionLifetime.TotalSeconds, _longest.TotalSeconds) * options.Security.TimeProvider.TimestampFrequency);
     private long _refused;
 
     /// <summary>How many requests were refused: not known, not allowed, from a foreign page.</summary>
     internal long Refused => Interlocked.Read(ref _refused);
 
-    internal PrincipalLimits Limits => _gate.Limits;
+    internal PrincipalLimits Limits => _security.Limits;
 
     /// <summary>Lets a request in, or answers it.</summary>
     /// <returns>Null where it was answered.</returns>
     internal ValueTask<HttpPeer.IdentityMemo?> EnterAsync(HttpContext context, HttpPeer peer, AccessAction action, TopicTemplate template, string resource)
     {
-        if (peer.Identity is { } known && peer.Allowed is { } allowed)
+        if (peer.Identity is not { } known || !IsBelieved(context, known))
         {
-            long now = clock.GetTimestamp();
-            if (known.Until > now && allowed.Until > now && allowed.Action == action && ReferenceEquals(allowed.Identity, known.Identity)
-                && (ReferenceEquals(allowed.Resource, resource) || allowed.Resource == resource) && IsSame(context, known))
-            {
-                return new ValueTask<HttpPeer.IdentityMemo?>(known);
-            }
+            return FindOutAsync(context, peer, action, template, resource);
         }
 
-        return FindOutAsync(context, peer, action, template, resource);
+        // The decision itself is remembered by the security of all listeners, which forgets it when a right is withdrawn.
+        var may = MayAsync(context, known, action, template, resource);
+        return may.IsCompletedSuccessfully ? new ValueTask<HttpPeer.IdentityMemo?>(may.Result ? known : Refuse(context, StatusCodes.Status403Forbidden))
+            : WhereItMayAsync(context, known, may);
     }
+
+    /// <summary>Counts a request that stays as a connection of its sender, or answers it: 429 where it has too many, 401 where its right was withdrawn since it was looked at.</summary>
+    /// <returns>Null where it was answered.</returns>
+    internal async ValueTask<Admission?> StayAsync(HttpContext context, HttpPeer.IdentityMemo who)
+    {
+        var admission = _security.Admit(who.Identity);
+        if (!admission.IsAdmitted)
+        {
+            await Answers.TooManyAsync(context, _retryConnections).ConfigureAwait(false);
+        }
+        else if (who.Revocations != _security.Revocations || admission.HasEnded)
+        {
+            Refuse(context, StatusCodes.Status401Unauthorized);
+        }
+        else
+        {
+            return admission;
+        }
+
+        admission.Dispose();
+        return null;
+    }
+
+    /// <summary>Answers a request whose right ended while it waited.</summary>
+    internal void RefuseEnded(HttpContext context) => Refuse(context, StatusCodes.Status401Unauthorized);
 
     private async ValueTask<HttpPeer.IdentityMemo?> FindOutAsync(HttpContext context, HttpPeer peer, AccessAction action, TopicTemplate template, string resource)
     {
@@ -45,46 +75,43 @@ internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
             return Refuse(context, StatusCodes.Status403Forbidden);
         }
 
-        var memo = peer.Identity;
-        if (memo is null || memo.Until <= clock.GetTimestamp() || !IsSame(context, memo))
+        // Before it is looked at: what it proves may be withdrawn meanwhile.
+        int revocations = _security.Revocations;
+        bool isLocal = IsLocal(context);
+        if (await AuthenticateAsync(context, isLocal).ConfigureAwait(false) is not { } identity || identity.Expires <= _clock.GetUtcNow())
         {
-            bool isLocal = IsLocal(context);
-            if (await AuthenticateAsync(context, isLocal).ConfigureAwait(false) is not { } identity || identity.Expires <= clock.GetUtcNow())
-            {
-                return Refuse(context, _security.Authenticates ? StatusCodes.Status401Unauthorized : StatusCodes.Status403Forbidden);
-            }
-
-            if (_gate.Find(identity, isLocal) is not { } account)
-            {
-                return Refuse(context, StatusCodes.Status503ServiceUnavailable);
-            }
-
-            memo = new HttpPeer.IdentityMemo(context.Request.Headers.Authorization, isLocal, identity, account, Until(identity));
-            peer.Identity = memo;
+            return Refuse(context, _security.Authenticates ? StatusCodes.Status401Unauthorized : StatusCodes.Status403Forbidden);
         }
 
-        if (!await MayAsync(context, memo, action, template, resource).ConfigureAwait(false))
+        if (_security.BudgetOf(identity) is not { } budget)
         {
-            return Refuse(context, StatusCodes.Status403Forbidden);
+            return Refuse(context, StatusCodes.Status503ServiceUnavailable);
         }
 
-        peer.Allowed = new HttpPeer.AllowedMemo(memo.Identity, action, resource, clock.GetTimestamp() + _remembered);
-        return memo;
+        var memo = new HttpPeer.IdentityMemo(context.Request.Headers.Authorization, isLocal, identity, budget, Until(identity), revocations);
+        peer.Identity = memo;
+        return await WhereItMayAsync(context, memo, MayAsync(context, memo, action, template, resource)).ConfigureAwait(false);
     }
+
+    private async ValueTask<HttpPeer.IdentityMemo?> WhereItMayAsync(HttpContext context, HttpPeer.IdentityMemo who, ValueTask<bool> may) =>
+        await may.ConfigureAwait(false) ? who : Refuse(context, StatusCodes.Status403Forbidden);
+
+    private bool IsBelieved(HttpContext context, HttpPeer.IdentityMemo known) =>
+        known.Until > _clock.GetTimestamp() && known.Revocations == _security.Revocations && IsSame(context, known);
 
     // A proof that ends sooner is not remembered past its end.
     private long Until(Identity identity)
     {
-        double left = identity.Expires is { } expires ? (expires - clock.GetUtcNow()).TotalSeconds * clock.TimestampFrequency : double.MaxValue;
-        return clock.GetTimestamp() + (long)Math.Min(_remembered, left);
+        double left = identity.Expires is { } expires ? (expires - _clock.GetUtcNow()).TotalSeconds * _clock.TimestampFrequency : double.MaxValue;
+        return _clock.GetTimestamp() + (long)Math.Min(_remembered, left);
     }
 
-    private async ValueTask<bool> MayAsync(HttpContext context, HttpPeer.IdentityMemo who, AccessAction action, TopicTemplate template, string resource)
+    private ValueTask<bool> MayAsync(HttpContext context, HttpPeer.IdentityMemo who, AccessAction action, TopicTemplate template, string resource)
     {
         // Without a function that says who may do what, only this machine may; an application that authenticates its users says it by its own policies.
         bool isDecided = _security.Authorize is not null || who.IsLocal || UserOf(context) is { IsAuthenticated: true };
         return isDecided && _security.MaySpeakFor(who.Identity, template, resource)
-            && await _security.AuthorizeAsync(who.Identity, action, resource).ConfigureAwait(false);
+            ? _security.AuthorizeAsync(who.Identity, action, resource) : new ValueTask<bool>(false);
     }
 
     private ValueTask<Identity?> AuthenticateAsync(HttpContext context, bool isLocal)
@@ -124,7 +151,7 @@ internal sealed class HttpAccess(HttpServerOptions options, TimeProvider clock)
         }
         else if (status == StatusCodes.Status503ServiceUnavailable)
         {
-            context.Response.Headers.RetryAfter = "60";
+            context.Response.Headers.RetryAfter = RetryWhenFull;
         }
 
         return null;

@@ -10,7 +10,6 @@ namespace IoT.Cep;
 internal sealed class HttpPeer
 {
     internal IdentityMemo? Identity;
-    internal AllowedMemo? Allowed;
     internal TopicMemo? Topic;
 
     internal static HttpPeer Of(HttpContext context, object owner)
@@ -34,9 +33,13 @@ internal sealed class HttpPeer
         }
     }
 
-    internal sealed record IdentityMemo(string? Authorization, bool IsLocal, Identity Identity, PrincipalGate.Account Account, long Until);
-
-    internal sealed record AllowedMemo(Identity Identity, AccessAction Action, string Resource, long Until);
+    /// <param name="Authorization">The credential, as the header field had it.</param>
+    /// <param name="IsLocal">Whether it was a program on this machine.</param>
+    /// <param name="Identity">Who it is.</param>
+    /// <param name="Budget">What it may use.</param>
+    /// <param name="Until">How long that is believed.</param>
+    /// <param name="Revocations">How often a right had been withdrawn when it was found out: it holds only until the next time.</param>
+    internal sealed record IdentityMemo(string? Authorization, bool IsLocal, Identity Identity, PrincipalBudget Budget, long Until, int Revocations);
 
     /// <param name="Path">The path as the server gave it; the same object while a connection's requests have the same path.</param>
     /// <param name="Topic">What follows the group's prefix, without a slash in front.</param>

@@ -109,6 +109,12 @@ internal sealed class CommandQueues
             return;
         }
 
+        if (!who.Budget.TryTakeMessage(out var pause))
+        {
+            await Answers.TooManyAsync(context, pause).ConfigureAwait(false);
+            return;
+        }
+
         string? acknowledged = context.Request.Query.TryGetValue("ack", out var ack) ? ack.ToString() : null;
         bool isKnown = acknowledged is null || Acknowledge(device, acknowledged);
         if (HttpMethods.IsDelete(context.Request.Method))
@@ -129,37 +135,24 @@ internal sealed class CommandQueues
     private async Task GiveAsync(HttpContext context, HttpPeer.IdentityMemo who, string device, TimeSpan wait)
     {
         var command = Peek(device, out var news);
-        if (command is null && wait > TimeSpan.Zero)
+        if (command is null)
         {
-            if (Interlocked.Increment(ref _requests) > _options.MaxWaiting || !who.Account.TryConnect())
-            {
-                Interlocked.Decrement(ref _requests);
-                Leave(device);
-                await Answers.BusyAsync(context, "Too many wait for commands.").ConfigureAwait(false);
-                return;
-            }
-
-            using var ended = Stopping.OrGone(context);
+            bool mayGoOn;
             try
             {
-                await news.WaitAsync(wait, _server.Clock, ended.Token).ConfigureAwait(false);
-            }
-            catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-            {
-                // None came; or the device has gone or the application stops, and an answer does no harm.
+                mayGoOn = wait <= TimeSpan.Zero || await WaitAsync(context, who, news, wait).ConfigureAwait(false);
             }
             finally
             {
-                Interlocked.Decrement(ref _requests);
-                who.Account.Disconnect();
                 Leave(device);
             }
 
-            command = Peek(device, out _, isWaiting: false);
-        }
-        else if (command is null)
-        {
-            Leave(device);
+            if (!mayGoOn)
+            {
+                return;
+            }
+
+            command = wait > TimeSpan.Zero ? Peek(device, out _, isWaiting: false) : null;
         }
 
         context.Response.Headers.CacheControl = "no-store";
@@ -173,6 +166,47 @@ internal sealed class CommandQueues
         context.Response.ContentType = _contentType;
         context.Response.ContentLength = next.Bytes.Length;
         await context.Response.Body.WriteAsync(next.Bytes, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>Waits for news, or as long as the device asks for.</summary>
+    /// <returns>False where the request was answered.</returns>
+    private async Task<bool> WaitAsync(HttpContext context, HttpPeer.IdentityMemo who, Task news, TimeSpan wait)
+    {
+        if (await _server.Access.StayAsync(context, who).ConfigureAwait(false) is not { } admission)
+        {
+            return false;
+        }
+
+        using (admission)
+        {
+            try
+            {
+                if (Interlocked.Increment(ref _requests) > _options.MaxWaiting)
+                {
+                    await Answers.BusyAsync(context, "Too many wait for commands.").ConfigureAwait(false);
+                    return false;
+                }
+
+                using var ended = Stopping.OrGone(context, admission);
+                await news.WaitAsync(wait, _server.Clock, ended.Token).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+            {
+                // None came; or the device has gone or the application stops, and an answer does no harm.
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _requests);
+            }
+
+            if (admission.HasEnded)
+            {
+                _server.Access.RefuseEnded(context);
+                return false;
+            }
+
+            return true;
+        }
     }
 
     /// <summary>The device's oldest command that is still good. Where there is none, whoever waits holds the queue until <see cref="Leave"/>.</summary>

@@ -8,44 +8,15 @@ namespace IoT.Cep;
 /// <param name="queues">Where they are kept.</param>
 /// <param name="device">Whom a command is for.</param>
 /// <param name="encode">Writes a command.</param>
-internal sealed class HttpCommandSink<T>(CommandQueues queues, Func<T, string> device, Action<T, IBufferWriter<byte>> encode) : IAsyncSink<T>
+internal sealed class HttpCommandSink<T>(CommandQueues queues, Func<T, string> device, Action<T, IBufferWriter<byte>> encode) : MessageSink<T>(queues.Name, encode)
 {
-    private readonly ArrayBufferWriter<byte> _bytes = new();
-
-    public string Name => queues.Name;
-
-    public bool IsDurable => false;
-
-    public bool UsesIdentity => false;
-
-    public ValueTask OpenAsync(SinkContext context, CancellationToken stop) => ValueTask.CompletedTask;
-
-    public ValueTask WriteAsync(SinkBatch<T> batch, CancellationToken stop)
+    protected override void Put(T result, int row, byte[] message)
     {
-        ArgumentNullException.ThrowIfNull(batch);
-        var results = batch.Events.Span;
-        var kinds = batch.Kinds.Span;
-        lock (_bytes)
+        if (queues.Add(DeviceOf(result, row), message) is { } problem)
         {
-            for (int row = 0; row < results.Length; row++)
-            {
-                if (kinds.IsEmpty || kinds[row] != EventKind.Retract)
-                {
-                    byte[] command = SinkEncoding.Encode(results[row], row, encode, _bytes);
-                    if (queues.Add(DeviceOf(results[row], row), command) is { } problem)
-                    {
-                        throw new SinkRejectedException(row, problem);
-                    }
-
-                    batch.MarkWritten(row);
-                }
-            }
+            throw new SinkRejectedException(row, problem);
         }
-
-        return ValueTask.CompletedTask;
     }
-
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private string DeviceOf(T result, int row)
     {

@@ -22,7 +22,11 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
     private ManualResetValueTaskSourceCore<bool> _wait = new() { RunContinuationsAsynchronously = true };
     private List<ItemError>? _errors;
     private IdempotentAnswer? _answer;
+    private PrincipalBudget? _budget;
     private int _maxErrors;
+
+    // Messages that were begun in the budget and not handed over yet.
+    private int _free;
     private long _received;
     private long _acknowledged;
     private long _until = -1;
@@ -42,9 +46,12 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
 
     internal long Unacknowledged => Volatile.Read(ref _received) - Volatile.Read(ref _acknowledged);
 
-    internal void Begin(int maxErrors, IdempotentAnswer? answer)
+    /// <summary>Whether one more may be handed over without a look at the budget.</summary>
+    internal bool HasRoom => _free > 0;
+
+    internal void Begin(int maxErrors, IdempotentAnswer? answer, PrincipalBudget budget)
     {
-        (_maxErrors, _answer) = (maxErrors, answer);
+        (_maxErrors, _answer, _budget, _free) = (maxErrors, answer, budget, 0);
         (_received, _acknowledged, Rejected, _until, _isLetGo) = (0, 0, 0, -1, false);
         if (_errors is { Capacity: > 16 })
         {
@@ -54,18 +61,45 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
         _errors?.Clear();
     }
 
+    /// <summary>Begins messages in the sender's budget, each of which ends with its acknowledgement, however long after the request that is.</summary>
+    internal bool TryReserve(int most)
+    {
+        _free += _budget!.BeginMessages(most);
+        return _free > 0;
+    }
+
+    /// <summary>Gives back what was begun and is not handed over now.</summary>
+    internal void GiveBack()
+    {
+        if (_free > 0)
+        {
+            _budget!.EndMessages(_free);
+            _free = 0;
+        }
+    }
+
     /// <summary>One more message is about to be handed over.</summary>
-    internal void Count() => Volatile.Write(ref _received, _received + 1);
+    internal void Count()
+    {
+        _free--;
+        Volatile.Write(ref _received, _received + 1);
+    }
 
     /// <summary>A message that was never handed over, because it is too long.</summary>
     internal void Reject(DeadLetterReason reason, string detail)
     {
-        Count();
+        lock (_gate)
+        {
+            Volatile.Write(ref _received, _received + 1);
+            Volatile.Write(ref _acknowledged, _acknowledged + 1);
+        }
+
         OnRejected(reason, detail);
-        OnAcknowledged();
     }
 
-    void IAcknowledger.Acknowledge(object delivery) => OnAcknowledged();
+    void IAcknowledger.Acknowledge(object delivery) => OnAcknowledged(1);
+
+    void IAcknowledger.AcknowledgeAll(object delivery, int count) => OnAcknowledged(count);
 
     void IAcknowledger.Rejected(object delivery, DeadLetterReason reason, string detail) => OnRejected(reason, detail);
 
@@ -102,6 +136,7 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
     /// <summary>The request is done with it. What is still to be acknowledged tells the idempotency key's answer.</summary>
     internal void LetGo()
     {
+        GiveBack();
         bool isDone;
         lock (_gate)
         {
@@ -116,6 +151,13 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
     }
 
     internal Outcome Outcome() => new(_received, Rejected, _errors is { Count: > 0 } ? [.. _errors] : []);
+
+    /// <summary>Goes on behind the lines that an earlier request of the same key brought: the report is about all of them.</summary>
+    internal void GoOnBehind(Outcome before)
+    {
+        (_received, _acknowledged, Rejected) = (before.Received, before.Received, before.Rejected);
+        (_errors ??= []).AddRange(before.Errors);
+    }
 
     bool IValueTaskSource<bool>.GetResult(short token) => _wait.GetResult(token);
 
@@ -133,12 +175,13 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
         }
     }
 
-    private void OnAcknowledged()
+    private void OnAcknowledged(int count)
     {
+        _budget!.EndMessages(count);
         bool isDone;
         lock (_gate)
         {
-            Volatile.Write(ref _acknowledged, _acknowledged + 1);
+            Volatile.Write(ref _acknowledged, _acknowledged + count);
             long left = _received - _acknowledged;
             if (_until >= 0 && left <= _until)
             {
@@ -158,7 +201,7 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
     private void End()
     {
         _answer?.Complete(Outcome());
-        _answer = null;
+        (_answer, _budget) = (null, null);
         release(this);
     }
 }

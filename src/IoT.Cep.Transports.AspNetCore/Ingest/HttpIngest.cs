@@ -196,11 +196,18 @@ internal sealed partial class HttpIngest : ITransport, IDisposable
         return new PayloadHeaders(headers);
     }
 
-    private Delivery Begin(IdempotentAnswer? answer, int maxErrors)
+    /// <summary>Begins a request's first message; null where its sender has too many under way.</summary>
+    private Delivery? Begin(HttpPeer.IdentityMemo who, IdempotentAnswer? answer, int maxErrors)
     {
         var delivery = _deliveries.Get();
-        delivery.Begin(maxErrors, answer);
-        return delivery;
+        delivery.Begin(maxErrors, answer, who.Budget);
+        if (delivery.TryReserve(1))
+        {
+            return delivery;
+        }
+
+        Return(delivery);
+        return null;
     }
 
     /// <summary>Waits until the engine takes messages again; false where it does not within the bound.</summary>

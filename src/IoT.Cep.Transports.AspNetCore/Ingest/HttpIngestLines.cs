@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.IO.Pipelines;
 using IoT.Cep.Extensibility;
 using Microsoft.AspNetCore.Http;
 
@@ -11,115 +13,230 @@ internal sealed partial class HttpIngest
 
     private const string JsonContentType = "application/json";
 
+    /// <summary>How soon a body looks again whether its sender's messages of other connections have been acknowledged.</summary>
+    private static readonly TimeSpan _nextLook = TimeSpan.FromMilliseconds(20);
+
     /// <returns>Whether all lines were handed over.</returns>
     private async ValueTask<bool> TakeLinesAsync(HttpContext context, HttpPeer.IdentityMemo who, string topic, IdempotentAnswer? answer)
     {
-        var limits = _server.Access.Limits;
-        var reader = BodyReader.Open(context, _options.MaxStreamBytes, limits.MaxDecompressionRatio);
-        var delivery = Begin(answer, _options.MaxReportedErrors);
-        try
+        if (await _server.Access.StayAsync(context, who).ConfigureAwait(false) is not { } admission)
         {
-            var lines = new LineReceiver(this, context, who, delivery, context.Request.ContentType);
-            var options = new LineOptions(MaxLineBytes: Math.Min(_options.MaxBytes, limits.MaxPayloadBytes));
-            await LineFraming.ReadAsync(reader, lines, topic, options, context.RequestAborted).ConfigureAwait(false);
-            _turnstile.Flush();
-            if (_options.Answer == HttpAnswer.Acknowledged && !await UntilAcknowledgedAsync(delivery, 0).ConfigureAwait(false))
+            return false;
+        }
+
+        using (admission)
+        {
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, admission.Ended);
+            var reader = BodyReader.Open(context, _options.MaxStreamBytes, _server.Access.Limits.MaxDecompressionRatio);
+            var delivery = Begin(who, answer, _options.MaxReportedErrors);
+            bool isWhole = false;
+            try
             {
-                await Answers.BusyAsync(context, "The engine has not acknowledged in time.").ConfigureAwait(false);
+                if (delivery is null)
+                {
+                    await Answers.TooManyAsync(context, _soon).ConfigureAwait(false);
+                    return false;
+                }
+
+                var before = answer?.Before?.BrokenOff;
+                if (before is not null)
+                {
+                    delivery.GoOnBehind(before);
+                }
+
+                var lines = new Lines(this, context, who, topic, delivery);
+                await lines.ReadAsync(reader, before?.Received ?? 0, ended.Token).ConfigureAwait(false);
+                isWhole = true;
+                _turnstile.Flush();
+                bool isAwaited = _options.Answer == HttpAnswer.Acknowledged;
+                if (isAwaited && (!await UntilAcknowledgedAsync(delivery, 0).ConfigureAwait(false) || !await IsDoneAsync(answer?.Before, context.RequestAborted).ConfigureAwait(false)))
+                {
+                    await Answers.BusyAsync(context, "The engine has not acknowledged in time.").ConfigureAwait(false);
+                    return true;
+                }
+
+                await Answers.ReportAsync(context, delivery.Outcome(), _options.Answer == HttpAnswer.Accepted).ConfigureAwait(false);
                 return true;
             }
+            catch (OperationCanceledException) when (admission.HasEnded)
+            {
+                throw new HttpRefusedException(StatusCodes.Status401Unauthorized, $"The right to send has ended. {delivery!.Received} lines were taken.");
+            }
+            finally
+            {
+                if (delivery is not null)
+                {
+                    if (answer is not null && !isWhole)
+                    {
+                        answer.BrokenOff = delivery.Outcome();
+                    }
 
-            await Answers.ReportAsync(context, delivery.Outcome(), _options.Answer == HttpAnswer.Accepted).ConfigureAwait(false);
-            return true;
-        }
-        finally
-        {
-            delivery.LetGo();
-            await CloseAsync(context, reader).ConfigureAwait(false);
+                    delivery.LetGo();
+                }
+
+                await CloseAsync(context, reader).ConfigureAwait(false);
+            }
         }
     }
 
-    /// <summary>Completes each line to a message and hands it over when the sender's limits, the engine and what is not acknowledged yet allow it: until then nothing more is read.</summary>
-    private sealed class LineReceiver(HttpIngest owner, HttpContext context, HttpPeer.IdentityMemo who, Delivery delivery, string? contentType) : IPayloadReceiver
+    /// <summary>Whether what an earlier request of the same key had brought is acknowledged too: its own lines may be the last ones.</summary>
+    private async ValueTask<bool> IsDoneAsync(IdempotentAnswer? before, CancellationToken stop)
+    {
+        for (; before is not null; before = before.Before)
+        {
+            try
+            {
+                await before.Outcome.WaitAsync(_options.AnswerTimeout, _server.Clock, stop).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Completes each line to a message and hands it over when the sender's limits, the engine and what is not acknowledged yet allow it: until then nothing more is read. Lines that are at hand together
+    /// go together, since finding out whether they may costs as much as decoding one.
+    /// </summary>
+    private sealed class Lines(HttpIngest owner, HttpContext context, HttpPeer.IdentityMemo who, string topic, Delivery delivery) : IMessages
     {
         private readonly PayloadHeaders _headers = owner.HeadersOf(context);
         private readonly string? _sender = SenderOf(who);
-        private readonly string? _contentType = contentType is not null && contentType.Contains("json", StringComparison.OrdinalIgnoreCase) ? JsonContentType : contentType;
+        private readonly string? _contentType = ContentTypeOf(context.Request.ContentType);
         private readonly int _window = owner._server.Access.Limits.MaxInFlight;
+        private readonly int _maxBytes = Math.Min(owner._options.MaxBytes, owner._server.Access.Limits.MaxPayloadBytes);
+        private readonly LineCutter _cutter = new(new LineOptions(MaxLineBytes: Math.Min(owner._options.MaxBytes, owner._server.Access.Limits.MaxPayloadBytes)));
+        private ReadOnlySequence<byte> _buffer;
+
+        // The next line, which may have to wait.
+        private ReadOnlySequence<byte> _line;
+        private LineCut _cut;
+        private long _taken;
+        private bool _isLast;
+        private bool _isDry;
 
         // The request itself has paid for the first one.
         private int _paid = 1;
 
-        public ValueTask ReceiveAsync(in Payload payload, IAcknowledger? acknowledger = null, object? given = null)
+        private bool MayPass => _paid > 0 && delivery.HasRoom && delivery.Unacknowledged < _window;
+
+        /// <summary>Takes all lines but those that were taken before.</summary>
+        internal async ValueTask ReadAsync(PipeReader reader, long taken, CancellationToken stop)
         {
-            if (_paid > 0 && delivery.Unacknowledged < _window && owner._turnstile.TryPass(Complete(in payload), delivery, isLast: false, out _))
+            _taken = taken;
+            try
             {
-                _paid--;
-                return ValueTask.CompletedTask;
-            }
-
-            return new ValueTask(ReceiveLaterAsync(payload));
-        }
-
-        public void Reject(in Payload payload, DeadLetterReason reason, string detail)
-        {
-            if (!owner._turnstile.TryReject(Complete(in payload), reason, detail))
-            {
-                throw NotTaken("The engine has stopped.");
-            }
-
-            delivery.Reject(reason, detail);
-        }
-
-        public void CountDuplicate()
-        {
-        }
-
-        public void ConnectionChanged(bool connected, string? detail = null)
-        {
-        }
-
-        private Payload Complete(in Payload payload) => new(payload.Bytes, payload.Topic)
-        {
-            Template = owner.Template,
-            ContentType = _contentType,
-            Headers = _headers,
-            Sender = _sender,
-        };
-
-        private async Task ReceiveLaterAsync(Payload payload)
-        {
-            while (_paid <= 0)
-            {
-                var wait = who.Account.Take(LinesAtOnce);
-                if (wait == TimeSpan.Zero)
+                while (!_isLast)
                 {
-                    _paid = LinesAtOnce;
-                    break;
-                }
+                    var reading = reader.ReadAsync(stop);
+                    if (!reading.IsCompleted)
+                    {
+                        // Others of the same sender may need what this one does not now.
+                        delivery.GiveBack();
+                    }
 
-                await Task.Delay(wait, owner._server.Clock, context.RequestAborted).ConfigureAwait(false);
+                    var read = await reading.ConfigureAwait(false);
+                    (_buffer, _isLast, _isDry) = (read.Buffer, read.IsCompleted, false);
+                    while (!_isDry)
+                    {
+                        await PassAsync(stop).ConfigureAwait(false);
+                    }
+
+                    reader.AdvanceTo(_buffer.Start, _buffer.End);
+                    _buffer = default;
+                }
+            }
+            finally
+            {
+                if (_paid > 0)
+                {
+                    who.Budget.ReturnMessages(_paid);
+                }
+            }
+        }
+
+        public bool TryTake(out Payload payload, out string? problem)
+        {
+            (payload, problem) = (default, null);
+            if (_cut == LineCut.None)
+            {
+                while ((_cut = _cutter.Take(ref _buffer, _isLast, out _line)) != LineCut.None && _taken > 0)
+                {
+                    _taken--;
+                }
+            }
+
+            // Only for a line that is there is anything asked: a sender must not wait because it could not send another one.
+            _isDry = _cut == LineCut.None;
+            if (_isDry || !MayPass)
+            {
+                return false;
+            }
+
+            _paid--;
+            problem = _cut == LineCut.TooLong ? $"The line is longer than the limit of {_maxBytes} bytes." : null;
+            payload = new Payload(_line, topic) { Template = owner.Template, ContentType = _contentType, Headers = _headers, Sender = _sender, MaxDepth = owner._server.Access.Limits.MaxDepth };
+            _cut = LineCut.None;
+            return true;
+        }
+
+        private static string? ContentTypeOf(string? contentType) =>
+            contentType is not null && contentType.Contains("json", StringComparison.OrdinalIgnoreCase) ? JsonContentType : contentType;
+
+        private async ValueTask PassAsync(CancellationToken stop)
+        {
+            if (_cut != LineCut.None && !MayPass)
+            {
+                await UntilItMayAsync(stop).ConfigureAwait(false);
+            }
+
+            if (!owner._turnstile.TryPassAll(this, delivery, out var busy) && !await owner.UntilTakenAsync(busy, stop).ConfigureAwait(false))
+            {
+                throw NotTaken("The engine holds back.");
+            }
+        }
+
+        private async ValueTask UntilItMayAsync(CancellationToken stop)
+        {
+            while (_paid == 0 && (_paid = who.Budget.TakeMessages(LinesAtOnce, out var wait)) == 0)
+            {
+                await Task.Delay(wait, owner._server.Clock, stop).ConfigureAwait(false);
             }
 
             if (delivery.Unacknowledged >= _window)
             {
-                owner._turnstile.Flush();
+                await UntilAcknowledgedAsync(_window / 2).ConfigureAwait(false);
             }
 
-            if (delivery.Unacknowledged >= _window && !await owner.UntilAcknowledgedAsync(delivery, _window / 2).ConfigureAwait(false))
+            long began = owner._server.Clock.GetTimestamp();
+            while (!delivery.HasRoom && !delivery.TryReserve(LinesAtOnce))
+            {
+                if (delivery.Unacknowledged > 0)
+                {
+                    await UntilAcknowledgedAsync(delivery.Unacknowledged / 2).ConfigureAwait(false);
+                    continue;
+                }
+
+                // All that the sender may have under way is of other connections.
+                if (owner._server.Clock.GetElapsedTime(began) > owner._options.AnswerTimeout)
+                {
+                    throw NotTaken("The sender has too many messages under way.");
+                }
+
+                await Task.Delay(_nextLook, owner._server.Clock, stop).ConfigureAwait(false);
+            }
+        }
+
+        private async ValueTask UntilAcknowledgedAsync(long most)
+        {
+            owner._turnstile.Flush();
+            if (!await owner.UntilAcknowledgedAsync(delivery, most).ConfigureAwait(false))
             {
                 throw NotTaken("The engine has not acknowledged in time.");
             }
-
-            while (!owner._turnstile.TryPass(Complete(in payload), delivery, isLast: false, out var busy))
-            {
-                if (!await owner.UntilTakenAsync(busy, context.RequestAborted).ConfigureAwait(false))
-                {
-                    throw NotTaken("The engine holds back.");
-                }
-            }
-
-            _paid--;
         }
 
         /// <summary>What was taken before stays taken: the answer says how much that is.</summary>

@@ -18,6 +18,12 @@ internal sealed partial class HttpIngest
 
     private const string KeyHeader = "Idempotency-Key";
 
+    /// <summary>A topic that is not used any more makes room after an hour.</summary>
+    private static readonly TimeSpan _topicRest = TimeSpan.FromHours(1);
+
+    /// <summary>How soon a sender with too many messages under way may try again: acknowledging takes milliseconds.</summary>
+    private static readonly TimeSpan _soon = TimeSpan.FromSeconds(1);
+
     private int StatusIfTaken => _options.Answer == HttpAnswer.Accepted ? StatusCodes.Status202Accepted : StatusCodes.Status204NoContent;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -29,8 +35,13 @@ internal sealed partial class HttpIngest
             throw new HttpRefusedException(StatusCodes.Status415UnsupportedMediaType, "This Content-Type is not taken here.");
         }
 
-        var wait = who.Account.Take(1);
-        if (wait > TimeSpan.Zero || !who.Account.TryBegin())
+        if (!who.Budget.TryUseTopic(topic))
+        {
+            await Answers.TooManyAsync(context, _topicRest).ConfigureAwait(false);
+            return;
+        }
+
+        if (!who.Budget.TryTakeMessage(out var wait))
         {
             await Answers.TooManyAsync(context, wait).ConfigureAwait(false);
             return;
@@ -57,7 +68,6 @@ internal sealed partial class HttpIngest
         finally
         {
             Interlocked.Decrement(ref _waiting);
-            who.Account.End();
         }
     }
 
@@ -109,7 +119,7 @@ internal sealed partial class HttpIngest
             outcome = null;
         }
 
-        if (outcome is null)
+        if (outcome is null || answer.BrokenOff is not null)
         {
             await Answers.BusyAsync(context, "The first request of this key has no answer yet.").ConfigureAwait(false);
             return;
@@ -136,7 +146,13 @@ internal sealed partial class HttpIngest
     {
         int maxBytes = Math.Min(_options.MaxBytes, _server.Access.Limits.MaxPayloadBytes);
         var reader = BodyReader.Open(context, maxBytes, _server.Access.Limits.MaxDecompressionRatio);
-        var delivery = Begin(answer, 1);
+        if (Begin(who, answer, 1) is not { } delivery)
+        {
+            await Answers.TooManyAsync(context, _soon).ConfigureAwait(false);
+            await CloseAsync(context, reader).ConfigureAwait(false);
+            return false;
+        }
+
         try
         {
             var body = await ReadAsync(reader, maxBytes).ConfigureAwait(false);
@@ -238,6 +254,7 @@ internal sealed partial class HttpIngest
             ContentType = contentType,
             Headers = HeadersOf(context),
             Sender = SenderOf(who),
+            MaxDepth = _server.Access.Limits.MaxDepth,
         };
         return _turnstile.TryPass(in payload, delivery, isLast: true, out busy);
     }

@@ -14,25 +14,34 @@ internal sealed partial class HttpIngest
 
     private async Task TakeWebSocketAsync(HttpContext context, HttpPeer.IdentityMemo who, string topic)
     {
-        if (!who.Account.TryConnect())
+        if (!who.Budget.TryUseTopic(topic))
         {
-            await Answers.TooManyAsync(context, TimeSpan.FromSeconds(1)).ConfigureAwait(false);
+            await Answers.TooManyAsync(context, _topicRest).ConfigureAwait(false);
             return;
         }
 
-        try
+        if (await _server.Access.StayAsync(context, who).ConfigureAwait(false) is not { } admission)
         {
-            using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
-            var receiver = new WebSocketReceiver(this, context, who, topic, socket);
-            await receiver.RunAsync().ConfigureAwait(false);
+            return;
         }
-        catch (WebSocketException)
+
+        using (admission)
         {
-            // The client has gone, or does not speak the protocol; what it sent whole was taken.
-        }
-        finally
-        {
-            who.Account.Disconnect();
+            using var ended = Stopping.OrGone(context, admission);
+            try
+            {
+                using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
+                await new WebSocketReceiver(this, context, who, topic, socket).RunAsync(ended).ConfigureAwait(false);
+            }
+            catch (WebSocketException)
+            {
+                // The client has gone, or does not speak the protocol; what it sent whole was taken.
+            }
+            catch (OperationCanceledException) when (admission.HasEnded)
+            {
+                // At once, whatever the client still has to send or does not read.
+                context.Abort();
+            }
         }
     }
 
@@ -47,13 +56,13 @@ internal sealed partial class HttpIngest
         private readonly List<ItemError> _rejected = [];
         private readonly bool _tells = context.Request.Query.TryGetValue("ack", out var ack) && ack == "true";
         private readonly int _window = owner._server.Access.Limits.MaxInFlight;
+        private readonly PayloadHeaders _headers = owner.HeadersOf(context);
         private long _received;
         private long _acknowledged;
         private long _told;
 
-        internal async Task RunAsync()
+        internal async Task RunAsync(CancellationTokenSource ended)
         {
-            using var ended = Stopping.OrGone(context);
             var telling = _tells ? TellAsync(ended.Token) : Task.CompletedTask;
             byte[] buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
             try
@@ -75,11 +84,16 @@ internal sealed partial class HttpIngest
             }
         }
 
-        void IAcknowledger.Acknowledge(object delivery)
+        void IAcknowledger.Acknowledge(object delivery) => OnAcknowledged(1);
+
+        void IAcknowledger.AcknowledgeAll(object delivery, int count) => OnAcknowledged(count);
+
+        private void OnAcknowledged(int count)
         {
+            who.Budget.EndMessages(count);
             lock (_gate)
             {
-                _acknowledged++;
+                _acknowledged += count;
                 Signal(_room);
                 if (_tells)
                 {
@@ -152,7 +166,14 @@ internal sealed partial class HttpIngest
                     holder.Buffer = larger;
                 }
 
-                var part = await socket.ReceiveAsync(holder.Buffer.AsMemory(length), stop).ConfigureAwait(false);
+                var receiving = socket.ReceiveAsync(holder.Buffer.AsMemory(length), stop);
+                if (!receiving.IsCompleted)
+                {
+                    // No more is at hand: what was taken does not wait for company.
+                    owner._turnstile.Flush();
+                }
+
+                var part = await receiving.ConfigureAwait(false);
                 length += part.Count;
                 if (length > most)
                 {
@@ -169,38 +190,55 @@ internal sealed partial class HttpIngest
         /// <returns>Why it was not taken; null where it was.</returns>
         private async ValueTask<string?> PassAsync(ReadOnlySequence<byte> message, CancellationToken stop)
         {
-            if (who.Identity.Expires <= owner._server.Clock.GetUtcNow())
-            {
-                return "The proof of who you are has ended.";
-            }
-
-            TimeSpan wait;
-            while ((wait = who.Account.Take(1)) > TimeSpan.Zero)
+            while (!who.Budget.TryTakeMessage(out var wait))
             {
                 await Task.Delay(wait, owner._server.Clock, stop).ConfigureAwait(false);
             }
 
             await UntilAsync(_window - 1, stop).ConfigureAwait(false);
+            while (!who.Budget.TryBeginMessage())
+            {
+                // Over all connections of this sender; what it has under way is to be acknowledged soon.
+                owner._turnstile.Flush();
+                await Task.Delay(_nextLook, owner._server.Clock, stop).ConfigureAwait(false);
+            }
+
             lock (_gate)
             {
                 _received++;
             }
 
-            var payload = new Payload(message, topic) { Template = owner.Template, Headers = owner.HeadersOf(context), Sender = SenderOf(who) };
-            while (!owner._turnstile.TryPass(in payload, this, isLast: false, out var busy))
+            var payload = new Payload(message, topic) { Template = owner.Template, Headers = _headers, Sender = SenderOf(who), MaxDepth = owner._server.Access.Limits.MaxDepth };
+            bool isPassed = false;
+            try
             {
-                if (!await owner.UntilTakenAsync(busy, stop).ConfigureAwait(false))
+                while (!(isPassed = owner._turnstile.TryPass(in payload, this, isLast: false, out var busy)))
                 {
-                    return "The engine holds back.";
+                    if (!await owner.UntilTakenAsync(busy, stop).ConfigureAwait(false))
+                    {
+                        return "The engine holds back.";
+                    }
+                }
+
+                return null;
+            }
+            finally
+            {
+                if (!isPassed)
+                {
+                    who.Budget.EndMessage();
                 }
             }
-
-            return null;
         }
 
         /// <summary>Waits until no more than so many messages are unacknowledged, and no more rejections than that are untold.</summary>
         private async ValueTask UntilAsync(int most, CancellationToken stop, bool isTold = false)
         {
+            if (Volatile.Read(ref _received) - Volatile.Read(ref _acknowledged) > most)
+            {
+                owner._turnstile.Flush();
+            }
+
             while (true)
             {
                 lock (_gate)

@@ -10,6 +10,17 @@ internal sealed class IdempotentAnswer
 
     internal long Until { get; set; }
 
+    /// <summary>What had been taken of lines when their request ended before its body did, those of <see cref="Before"/> included. Null: it did not end so.</summary>
+    internal Outcome? BrokenOff { get; set; }
+
+    /// <summary>The request of the same key that broke off before this one.</summary>
+    internal IdempotentAnswer? Before { get; set; }
+
+    private bool IsDone => Outcome.IsCompleted && (Before is null or { IsDone: true });
+
+    /// <summary>A sender that breaks off again and again must not make a chain without end.</summary>
+    internal void ForgetWhatIsDone() => Before = Before is { IsDone: true } ? null : Before;
+
     internal void Complete(Outcome? outcome) => _outcome.TrySetResult(outcome);
 }
 
@@ -35,33 +46,46 @@ internal sealed class IdempotencyTable(int most, TimeSpan period, TimeProvider c
         {
             long now = clock.GetTimestamp();
             Forget(now, most);
-            isNew = !_answers.TryGetValue(key, out var answer);
+            isNew = !_answers.TryGetValue(key, out var answer) || answer.BrokenOff is not null;
             if (!isNew)
             {
                 return answer;
             }
 
+            var before = answer;
             Forget(now, most - 1);
             if (_order.Count >= most)
             {
                 return null;
             }
 
-            answer = new IdempotentAnswer { Until = now + (long)(period.TotalSeconds * clock.TimestampFrequency) };
+            before?.ForgetWhatIsDone();
+            answer = new IdempotentAnswer { Before = before, Until = now + (long)(period.TotalSeconds * clock.TimestampFrequency) };
             _answers[key] = answer;
             _order.Enqueue((key, answer));
             return answer;
         }
     }
 
-    /// <summary>The request was not taken: whoever asks again does it anew.</summary>
+    /// <summary>The request was not taken whole: whoever asks again does it anew, or goes on behind the lines that were taken.</summary>
     internal void Free((string Principal, string Topic, string Key) key, IdempotentAnswer answer)
     {
         lock (_gate)
         {
+            if (answer.BrokenOff is { Received: > 0 })
+            {
+                // What it had taken is still to be acknowledged, which completes it.
+                return;
+            }
+
             if (_answers.GetValueOrDefault(key) == answer)
             {
                 _answers.Remove(key);
+                if (answer.Before is { } before)
+                {
+                    _answers[key] = before;
+                    _order.Enqueue((key, before));
+                }
             }
         }
 

@@ -2,9 +2,22 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
+/// <summary>Messages that are at hand together.</summary>
+internal interface IMessages
+{
+    /// <summary>Gives the next one.</summary>
+    /// <param name="payload">The message.</param>
+    /// <param name="problem">Why it is none and becomes a dead letter; null where it is one.</param>
+    /// <returns>False where there is none, or none may come now.</returns>
+    bool TryTake(out Payload payload, out string? problem);
+}
+
 /// <summary>Lets one message after the other to the receiver, from any number of requests: the next one when the one before has been taken.</summary>
 internal sealed class Turnstile
 {
+    /// <summary>How many messages of one sender go through before others have their turn: some ten microseconds.</summary>
+    private const int MessagesAtOnce = 256;
+
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IPayloadReceiver? _receiver;
@@ -49,45 +62,55 @@ internal sealed class Turnstile
         lock (_gate)
         {
             bool isAlone = isLast && Interlocked.Decrement(ref _arriving) == 0;
-            busy = null;
-            if (_receiver is null)
+            if (!CanTake(out busy) || !Give(in payload, delivery))
             {
                 return false;
             }
 
-            if (!_busy.IsCompleted)
+            if (isAlone && _busy.IsCompleted)
             {
-                busy = _busy;
-                return false;
+                _receiver?.Flush();
             }
 
-            (delivery as Delivery)?.Count();
-            try
-            {
-                var taken = _receiver.ReceiveAsync(in payload, delivery, delivery);
-                _busy = taken.IsCompletedSuccessfully ? Task.CompletedTask : WatchAsync(taken.AsTask());
-                if (isAlone && _busy.IsCompleted)
-                {
-                    _receiver?.Flush();
-                }
-
-                return true;
-            }
-            catch (Exception error) when (error is not OutOfMemoryException)
-            {
-                Fail(error);
-                return false;
-            }
+            return true;
         }
     }
 
-    /// <summary>Makes a dead letter of a message that is too long, if something is running.</summary>
-    internal bool TryReject(in Payload payload, DeadLetterReason reason, string detail)
+    /// <summary>Hands over message after message, as long as there are some and the engine takes them: one turn for many.</summary>
+    /// <param name="messages">The messages.</param>
+    /// <param name="delivery">Told what becomes of them.</param>
+    /// <param name="busy">What to wait for where the engine takes none now; null where nothing is running that could.</param>
+    /// <returns>False where the engine takes none now.</returns>
+    internal bool TryPassAll(IMessages messages, Delivery delivery, out Task? busy)
     {
         lock (_gate)
         {
-            _receiver?.Reject(in payload, reason, detail);
-            return _receiver is not null;
+            busy = null;
+            for (int i = 0; i < MessagesAtOnce; i++)
+            {
+                // Before one is taken: it must not be lost.
+                if (!CanTake(out busy))
+                {
+                    return false;
+                }
+
+                if (!messages.TryTake(out var payload, out string? problem))
+                {
+                    return true;
+                }
+
+                if (problem is not null)
+                {
+                    _receiver!.Reject(in payload, DeadLetterReason.TooLarge, problem);
+                    delivery.Reject(DeadLetterReason.TooLarge, problem);
+                }
+                else if (!Give(in payload, delivery))
+                {
+                    return false;
+                }
+            }
+
+            return true;
         }
     }
 
@@ -117,6 +140,28 @@ internal sealed class Turnstile
         lock (_gate)
         {
             _receiver?.CountDuplicate();
+        }
+    }
+
+    private bool CanTake(out Task? busy)
+    {
+        busy = _receiver is null || _busy.IsCompleted ? null : _busy;
+        return _receiver is not null && busy is null;
+    }
+
+    private bool Give(in Payload payload, IAcknowledger delivery)
+    {
+        (delivery as Delivery)?.Count();
+        try
+        {
+            var taken = _receiver!.ReceiveAsync(in payload, delivery, delivery);
+            _busy = taken.IsCompletedSuccessfully ? Task.CompletedTask : WatchAsync(taken.AsTask());
+            return true;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Fail(error);
+            return false;
         }
     }
 

@@ -51,17 +51,16 @@ internal sealed class ResultFeed(HttpServer server, TopicTemplate path, HttpPubl
             return;
         }
 
-        if (!who.Account.TryConnect())
+        if (await server.Access.StayAsync(context, who).ConfigureAwait(false) is not { } admission)
         {
             Interlocked.Decrement(ref _clients);
-            await Answers.TooManyAsync(context, options.Heartbeat).ConfigureAwait(false);
             return;
         }
 
         try
         {
-            using var ended = Stopping.OrGone(context);
-            await (context.WebSockets.IsWebSocketRequest ? SendToWebSocketAsync(context, who, ended) : SendEventsAsync(context, who, ended.Token)).ConfigureAwait(false);
+            using var ended = Stopping.OrGone(context, admission);
+            await (context.WebSockets.IsWebSocketRequest ? SendToWebSocketAsync(context, ended) : SendEventsAsync(context, ended.Token)).ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or WebSocketException or OperationCanceledException)
         {
@@ -69,12 +68,18 @@ internal sealed class ResultFeed(HttpServer server, TopicTemplate path, HttpPubl
         }
         finally
         {
-            who.Account.Disconnect();
+            if (admission.HasEnded)
+            {
+                // At once, however much it has not read.
+                context.Abort();
+            }
+
+            admission.Dispose();
             Interlocked.Decrement(ref _clients);
         }
     }
 
-    private async Task SendEventsAsync(HttpContext context, HttpPeer.IdentityMemo who, CancellationToken stop)
+    private async Task SendEventsAsync(HttpContext context, CancellationToken stop)
     {
         var response = context.Response;
         response.ContentType = "text/event-stream";
@@ -86,7 +91,7 @@ internal sealed class ResultFeed(HttpServer server, TopicTemplate path, HttpPubl
         long place = Ring.PlaceAfter(context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } id ? id : context.Request.Query["last-event-id"].ToString());
         await response.StartAsync(stop).ConfigureAwait(false);
         await response.BodyWriter.FlushAsync(stop).ConfigureAwait(false);
-        while (IsAllowed(who))
+        while (true)
         {
             var news = Ring.News;
             int sent = 0;
@@ -148,14 +153,14 @@ internal sealed class ResultFeed(HttpServer server, TopicTemplate path, HttpPubl
         output.Write("\n\n"u8);
     }
 
-    private async Task SendToWebSocketAsync(HttpContext context, HttpPeer.IdentityMemo who, CancellationTokenSource ended)
+    private async Task SendToWebSocketAsync(HttpContext context, CancellationTokenSource ended)
     {
         long place = Ring.PlaceAfter(context.Request.Query["last-event-id"].ToString());
         using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);
         var listening = ListenAsync(socket, ended);
         try
         {
-            while (IsAllowed(who) && !(Ring.IsEnded && place == Ring.Next))
+            while (!(Ring.IsEnded && place == Ring.Next))
             {
                 var news = Ring.News;
                 while (Ring.Read(ref place, out long lost) is { } result)
@@ -197,8 +202,6 @@ internal sealed class ResultFeed(HttpServer server, TopicTemplate path, HttpPubl
             await ended.CancelAsync().ConfigureAwait(false);
         }
     }
-
-    private bool IsAllowed(HttpPeer.IdentityMemo who) => !(who.Identity.Expires <= server.Clock.GetUtcNow());
 
     /// <returns>False where nothing came until the next heartbeat.</returns>
     private async ValueTask<bool> WaitAsync(Task news, CancellationToken stop)

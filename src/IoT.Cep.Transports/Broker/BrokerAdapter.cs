@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet.Adapter;
+using MQTTnet.Exceptions;
 using MQTTnet.Formatter;
 using MQTTnet.Packets;
 using MQTTnet.Protocol;
@@ -9,16 +11,19 @@ using MQTTnet.Protocol;
 namespace IoT.Cep;
 
 /// <summary>
-/// A client's connection as MQTTnet sees it. Keeps the CONNECT packet, from which MQTTnet tells less than is needed (the will), and ends a connection that breaks a rule that MQTTnet does not
-/// look at, with the reason where the protocol has one.
+/// A client's connection as MQTTnet sees it. Keeps the CONNECT packet, from which MQTTnet tells less than is needed (the will), says why a connection ends that broke a rule, and lets the broker
+/// answer in the client's place what the client is not to get.
 /// </summary>
 /// <param name="inner">MQTTnet's own adapter.</param>
-internal sealed class BrokerAdapter(IMqttChannelAdapter inner) : IMqttChannelAdapter
+/// <param name="channel">What it reads: looks at the packets.</param>
+internal sealed class BrokerAdapter(IMqttChannelAdapter inner, CheckedChannel channel) : IMqttChannelAdapter
 {
     /// <summary>An alias keeps a topic in memory; MQTTnet alone would allow 65,535 of them, each of as many bytes.</summary>
     internal const ushort MaxTopicAliases = 64;
 
-    private bool _isConnected;
+    private readonly ConcurrentQueue<MqttPacket> _inserted = new();
+    private Task<MqttPacket?>? _receiving;
+    private TaskCompletionSource? _hasInserted;
 
     public long BytesReceived => inner.BytesReceived;
 
@@ -37,6 +42,9 @@ internal sealed class BrokerAdapter(IMqttChannelAdapter inner) : IMqttChannelAda
     /// <summary>What the client said when it connected; null before.</summary>
     internal MqttConnectPacket? Connect { get; private set; }
 
+    /// <summary>Whether the client said goodbye in the way that drops its will (MQTT 5, 3.14.4-3).</summary>
+    internal bool HasSaidGoodbye { get; private set; }
+
     public Task ConnectAsync(CancellationToken cancellationToken) => inner.ConnectAsync(cancellationToken);
 
     public Task DisconnectAsync(CancellationToken cancellationToken) => inner.DisconnectAsync(cancellationToken);
@@ -45,33 +53,80 @@ internal sealed class BrokerAdapter(IMqttChannelAdapter inner) : IMqttChannelAda
 
     public void ResetStatistics() => inner.ResetStatistics();
 
+    /// <summary>MQTTnet receives a packet as if the client had sent it: what ends the exchange of a message that the client is not sent.</summary>
+    /// <param name="packet">The packet.</param>
+    internal void Insert(MqttPacket packet)
+    {
+        _inserted.Enqueue(packet);
+        Volatile.Read(ref _hasInserted)?.TrySetResult();
+    }
+
     public async Task<MqttPacket?> ReceivePacketAsync(CancellationToken cancellationToken)
     {
-        var packet = await inner.ReceivePacketAsync(cancellationToken).ConfigureAwait(false);
-        if (packet is MqttConnectPacket connect && !_isConnected)
+        while (true)
         {
-            _isConnected = true;
-            Connect = connect;
-            Name(connect);
-            return packet;
-        }
-
-        if (packet is not null && ProblemOf(packet) is { } reason)
-        {
-            if (PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V500)
+            if (_inserted.TryDequeue(out var inserted))
             {
-                await inner.SendPacketAsync(new MqttDisconnectPacket { ReasonCode = reason }, cancellationToken).ConfigureAwait(false);
+                return inserted;
             }
 
-            return null;
+            var receiving = _receiving ??= ReceiveAsync(cancellationToken);
+            if (receiving.IsCompleted || Connect is null)
+            {
+                _receiving = null;
+                return await receiving.ConfigureAwait(false);
+            }
+
+            await NextAsync(receiving).ConfigureAwait(false);
+        }
+    }
+
+    public void Dispose() => inner.Dispose();
+
+    internal static string MadeUpName() => string.Create(CultureInfo.InvariantCulture, $"auto-{Guid.NewGuid():N}");
+
+    private Task NextAsync(Task receiving)
+    {
+        // Made once for as long as nothing is inserted: who is idle and who is busy pays for the wait only.
+        if (_hasInserted is not { Task.IsCompleted: false } hasInserted)
+        {
+            Volatile.Write(ref _hasInserted, hasInserted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        Interlocked.MemoryBarrier();
+        return _inserted.IsEmpty ? Task.WhenAny(receiving, hasInserted.Task) : Task.CompletedTask;
+    }
+
+    private async Task<MqttPacket?> ReceiveAsync(CancellationToken cancellationToken)
+    {
+        MqttPacket? packet = null;
+        try
+        {
+            packet = await inner.ReceivePacketAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (MqttCommunicationException) when (channel.HasFailed)
+        {
+            // MQTTnet's wrapping of what the channel throws.
+        }
+
+        switch (packet)
+        {
+            case null when channel.HasFailed:
+                await channel.SayWhyAsync(cancellationToken).ConfigureAwait(false);
+                break;
+            case MqttConnectPacket connect:
+                Connect = connect;
+                Name(connect);
+                break;
+            case MqttDisconnectPacket goodbye:
+                HasSaidGoodbye = goodbye.ReasonCode == MqttDisconnectReasonCode.NormalDisconnection;
+                break;
         }
 
         return packet;
     }
 
-    public void Dispose() => inner.Dispose();
-
-    // One of MQTT 3.1.1 is given a name that it is never told (3.1.3-6); MQTTnet has closed the connection of one that wants its session kept.
+    // One of MQTT 3.1.1 is given a name that it is never told (3.1.3-6).
     private void Name(MqttConnectPacket connect)
     {
         if (string.IsNullOrEmpty(connect.ClientId) && PacketFormatterAdapter.ProtocolVersion == MqttProtocolVersion.V311)
@@ -79,18 +134,4 @@ internal sealed class BrokerAdapter(IMqttChannelAdapter inner) : IMqttChannelAda
             connect.ClientId = MadeUpName();
         }
     }
-
-    internal static string MadeUpName() => string.Create(CultureInfo.InvariantCulture, $"auto-{Guid.NewGuid():N}");
-
-    private static MqttDisconnectReasonCode? ProblemOf(MqttPacket packet) => packet switch
-    {
-        // 3.1.0-2: a second CONNECT.
-        MqttConnectPacket => MqttDisconnectReasonCode.ProtocolError,
-        MqttPublishPacket { TopicAlias: > MaxTopicAliases } => MqttDisconnectReasonCode.TopicAliasInvalid,
-        MqttPublishPacket { QualityOfServiceLevel: > MqttQualityOfServiceLevel.AtMostOnce, PacketIdentifier: 0 } => MqttDisconnectReasonCode.ProtocolError,
-        MqttPublishPacket { QualityOfServiceLevel: MqttQualityOfServiceLevel.AtMostOnce, Dup: true } => MqttDisconnectReasonCode.ProtocolError,
-        MqttSubscribePacket { TopicFilters.Count: 0 } or MqttUnsubscribePacket { TopicFilters.Count: 0 } => MqttDisconnectReasonCode.ProtocolError,
-        MqttSubscribePacket subscribe when subscribe.TopicFilters.Exists(static f => !MqttTopic.IsFilter(f.Topic)) => MqttDisconnectReasonCode.TopicFilterInvalid,
-        _ => null,
-    };
 }

@@ -40,6 +40,9 @@ internal sealed class BrokerConnection(Stream inner, Func<bool> hasMore) : Strea
     /// <summary>Which of its messages wait for their acknowledgement.</summary>
     internal Receipts? Receipts { get; set; }
 
+    /// <summary>What is to be done at its end; null: nothing.</summary>
+    internal Action? Ending { get; set; }
+
     /// <summary>Completes when MQTTnet has done with it: all its input is processed and its session is at rest.</summary>
     internal Task Ended => _ended.Task;
 
@@ -49,6 +52,9 @@ internal sealed class BrokerConnection(Stream inner, Func<bool> hasMore) : Strea
     internal void HasEnded()
     {
         Receipts?.Close();
+
+        // Before anybody hears of the end: who comes back finds the will waiting.
+        Ending?.Invoke();
         Admission?.Dispose();
         _ended.TrySetResult();
     }

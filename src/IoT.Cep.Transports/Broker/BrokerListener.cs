@@ -12,7 +12,7 @@ using MQTTnet.Server;
 
 namespace IoT.Cep;
 
-/// <summary>Accepts connections for the broker: a bounded number, read ahead, with frames bounded before they are allocated.</summary>
+/// <summary>Accepts connections for the broker: a bounded number, whose packets are bounded and well-formed before MQTTnet gets them.</summary>
 /// <param name="options">The broker's options.</param>
 /// <param name="timeProvider">The clock of time limits.</param>
 internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider timeProvider) : IMqttServerAdapter
@@ -175,10 +175,10 @@ internal sealed class BrokerListener(MqttBrokerOptions options, TimeProvider tim
     private async Task ServeAsync(Stream stream, BrokerConnection connection, Peer peer)
     {
         using var tcp = new MqttTcpChannel(stream, peer.Local, peer.Remote, peer.Certificate);
-        using var channel = new BufferedChannel(tcp, options.MaxPacketBytes, ReadBytes);
+        using var channel = new CheckedChannel(tcp, options.MaxPacketBytes, ReadBytes);
         using var inner = new MqttChannelAdapter(
             channel, new MqttPacketFormatterAdapter(new MqttBufferWriter(WriterBytes, WriterRestBytes)), MqttNetNullLogger.Instance);
-        using var adapter = new BrokerAdapter(inner);
+        using var adapter = new BrokerAdapter(inner, channel);
         if (ClientHandler is { } handle)
         {
             connection.Adapter = adapter;

@@ -35,7 +35,7 @@ internal sealed class BrokerSource(MqttBroker broker, MqttFilter filter) : ITran
             broker.Add(this);
             foreach (var message in await broker.RetainedAsync().ConfigureAwait(false))
             {
-                if (Takes(message.Topic))
+                if (Takes(message.Topic) && (message.MessageExpiryInterval == 0 || MessageClock.Left(message.MessageExpiryInterval, broker.Seconds) > 0))
                 {
                     await receiver.ReceiveAsync(ToPayload(message, null)).ConfigureAwait(false);
                 }

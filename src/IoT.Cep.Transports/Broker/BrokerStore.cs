@@ -107,17 +107,30 @@ internal sealed class BrokerStore : IAsyncDisposable
             }
 
             var granted = session.Granted(message.Topic);
-            var qualityOfService = granted < message.QualityOfServiceLevel ? granted : message.QualityOfServiceLevel;
-            if (qualityOfService == MqttQualityOfServiceLevel.AtMostOnce)
-            {
-                return false;
-            }
-
-            long id = ++_nextId;
-            session.ByTopic[message.Topic] = id;
-            Change(BrokerRecords.Queued(clientId, id, message, qualityOfService));
-            return true;
+            return Queue(session, message, granted < message.QualityOfServiceLevel ? granted : message.QualityOfServiceLevel);
         }
+    }
+
+    /// <summary>A message waits for a session that got it as one of a group. False: the session takes no message that is to be kept.</summary>
+    internal bool QueueShared(string clientId, MqttApplicationMessage message)
+    {
+        lock (_gate)
+        {
+            return _sessions.TryGetValue(clientId, out var session) && Queue(session, message, message.QualityOfServiceLevel);
+        }
+    }
+
+    private bool Queue(StoredSession session, MqttApplicationMessage message, MqttQualityOfServiceLevel qualityOfService)
+    {
+        if (qualityOfService == MqttQualityOfServiceLevel.AtMostOnce)
+        {
+            return false;
+        }
+
+        long id = ++_nextId;
+        session.ByTopic[message.Topic] = id;
+        Change(BrokerRecords.Queued(session.ClientId, id, message, qualityOfService));
+        return true;
     }
 
     /// <summary>A subscriber has a message: it is kept no longer.</summary>
@@ -258,7 +271,9 @@ internal sealed class StoredSession(string clientId)
 
     internal MqttQualityOfServiceLevel Granted(string topic)
     {
-        Filters ??= [.. Subscriptions.Values.Select(static r => BrokerRecords.ReadSubscription(r).Filter).Select(static f => (TopicFilter.Parse(f.Topic), f.QualityOfServiceLevel))];
+        // Shared ones are the broker's own, which says the QoS of each message.
+        Filters ??= [.. Subscriptions.Values.Select(static r => BrokerRecords.ReadSubscription(r).Filter)
+            .Where(static f => !f.Topic.StartsWith("$share/", StringComparison.Ordinal)).Select(static f => (TopicFilter.Parse(f.Topic), f.QualityOfServiceLevel))];
         var granted = MqttQualityOfServiceLevel.AtMostOnce;
         foreach (var (filter, level) in Filters)
         {

@@ -1,6 +1,6 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using MQTTnet.Packets;
-using MQTTnet.Protocol;
 using MQTTnet.Server;
 
 namespace IoT.Cep;
@@ -9,26 +9,36 @@ namespace IoT.Cep;
 /// What the broker knows of one session beside MQTTnet: which messages were sent and not acknowledged, and who waits until
 /// fewer are under way.
 /// </summary>
+/// <param name="broker">Tells the time, and counts.</param>
 /// <param name="session">MQTTnet's view of it: how many messages wait to be sent.</param>
-internal sealed class BrokerSubscriber(MqttSessionStatus session)
+internal sealed partial class BrokerSubscriber(MqttBroker broker, MqttSessionStatus session)
 {
     private readonly Lock _gate = new();
 
     // By reference: a message that is sent again after a reconnection is the same object under a new id.
-    private readonly Dictionary<MqttPublishPacket, ushort> _unacknowledged = new(ByReference.Instance);
+    private readonly Dictionary<MqttPublishPacket, Sent> _unacknowledged = new(ByReference.Instance);
     private readonly HashSet<ushort> _received = [];
+
+    // Packet ids of QoS 2 that the client sent, that were taken, and that it has not released yet; at most 65,535.
+    private readonly HashSet<ushort> _taken = [];
     private readonly HashSet<string> _filters = new(StringComparer.Ordinal);
+
+    // What was sent on this connection and not acknowledged, and what waits behind the client's receive maximum; MQTTnet knows none.
+    private readonly HashSet<MqttPublishPacket> _underWay = new(ByReference.Instance);
+    private readonly Queue<MqttPublishPacket> _held = new();
+    private BrokerAdapter? _adapter;
+    private bool _isReleasing;
     private TaskCompletionSource? _room;
     private long _progress;
 
     /// <summary>Whether the client is connected.</summary>
     internal volatile bool IsConnected = true;
 
-    /// <summary>Packet ids of QoS 2 that the client sent, that were taken, and that it has not released yet. Used by the one task that reads the connection; at most 65,535.</summary>
-    internal HashSet<ushort> Taken { get; } = [];
-
     /// <summary>The identifier of the SUBSCRIBE packet that is being processed; 0: none.</summary>
     internal uint SubscriptionIdentifier { get; set; }
+
+    /// <summary>The SUBSCRIBE packets that were taken and not answered, by their ids: at most 65,535.</summary>
+    internal ConcurrentDictionary<ushort, SubscribeAnswers> Subscribing { get; } = new();
 
     /// <summary>How long the session is kept; 0 on MQTT 3.1.1, which does not say.</summary>
     internal uint ExpirySeconds => session.ExpiryInterval;
@@ -43,7 +53,7 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
         {
             lock (_gate)
             {
-                return session.PendingApplicationMessagesCount + _unacknowledged.Count;
+                return session.PendingApplicationMessagesCount + _unacknowledged.Count + _held.Count;
             }
         }
     }
@@ -54,34 +64,24 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
 
     internal Task DeleteSessionAsync() => session.DeleteAsync();
 
-    /// <summary>
-    /// A message leaves for the subscriber. One that left before is marked as a duplicate and goes under its first id, as the
-    /// protocol demands; MQTTnet gives it a new one without the mark, by which no receiver could know it again. One of QoS 2 that the
-    /// subscriber has received is not sent again, only released again.
-    /// </summary>
-    /// <param name="packet">The message.</param>
-    /// <returns>What is to be sent.</returns>
-    internal MqttPacket Sending(MqttPublishPacket packet)
+    /// <summary>The client sent a message of QoS 2. False: it was taken before.</summary>
+    /// <param name="packetId">The id.</param>
+    internal bool TryTake(ushort packetId)
     {
-        MqttPacket sent = packet;
-        if (packet.QualityOfServiceLevel != MqttQualityOfServiceLevel.AtMostOnce)
+        lock (_gate)
         {
-            lock (_gate)
-            {
-                if (!_unacknowledged.TryAdd(packet, packet.PacketIdentifier))
-                {
-                    packet.Dup = true;
-                    packet.PacketIdentifier = _unacknowledged[packet];
-                    if (_received.Contains(packet.PacketIdentifier))
-                    {
-                        sent = new MqttPubRelPacket { PacketIdentifier = packet.PacketIdentifier };
-                    }
-                }
-            }
+            return _taken.Add(packetId);
         }
+    }
 
-        Advance();
-        return sent;
+    /// <summary>The id is free: the client has released it, or was refused (MQTT 5, 4.3.3-9).</summary>
+    /// <param name="packetId">The id.</param>
+    internal void Release(ushort packetId)
+    {
+        lock (_gate)
+        {
+            _taken.Remove(packetId);
+        }
     }
 
     /// <summary>The subscriber has received a message of QoS 2: from here on it is only to be released.</summary>
@@ -92,17 +92,6 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
         {
             _received.Add(packetId);
         }
-    }
-
-    internal void Acknowledged(MqttPublishPacket packet)
-    {
-        lock (_gate)
-        {
-            _unacknowledged.Remove(packet);
-            _received.Remove(packet.PacketIdentifier);
-        }
-
-        Advance();
     }
 
     /// <summary>Whether the session may have one more subscription, or has this one.</summary>
@@ -132,12 +121,39 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
         }
     }
 
-    /// <summary>The client connected again to the same session, or went away: who waits looks again.</summary>
-    /// <param name="connected">Whether it is connected.</param>
-    internal void ConnectionChanged(bool connected)
+    /// <summary>The client went away: who waits looks again.</summary>
+    internal void Disconnected()
     {
-        IsConnected = connected;
+        lock (_gate)
+        {
+            Forget();
+            _adapter = null;
+        }
+
+        IsConnected = false;
         Advance();
+    }
+
+    /// <summary>The client connected, to a new session or again to this one.</summary>
+    /// <param name="adapter">Its connection; null: a session that is being brought back.</param>
+    internal void Connected(BrokerAdapter? adapter)
+    {
+        lock (_gate)
+        {
+            Forget();
+            _adapter = adapter;
+        }
+
+        IsConnected = true;
+        Advance();
+    }
+
+    // MQTTnet sends all that is not acknowledged again on the next connection, what was held back included.
+    private void Forget()
+    {
+        _underWay.Clear();
+        _held.Clear();
+        _isReleasing = false;
     }
 
     /// <summary>Completes at the next progress.</summary>
@@ -161,6 +177,9 @@ internal sealed class BrokerSubscriber(MqttSessionStatus session)
 
         room?.TrySetResult();
     }
+
+    /// <summary>A message that was sent: under which id at first, and when it expires.</summary>
+    private readonly record struct Sent(ushort PacketId, uint Deadline);
 
     private sealed class ByReference : IEqualityComparer<MqttPublishPacket>
     {

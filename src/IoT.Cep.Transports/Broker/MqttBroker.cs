@@ -13,14 +13,14 @@ namespace IoT.Cep;
 /// <remarks>
 /// Sessions and retained messages live in memory, or with <see cref="MqttBrokerOptions.StoreFolder"/> on disk. QoS 0 messages for a client that is not connected are not
 /// kept. A session that is not connected and whose queue is full is discarded whole, which the client is told when it returns
-/// (session not present), and is counted. Shared subscriptions, delayed wills and message expiry are not provided: where they are
-/// needed, use a broker of its own, such as mosquitto. Metrics: meter <c>IoT.Cep.Mqtt.Broker</c>.
+/// (session not present), and is counted. Metrics: meter <c>IoT.Cep.Mqtt.Broker</c>.
 /// </remarks>
 public sealed partial class MqttBroker : IAsyncDisposable
 {
     /// <summary>The client id of what this process publishes; known by reference, so that no client can take it.</summary>
     private static readonly string _self = new(['b', 'r', 'o', 'k', 'e', 'r']);
 
+    /// <summary>How often sessions and wills are looked at whose time may have come.</summary>
     private static readonly TimeSpan _expiryPeriod = TimeSpan.FromSeconds(1);
 
     private readonly MqttBrokerOptions _options;
@@ -45,6 +45,8 @@ public sealed partial class MqttBroker : IAsyncDisposable
     private long _slowed;
     private long _refusedMessages;
     private long _refusedConnections;
+    private long _expiredMessages;
+    private long _tooLargeMessages;
 
     private MqttBroker(MqttBrokerOptions options, TimeProvider timeProvider)
     {
@@ -65,6 +67,7 @@ public sealed partial class MqttBroker : IAsyncDisposable
         _server.SessionDeletedAsync += DeletedAsync;
         _server.InterceptingPublishAsync += PublishedAsync;
         _server.InterceptingSubscriptionAsync += SubscribingAsync;
+        _server.InterceptingUnsubscriptionAsync += UnsubscribingAsync;
         _server.ClientSubscribedTopicAsync += SubscribedAsync;
         _server.ClientUnsubscribedTopicAsync += UnsubscribedAsync;
         _server.LoadingRetainedMessageAsync += LoadRetainedAsync;
@@ -76,6 +79,8 @@ public sealed partial class MqttBroker : IAsyncDisposable
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_received", () => Received, "{message}", "Messages from publishers.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_delivered", () => Delivered, "{message}", "Messages sent to subscribers, repetitions included.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_sessions_discarded", () => DiscardedSessions, "{session}", "Sessions discarded with a full queue.");
+        _meter.CreateObservableCounter("iot_cep_mqtt_broker_messages_expired", () => ExpiredMessages, "{message}", "Messages not sent to a subscriber since their time was over.");
+        _meter.CreateObservableCounter("iot_cep_mqtt_broker_messages_too_large", () => TooLargeMessages, "{message}", "Messages not sent to a subscriber that takes none so large.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_refused", () => RefusedMessages, "{message}", "Messages refused: not allowed, or past a limit.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_connections_refused", () => RefusedConnections, "{connection}", "Connections refused: not proved, not allowed, or past a limit.");
         _meter.CreateObservableCounter("iot_cep_mqtt_broker_slowed", () => Slowed, "{wait}", "Waits of publishers that were faster than they may be.");
@@ -103,6 +108,12 @@ public sealed partial class MqttBroker : IAsyncDisposable
 
     /// <summary>Sessions that ended because their client was away for as long as they were to be kept.</summary>
     public long ExpiredSessions => Interlocked.Read(ref _expiredSessions);
+
+    /// <summary>Messages that were not sent to a subscriber because their time (MQTT 5: message expiry) was over.</summary>
+    public long ExpiredMessages => Interlocked.Read(ref _expiredMessages);
+
+    /// <summary>Messages that were not sent to a subscriber because it said that it takes no packets so large (MQTT 5: maximum packet size).</summary>
+    public long TooLargeMessages => Interlocked.Read(ref _tooLargeMessages);
 
     /// <summary>How often a publisher had to wait for a subscriber.</summary>
     public long Waits => Interlocked.Read(ref _stalls);
@@ -198,9 +209,19 @@ public sealed partial class MqttBroker : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops: closes all connections, and forgets sessions and retained messages that no store keeps.</summary>
+    /// <summary>The time, as the deadlines of messages count it.</summary>
+    internal uint Seconds => MessageClock.Now(_timeProvider);
+
+    internal void CountDelivered() => Interlocked.Increment(ref _delivered);
+
+    internal void CountExpired() => Interlocked.Increment(ref _expiredMessages);
+
+    internal void CountTooLarge() => Interlocked.Increment(ref _tooLargeMessages);
+
+    /// <summary>Stops: closes all connections, says no wills, and forgets sessions and retained messages that no store keeps.</summary>
     public async ValueTask DisposeAsync()
     {
+        _isStopping = true;
         if (_expiry is not null)
         {
             await _expiry.DisposeAsync().ConfigureAwait(false);
@@ -213,6 +234,8 @@ public sealed partial class MqttBroker : IAsyncDisposable
 
         _server.Dispose();
         _listener.Dispose();
+        _changes.OnCompleted();
+        _changes.Dispose();
         if (_store is not null)
         {
             // Last: nothing is acknowledged any more that would have to be kept.
@@ -260,23 +283,29 @@ public sealed partial class MqttBroker : IAsyncDisposable
     private async Task ConnectedAsync(string clientId)
     {
         var session = await _server.GetSessionAsync(clientId).ConfigureAwait(false);
+        var adapter = _restoring.ContainsKey(clientId) ? null : _active.GetValueOrDefault(clientId)?.Adapter;
         if (_subscribers.TryGetValue(clientId, out var known) && known.IsOf(session))
         {
-            known.ConnectionChanged(true);
+            known.Connected(adapter);
         }
         else
         {
-            _subscribers[clientId] = new BrokerSubscriber(session);
-            known?.ConnectionChanged(false);
+            var subscriber = new BrokerSubscriber(this, session);
+            subscriber.Connected(adapter);
+            _subscribers[clientId] = subscriber;
+            known?.Disconnected();
         }
+
+        Tell(clientId, isConnected: true);
     }
 
     private Task DisconnectedAsync(ClientDisconnectedEventArgs e)
     {
         if (e.DisconnectType != MqttClientDisconnectType.Takeover && _subscribers.TryGetValue(e.ClientId, out var subscriber))
         {
-            subscriber.ConnectionChanged(false);
+            subscriber.Disconnected();
             CountDown(e);
+            Tell(e.ClientId, isConnected: false);
         }
 
         return Task.CompletedTask;
@@ -286,12 +315,16 @@ public sealed partial class MqttBroker : IAsyncDisposable
     {
         _owners.TryRemove(e.Id, out _);
         _away.TryRemove(e.Id, out _);
-        _store?.End(e.Id);
+        _shared.LeaveAll(e.Id);
+        SayWillOf(e.Id);
         if (_subscribers.TryRemove(e.Id, out var subscriber))
         {
-            subscriber.ConnectionChanged(false);
+            // Before the store forgets it: what another member gets is in the log first.
+            _ = ShareAgainAsync(subscriber);
+            subscriber.Disconnected();
         }
 
+        _store?.End(e.Id);
         return Task.CompletedTask;
     }
 }

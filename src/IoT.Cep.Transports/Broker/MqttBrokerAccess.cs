@@ -26,21 +26,9 @@ public sealed partial class MqttBroker
         }
 
         bool isV5 = e.ProtocolVersion == MqttProtocolVersion.V500;
-        if (string.IsNullOrEmpty(e.ClientId) && isV5)
+        if (RefusalOf(e, isV5, out string clientId) is { } refusal)
         {
-            e.AssignedClientIdentifier = BrokerAdapter.MadeUpName();
-        }
-
-        string clientId = string.IsNullOrEmpty(e.ClientId) ? e.AssignedClientIdentifier ?? "" : e.ClientId;
-        if (clientId.Length == 0 || clientId.Any(char.IsControl))
-        {
-            e.ReasonCode = MqttConnectReasonCode.ClientIdentifierNotValid;
-            return;
-        }
-
-        if (e.AuthenticationMethod is { Length: > 0 })
-        {
-            e.ReasonCode = MqttConnectReasonCode.BadAuthenticationMethod;
+            e.ReasonCode = refusal;
             return;
         }
 
@@ -76,7 +64,27 @@ public sealed partial class MqttBroker
 
         await KeepSessionAsync(clientId, admission.Identity.Name, connect, isV5).ConfigureAwait(false);
         _active[clientId] = connection;
+        DropWill(clientId, connect.CleanSession);
+        if (TakeWill(connect, admission.Identity) is { } will)
+        {
+            connection.Ending = () => LeaveWill(clientId, adapter, will);
+        }
+
         admission.Ended.Register(() => _ = EndAsync(clientId, connection));
+    }
+
+    /// <summary>What is wrong with what a client calls itself, or how it wants to prove it; one without a name gets one.</summary>
+    private static MqttConnectReasonCode? RefusalOf(ValidatingConnectionEventArgs e, bool isV5, out string clientId)
+    {
+        if (string.IsNullOrEmpty(e.ClientId) && isV5)
+        {
+            e.AssignedClientIdentifier = BrokerAdapter.MadeUpName();
+        }
+
+        clientId = string.IsNullOrEmpty(e.ClientId) ? e.AssignedClientIdentifier ?? "" : e.ClientId;
+        return clientId.Length == 0 || clientId.Any(char.IsControl) ? MqttConnectReasonCode.ClientIdentifierNotValid
+            : e.AuthenticationMethod is { Length: > 0 } ? MqttConnectReasonCode.BadAuthenticationMethod
+            : null;
     }
 
     /// <summary>A client that was away for longer than this finds no session, whatever it asked for; MQTTnet keeps what the packet says.</summary>
@@ -138,7 +146,7 @@ public sealed partial class MqttBroker
         BrokerConnection? connection = null;
         if (!ReferenceEquals(e.ClientId, _self))
         {
-            // Its own messages aside, a message without a connection can only be a will that comes too late to be looked at.
+            // Its own messages aside, a message without a connection has nobody whom it could be refused.
             if (!_active.TryGetValue(e.ClientId, out connection) || connection.Admission is not { IsAdmitted: true } admission)
             {
                 e.ProcessPublish = false;
@@ -186,37 +194,6 @@ public sealed partial class MqttBroker
         e.ProcessPublish = false;
         e.Response.ReasonCode = reason;
         e.CloseConnection = !connection.IsV5 && e.ApplicationMessage.QualityOfServiceLevel != MqttQualityOfServiceLevel.AtMostOnce;
-    }
-
-    private async Task SubscribingAsync(InterceptingSubscriptionEventArgs e)
-    {
-        if (_restoring.ContainsKey(e.ClientId) || !_active.TryGetValue(e.ClientId, out var connection) || connection.Admission is not { } admission)
-        {
-            return;
-        }
-
-        string filter = e.TopicFilter.Topic;
-        bool isShared = MqttTopic.TakeShareName(ref filter) is not null;
-        var identity = admission.Identity;
-        if (isShared)
-        {
-            e.Response.ReasonCode = MqttSubscribeReasonCode.SharedSubscriptionsNotSupported;
-        }
-        else if (_subscribers.TryGetValue(e.ClientId, out var subscriber) && !subscriber.MaySubscribe(filter, _options.MaxSubscriptionsPerSession))
-        {
-            e.Response.ReasonCode = MqttSubscribeReasonCode.QuotaExceeded;
-        }
-        else if (!_options.Security.MayReceive(identity, _options.Templates, filter)
-            || !await _options.Security.AuthorizeAsync(identity, AccessAction.Subscribe, filter).ConfigureAwait(false))
-        {
-            e.Response.ReasonCode = MqttSubscribeReasonCode.NotAuthorized;
-        }
-        else
-        {
-            return;
-        }
-
-        e.ProcessSubscription = false;
     }
 
     /// <summary>Tells a client to go and closes its connection.</summary>

@@ -41,26 +41,12 @@ public sealed partial class MqttBroker
         Interlocked.Increment(ref _stalls);
         while (subscriber.IsConnected)
         {
-            long progress = subscriber.Progress;
-            var next = subscriber.NextProgress();
             if (subscriber.Outstanding <= _options.MaxPendingMessagesPerClient / 2)
             {
                 return;
             }
 
-            try
-            {
-                await next.WaitAsync(_options.StallTimeout, _timeProvider).ConfigureAwait(false);
-            }
-            catch (TimeoutException) when (progress == subscriber.Progress)
-            {
-                await DisconnectAsync(e.ReceiverClientId).ConfigureAwait(false);
-                subscriber.ConnectionChanged(false);
-            }
-            catch (TimeoutException)
-            {
-                // It took something between the last look and the end of the wait.
-            }
+            await WaitForProgressAsync(e.ReceiverClientId, subscriber).ConfigureAwait(false);
         }
 
         if (e.ApplicationMessage.QualityOfServiceLevel == MqttQualityOfServiceLevel.AtMostOnce)
@@ -72,6 +58,31 @@ public sealed partial class MqttBroker
             e.AcceptEnqueue = false;
             Interlocked.Increment(ref _discardedSessions);
             await subscriber.DeleteSessionAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Waits until a subscriber that is behind has taken something. One that takes nothing for too long is disconnected.</summary>
+    private async Task WaitForProgressAsync(string clientId, BrokerSubscriber subscriber)
+    {
+        long progress = subscriber.Progress;
+        var next = subscriber.NextProgress();
+        if (subscriber.Outstanding <= _options.MaxPendingMessagesPerClient / 2 || !subscriber.IsConnected)
+        {
+            return;
+        }
+
+        try
+        {
+            await next.WaitAsync(_options.StallTimeout, _timeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException) when (progress == subscriber.Progress)
+        {
+            await DisconnectAsync(clientId).ConfigureAwait(false);
+            subscriber.Disconnected();
+        }
+        catch (TimeoutException)
+        {
+            // It took something between the last look and the end of the wait.
         }
     }
 
@@ -93,10 +104,17 @@ public sealed partial class MqttBroker
             return;
         }
 
+        message.MessageExpiryInterval = MessageClock.Deadline(message.MessageExpiryInterval, Seconds);
+        if (await ShareAsync(message, e.ClientId).ConfigureAwait(false))
+        {
+            receipt?.IsTaken = true;
+        }
+
         foreach (var source in _sources)
         {
             if (source.Takes(message.Topic))
             {
+                receipt?.IsTaken = true;
                 await source.GiveAsync(message, receipt, connection?.Admission?.Identity).ConfigureAwait(false);
             }
         }
@@ -107,21 +125,26 @@ public sealed partial class MqttBroker
         switch (e.Packet)
         {
             case MqttPublishPacket publish:
-                Interlocked.Increment(ref _delivered);
                 if (_subscribers.TryGetValue(e.ClientId, out var subscriber))
                 {
-                    e.Packet = subscriber.Sending(publish);
+                    var sent = subscriber.Sending(publish);
+                    (e.Packet, e.ProcessPacket) = (sent ?? publish, sent is not null);
                 }
 
                 break;
             case MqttPubAckPacket or MqttPubRecPacket when _active.TryGetValue(e.ClientId, out var connection):
+                if (e.Packet is MqttPubRecPacket { ReasonCode: >= MqttPubRecReasonCode.UnspecifiedError } refused && _subscribers.TryGetValue(e.ClientId, out var publisher))
+                {
+                    publisher.Release(refused.PacketIdentifier);
+                }
+
                 e.ProcessPacket = !connection.Receipts!.TryAnswer(((MqttPacketWithIdentifier)e.Packet).PacketIdentifier, e.Packet);
                 break;
             case MqttConnAckPacket accepted:
                 Describe(accepted);
                 break;
             case MqttSubAckPacket subscribed:
-                await SubscribedAsync(e.ClientId, subscribed).ConfigureAwait(false);
+                await AnswerAsync(e.ClientId, subscribed).ConfigureAwait(false);
                 break;
         }
     }
@@ -132,27 +155,7 @@ public sealed partial class MqttBroker
         accepted.ReceiveMaximum = (ushort)Math.Min(_options.Security.Limits.MaxInFlight, ushort.MaxValue);
         accepted.MaximumPacketSize = (uint)_options.MaxPacketBytes;
         accepted.TopicAliasMaximum = BrokerAdapter.MaxTopicAliases;
-        accepted.SharedSubscriptionAvailable = false;
-    }
-
-    private async Task SubscribedAsync(string clientId, MqttSubAckPacket subscribed)
-    {
-        if (_active.TryGetValue(clientId, out var connection) && !connection.IsV5)
-        {
-            for (int i = 0; i < subscribed.ReasonCodes.Count; i++)
-            {
-                // 3.1.1 knows one kind of refusal (3.9.3-2).
-                subscribed.ReasonCodes[i] = subscribed.ReasonCodes[i] > MqttSubscribeReasonCode.GrantedQoS2 ? MqttSubscribeReasonCode.UnspecifiedError : subscribed.ReasonCodes[i];
-            }
-        }
-
-        if (_store is { } store && !await store.FlushedAsync().ConfigureAwait(false))
-        {
-            for (int i = 0; i < subscribed.ReasonCodes.Count; i++)
-            {
-                subscribed.ReasonCodes[i] = MqttSubscribeReasonCode.UnspecifiedError;
-            }
-        }
+        accepted.SharedSubscriptionAvailable = true;
     }
 
     private async Task ReceivingAsync(InterceptingPacketEventArgs e)
@@ -160,14 +163,18 @@ public sealed partial class MqttBroker
         _subscribers.TryGetValue(e.ClientId, out var subscriber);
         switch (e.Packet)
         {
-            case MqttPubRecPacket { ReasonCode: MqttPubRecReasonCode.Success } received:
+            case MqttPubRecPacket { ReasonCode: < MqttPubRecReasonCode.UnspecifiedError } received:
                 subscriber?.HasReceived(received.PacketIdentifier);
                 break;
+            case MqttPubRecPacket refused:
+                // The exchange ends with a refusal (4.3.3-4); MQTTnet would go on with a PUBREL.
+                e.Packet = new MqttPubCompPacket { PacketIdentifier = refused.PacketIdentifier };
+                break;
             case MqttPubRelPacket released:
-                subscriber?.Taken.Remove(released.PacketIdentifier);
+                subscriber?.Release(released.PacketIdentifier);
                 break;
             case MqttSubscribePacket subscribe when subscriber is not null:
-                subscriber.SubscriptionIdentifier = subscribe.SubscriptionIdentifier;
+                await BeginSubscribingAsync(e.ClientId, subscribe, subscriber).ConfigureAwait(false);
                 break;
             case MqttPublishPacket publish when _active.TryGetValue(e.ClientId, out var connection):
                 e.ProcessPacket = await BeginAsync(publish, connection, subscriber, e.CancellationToken).ConfigureAwait(false);
@@ -191,7 +198,7 @@ public sealed partial class MqttBroker
             await (receipts.NextAsync()?.WaitAsync(stop) ?? Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, stop)).ConfigureAwait(false);
         }
 
-        if (publish.QualityOfServiceLevel == MqttQualityOfServiceLevel.ExactlyOnce && publisher is not null && !publisher.Taken.Add(publish.PacketIdentifier))
+        if (publish.QualityOfServiceLevel == MqttQualityOfServiceLevel.ExactlyOnce && publisher is not null && !publisher.TryTake(publish.PacketIdentifier))
         {
             receipts.TryAnswer(publish.PacketIdentifier, new MqttPubRecPacket { PacketIdentifier = publish.PacketIdentifier });
             return false;

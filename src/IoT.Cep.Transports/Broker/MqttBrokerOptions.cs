@@ -46,7 +46,7 @@ public sealed class MqttBrokerOptions
     /// <summary>The server's certificate with its private key: TLS 1.2 or 1.3. Null, the default: no encryption.</summary>
     public X509Certificate2? Certificate { get; set; }
 
-    /// <summary>The largest packet, in bytes; a client that announces a larger one is cut before it is read. Default: 1 MiB and 64 KiB for its topic.</summary>
+    /// <summary>The largest packet, in bytes; a client that announces a larger one is cut before it is read. A CONNECT, its will included: 64 KiB. Default: 1 MiB and 64 KiB for its topic.</summary>
     public int MaxPacketBytes { get; set; } = (1 << 20) + (64 << 10);
 
     /// <summary>How many connections there may be; one more is closed at once. Default: 10,000.</summary>

@@ -166,6 +166,7 @@ public sealed partial class MqttBroker
     private async Task ExpireAsync()
     {
         long now = _timeProvider.GetTimestamp();
+        SayWillsThatAreDue(now);
         foreach (var entry in _away)
         {
             if (now >= entry.Value && !_connections.ContainsKey(entry.Key) && _away.TryRemove(entry) && _subscribers.TryGetValue(entry.Key, out var subscriber))

@@ -1,4 +1,5 @@
 using MQTTnet.Packets;
+using MQTTnet.Protocol;
 
 namespace IoT.Cep;
 
@@ -72,6 +73,15 @@ internal sealed class Receipts(BrokerAdapter adapter, PrincipalBudget? budget)
         if (receipt is null)
         {
             return false;
+        }
+
+        if (receipt.IsTaken && answer is MqttPubAckPacket { ReasonCode: MqttPubAckReasonCode.NoMatchingSubscribers } taken)
+        {
+            taken.ReasonCode = MqttPubAckReasonCode.Success;
+        }
+        else if (receipt.IsTaken && answer is MqttPubRecPacket { ReasonCode: MqttPubRecReasonCode.NoMatchingSubscribers } received)
+        {
+            received.ReasonCode = MqttPubRecReasonCode.Success;
         }
 
         receipt.Answer = answer;
@@ -164,6 +174,9 @@ internal sealed class Receipt(Receipts owner, ushort packetId)
     internal ushort PacketId => packetId;
 
     internal MqttPacket? Answer { get; set; }
+
+    /// <summary>Whether someone has the message of whom MQTTnet does not know: a source in this process, a member of a group.</summary>
+    internal bool IsTaken { get; set; }
 
     internal bool IsComplete => Volatile.Read(ref _open) == 0;
 

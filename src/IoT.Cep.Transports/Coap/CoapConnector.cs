@@ -67,10 +67,12 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
 
     /// <summary>Forgets a client that failed, so that the next attempt connects anew.</summary>
     /// <param name="uri">The URI that it was made for.</param>
-    internal async ValueTask ForgetAsync(CoapUri uri)
+    /// <param name="failed">The client that failed, where another may have been made since; null: whichever there is.</param>
+    internal async ValueTask ForgetAsync(CoapUri uri, CoapClient? failed = null)
     {
-        if (_clients.Remove(uri.Authority, out var known))
+        if (_clients.TryGetValue(uri.Authority, out var known) && (failed is null || known.Client == failed))
         {
+            _clients.Remove(uri.Authority);
             await known.DisposeAsync().ConfigureAwait(false);
         }
     }

@@ -61,7 +61,7 @@ public sealed class CoapListenerOptions
     /// <summary>What a client is told to wait when the engine holds back. Default: 2 s.</summary>
     public TimeSpan RetryAfter { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The largest request body, in blocks or not; a longer one is 4.13. Default: 1 MiB.</summary>
+    /// <summary>The largest request body, in blocks or not; a longer one is 4.13, as is one beyond <see cref="PrincipalLimits.MaxPayloadBytes"/>. Default: 1 MiB.</summary>
     public int MaxBodyBytes { get; set; } = 1 << 20;
 
     /// <summary>All bodies under way in blocks together. Default: 32 MiB.</summary>
@@ -78,7 +78,7 @@ public sealed class CoapListenerOptions
 
     /// <summary>
     /// Serves a WebSocket that a web server has accepted, with the subprotocol <c>coap</c> and usually at <c>/.well-known/coap</c> (RFC 8323, 8.3), until it is closed. Returns at once
-    /// where this listener is not open, or has as many connections as it may.
+    /// where this listener is not open, has as many connections as it may, or <see cref="Security"/> does not let the client in.
     /// </summary>
     /// <param name="socket">The socket; disposed of when this is done.</param>
     /// <param name="remote">Where it comes from.</param>
@@ -143,5 +143,11 @@ public sealed class CoapListenerOptions
         VerifiedFor = VerifiedFor,
     };
 
-    internal CoapTransferSettings ToTransfers() => new() { MaxBodyBytes = MaxBodyBytes, MaxBytes = MaxTransferBytes, TimeToLive = Transmission.ExchangeLifetime };
+    internal CoapTransferSettings ToTransfers() => new()
+    {
+        // What an identity may not send need not be gathered first.
+        MaxBodyBytes = Math.Min(MaxBodyBytes, Security.Limits.MaxPayloadBytes),
+        MaxBytes = MaxTransferBytes,
+        TimeToLive = Transmission.ExchangeLifetime,
+    };
 }

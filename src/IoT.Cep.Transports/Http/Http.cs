@@ -69,6 +69,17 @@ public static class Http
     public static ISource<T> Events<T>(Uri uri, Decoder<T> decoder, Action<HttpClientOptions>? configure = null) =>
         Source.FromTransport(new HttpEventsTransport(uri, Configure(uri, configure)), decoder);
 
+    /// <summary>
+    /// Asks a server: what a mediator gives requests of another protocol to. A request is a POST to the path that its topic names behind the address; media type, headers and body go both ways. It is
+    /// sent once: whether it may be repeated is for the caller to know.
+    /// </summary>
+    /// <param name="address">The address: <c>https://plant.example/api</c>.</param>
+    /// <param name="configure">Sets the options. The time limit is the request's, or the options' where that is shorter.</param>
+    /// <param name="clock">The clock; the system's where null.</param>
+    /// <exception cref="ArgumentException">The address or the options can't work.</exception>
+    public static IRequests Requests(Uri address, Action<HttpClientOptions>? configure = null, TimeProvider? clock = null) =>
+        new HttpRequests(address, Configure(address, configure), clock ?? TimeProvider.System);
+
     private static HttpClientOptions Configure(Uri uri, Action<HttpClientOptions>? configure)
     {
         var options = new HttpClientOptions();

@@ -37,6 +37,11 @@ internal sealed partial class IngestConnection
                 return Fail(MqttReason.Malformed, "a subscription's options are malformed");
             }
 
+            if ((options & 4) != 0 && filter.StartsWith("$share/", StringComparison.Ordinal))
+            {
+                return Fail(MqttReason.ProtocolError, "a shared subscription is to leave out local messages");
+            }
+
             _filters.Add((filter, options));
         }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using IoT.Cep.Extensibility;
 
@@ -167,6 +168,7 @@ internal sealed partial class IngestConnection
         }
     }
 
+    // The waits that last, for bytes and for a turn, stand in the loop itself: an idle client's state is one object.
     private async Task ServeAsync()
     {
         while (true)
@@ -179,6 +181,8 @@ internal sealed partial class IngestConnection
 
             switch (step)
             {
+                case Step.End:
+                    return;
                 case Step.Read:
                     if (_messages > 0 && Throttle() is var pause && pause > TimeSpan.Zero)
                     {
@@ -205,19 +209,13 @@ internal sealed partial class IngestConnection
                         _buffer = _endpoint.Buffers.Rent(BufferPool.Small);
                     }
 
-                    int read = await _link.ReceiveAsync(_buffer.AsMemory(_end)).ConfigureAwait(false);
-                    Volatile.Write(ref _deadline, 0);
-                    if (read == 0 || _isAborted)
+                    if (!HasRead(await _link.ReceiveAsync(_buffer.AsMemory(_end)).ConfigureAwait(false)))
                     {
-                        _isHungUp = _endReason == MqttReason.Success;
                         return;
                     }
 
-                    _end += read;
-                    _reads++;
-                    if (++_readsInARow >= MostReadsInARow)
+                    if (_readsInARow == 0)
                     {
-                        _readsInARow = 0;
                         await Task.Yield();
                     }
 
@@ -231,42 +229,58 @@ internal sealed partial class IngestConnection
 
                     _turn = _lastTaker = _turnWanted;
                     break;
-                case Step.Receiver:
-                    // With the turn: nobody else gets to the receiver meanwhile.
-                    _turn!.IsHeld = true;
-                    try
-                    {
-                        await _receiving.ConfigureAwait(false);
-                    }
-                    catch (Exception e) when (e is not OutOfMemoryException)
-                    {
-                        ReceiverFailed(e);
-                    }
-
-                    _turn.IsHeld = false;
-                    break;
-                case Step.Pause:
-                    await Task.Delay(TimeSpan.FromMilliseconds(20), _endpoint.Time).ConfigureAwait(false);
-                    break;
-                case Step.Authorize:
-                    await AuthorizeAsync().ConfigureAwait(false);
-                    break;
-                case Step.Room:
-                    await Session!.WaitForRoomAsync(_waiter, ReceiveMaximum).ConfigureAwait(false);
-                    break;
-                case Step.OutputRoom:
-                    await Output.WaitForRoomAsync(_waiter).ConfigureAwait(false);
-                    break;
-                case Step.Connect:
-                    await ConnectAsync().ConfigureAwait(false);
-                    break;
-                case Step.Subscribe:
-                    await SubscribeAsync().ConfigureAwait(false);
-                    break;
                 default:
-                    return;
+                    await WaitForAsync(step).ConfigureAwait(false);
+                    break;
             }
         }
+    }
+
+    /// <summary>Takes note of what was read.</summary>
+    /// <returns>False: the other side has closed, or it is over.</returns>
+    private bool HasRead(int bytes)
+    {
+        Volatile.Write(ref _deadline, 0);
+        if (bytes == 0 || _isAborted)
+        {
+            _isHungUp = _endReason == MqttReason.Success;
+            return false;
+        }
+
+        _end += bytes;
+        _reads++;
+        _readsInARow = (_readsInARow + 1) % MostReadsInARow;
+        return true;
+    }
+
+    private ValueTask WaitForAsync(Step step) => step switch
+    {
+        Step.Receiver => WaitForReceiverAsync(),
+        Step.Authorize => AuthorizeAsync(),
+        Step.Room => Session!.WaitForRoomAsync(_waiter, ReceiveMaximum),
+        Step.OutputRoom => Output.WaitForRoomAsync(_waiter),
+        Step.Connect => ConnectAsync(),
+        Step.Subscribe => SubscribeAsync(),
+
+        // A pause; the next look comes soon.
+        _ => new ValueTask(Task.Delay(TimeSpan.FromMilliseconds(20), _endpoint.Time)),
+    };
+
+    // With the turn: nobody else gets to the receiver meanwhile.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WaitForReceiverAsync()
+    {
+        _turn!.IsHeld = true;
+        try
+        {
+            await _receiving.ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            ReceiverFailed(e);
+        }
+
+        _turn.IsHeld = false;
     }
 
     /// <summary>Begins to wait for a turn. Awaited in the loop itself, whose own state is there already: a method of its own would need one for each that waits.</summary>

@@ -2,30 +2,26 @@ using System.Buffers;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet.Channel;
-using MQTTnet.Exceptions;
 
 namespace IoT.Cep;
 
 /// <summary>
 /// Reads ahead. MQTTnet reads each packet in three small reads, each a call into the kernel; read ahead, one call brings
-/// many packets. Writes can be held back likewise, so that many acknowledgements leave in one call. Optionally refuses
-/// frames above a limit before MQTTnet allocates their bodies.
+/// many packets. Writes can be held back likewise, so that many acknowledgements leave in one call.
 /// </summary>
 /// <param name="inner">The channel that is read.</param>
-/// <param name="maxFrameBytes">The largest frame's length, without its header; 0: the protocol's own limit.</param>
-/// <param name="bufferBytes">How much is read at once. Default: what a socket's receive buffer usually gives on a fast network; a broker with many clients takes less.</param>
-internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0, int bufferBytes = BufferedChannel.DefaultBytes) : IMqttChannel
+internal sealed class BufferedChannel(IMqttChannel inner) : IMqttChannel
 {
-    private const int DefaultBytes = 32 * 1024;
+    /// <summary>What a socket's receive buffer usually gives on a fast network.</summary>
+    private const int BufferBytes = 32 * 1024;
 
     /// <summary>Reads return tasks; those of usual lengths are made once.</summary>
     private static readonly Task<int>[] _lengths = [.. Enumerable.Range(0, 513).Select(Task.FromResult)];
 
-    private readonly byte[] _read = new byte[bufferBytes];
+    private readonly byte[] _read = new byte[BufferBytes];
     private readonly ArrayBufferWriter<byte> _held = new(256);
     private int _readStart;
     private int _readEnd;
-    private FrameLimit _limit = new(maxFrameBytes);
 
     public X509Certificate2? ClientCertificate => inner.ClientCertificate;
 
@@ -42,7 +38,6 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0,
     public Task ConnectAsync(CancellationToken cancellationToken)
     {
         _readStart = _readEnd = 0;
-        _limit = new FrameLimit(maxFrameBytes);
         return inner.ConnectAsync(cancellationToken);
     }
 
@@ -56,7 +51,7 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0,
         }
 
         // A body larger than the buffer gains nothing from it.
-        return count >= bufferBytes && maxFrameBytes == 0
+        return count >= BufferBytes
             ? inner.ReadAsync(buffer, offset, count, cancellationToken)
             : FillAsync(buffer, offset, count, cancellationToken);
     }
@@ -64,7 +59,7 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0,
     public Task WriteAsync(ReadOnlySequence<byte> buffer, bool isEndOfPacket, CancellationToken cancellationToken)
     {
         // Called under the adapter's lock, so that one packet's bytes stay together.
-        if (HoldWrites && _held.WrittenCount + buffer.Length <= bufferBytes)
+        if (HoldWrites && _held.WrittenCount + buffer.Length <= BufferBytes)
         {
             foreach (var part in buffer)
             {
@@ -81,7 +76,7 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0,
 
     private async Task FlushAsync(ReadOnlySequence<byte> last, bool isEndOfPacket, CancellationToken cancellationToken)
     {
-        if (last.IsSingleSegment && last.Length <= bufferBytes)
+        if (last.IsSingleSegment && last.Length <= BufferBytes)
         {
             _held.Write(last.FirstSpan);
             last = default;
@@ -97,15 +92,10 @@ internal sealed class BufferedChannel(IMqttChannel inner, int maxFrameBytes = 0,
 
     private async Task<int> FillAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
     {
-        int read = await inner.ReadAsync(_read, 0, bufferBytes, cancellationToken).ConfigureAwait(false);
+        int read = await inner.ReadAsync(_read, 0, BufferBytes, cancellationToken).ConfigureAwait(false);
         if (read == 0)
         {
             return 0;
-        }
-
-        if (!_limit.Accepts(_read.AsSpan(0, read)))
-        {
-            throw new MqttProtocolViolationException($"A frame is larger than the limit of {maxFrameBytes} bytes.");
         }
 
         _readStart = 0;

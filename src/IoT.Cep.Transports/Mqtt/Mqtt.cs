@@ -25,7 +25,7 @@ public static class Mqtt
         Decoder<T> decoder,
         MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
         string connection = Connections.Default) =>
-        Source.FromTransport(new MqttTransport([topicFilter], qualityOfService, connection), decoder);
+        new MqttTransport([topicFilter], qualityOfService, connection).With(decoder);
 
     /// <summary>Messages of several topic filters by one connection. Where filters overlap, most brokers deliver a message once for each.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -39,7 +39,7 @@ public static class Mqtt
         Decoder<T> decoder,
         MqttQualityOfService qualityOfService = MqttQualityOfService.AtLeastOnce,
         string connection = Connections.Default) =>
-        Source.FromTransport(new MqttTransport(topicFilters, qualityOfService, connection), decoder);
+        new MqttTransport(topicFilters, qualityOfService, connection).With(decoder);
 
     /// <summary>Messages of several topic filters by one connection, with all that can be said about a subscription.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -48,7 +48,7 @@ public static class Mqtt
     /// <param name="options">How it subscribes.</param>
     /// <exception cref="ArgumentException">There is no filter, or one is malformed.</exception>
     public static ISource<T> Subscribe<T>(string[] topicFilters, Decoder<T> decoder, MqttSubscribeOptions options) =>
-        Source.FromTransport(new MqttTransport(topicFilters, options), decoder);
+        new MqttTransport(topicFilters, options).With(decoder);
 
     /// <summary>Publishes each result to a topic that is filled from its fields: <c>Mqtt.Publish("alerts/{building}/{sensor}", Json.Encode&lt;Alert&gt;())</c>.</summary>
     /// <typeparam name="T">The result's type.</typeparam>
@@ -95,7 +95,16 @@ public static class Mqtt
             Retained = retained,
             Connection = connection,
             ContentType = encoder.ContentType,
+            Headers = encoder.HasHeaders ? HeadersOf : null,
+            NeedsHeaders = encoder.HasHeaders,
         });
+
+        IEnumerable<KeyValuePair<string, string>> HeadersOf(T result)
+        {
+            var headers = new List<KeyValuePair<string, string>>();
+            encoder.WriteHeaders(in result, headers);
+            return headers;
+        }
     }
 
     /// <summary>Publishes each result as JSON by generated code: works trimmed and compiled ahead of time.</summary>

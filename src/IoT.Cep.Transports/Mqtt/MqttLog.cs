@@ -13,4 +13,7 @@ internal static partial class MqttLog
 
     [LoggerMessage(3, LogLevel.Debug, "{Name}: could not say goodbye to the broker: {Reason}")]
     internal static partial void NoGoodbye(ILogger logger, string name, string reason);
+
+    [LoggerMessage(4, LogLevel.Debug, "{Name}: could not publish to {Topic}: {Reason}")]
+    internal static partial void NoReply(ILogger logger, string name, string topic, string reason);
 }

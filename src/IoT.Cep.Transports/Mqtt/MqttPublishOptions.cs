@@ -26,4 +26,7 @@ public sealed record MqttPublishOptions<T>
 
     /// <summary>Each message's own media type; null: <see cref="ContentType"/> for all.</summary>
     internal Func<T, string?>? ContentTypeOf { get; init; }
+
+    /// <summary>Whether a message means nothing without its headers, so that MQTT 3.1.1 can't carry it.</summary>
+    internal bool NeedsHeaders { get; init; }
 }

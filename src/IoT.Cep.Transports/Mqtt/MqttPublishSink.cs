@@ -51,8 +51,10 @@ internal sealed class MqttPublishSink<T>(
         ArgumentNullException.ThrowIfNull(context);
         try
         {
-            MqttConnectionExtensions.Resolve(context.Connections, publish.Connection);
-            return ValueTask.CompletedTask;
+            var options = MqttConnectionExtensions.Resolve(context.Connections, publish.Connection);
+            return publish.NeedsHeaders && options.ProtocolVersion != MqttProtocol.V5
+                ? throw new SinkConfigurationException("The encoder writes headers, for which MQTT 3.1.1 has no place: set ProtocolVersion = MqttProtocol.V5, or encode the envelope into the body.")
+                : ValueTask.CompletedTask;
         }
         catch (InvalidOperationException error)
         {

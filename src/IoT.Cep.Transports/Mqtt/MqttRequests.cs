@@ -16,7 +16,7 @@ namespace IoT.Cep;
 /// to <c>a/b/request/ID</c>, and its answer to <c>a/b/response/ID</c>.
 /// </summary>
 /// <remarks>Thread-safe. One connection, which is made again when it is lost; a request that waits meanwhile ends with its timeout. Delivered at least once: a request may be answered twice, and only the first answer counts.</remarks>
-public sealed class MqttRequests : IAsyncDisposable
+public sealed partial class MqttRequests : IRequests
 {
     /// <summary>How many requests wait for each that is being answered; more are passed over.</summary>
     private const int WaitingPerAnswer = 10;
@@ -29,13 +29,15 @@ public sealed class MqttRequests : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _asking;
     private readonly SemaphoreSlim _answering;
-    private readonly ConcurrentDictionary<string, TaskCompletionSource<byte[]>> _waiting = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<MqttFilter, Func<MqttRequest, ValueTask<ReadOnlyMemory<byte>>>> _handlers = new();
+    private readonly ConcurrentDictionary<string, TaskCompletionSource<MqttPublishPacket>> _waiting = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<MqttFilter, Func<MqttPublishPacket, CancellationToken, ValueTask<Message?>>> _handlers = new();
     private readonly TopicFilter _allowed;
+    private readonly MqttFilter? _answers;
     private readonly Task _run;
     private readonly string _own;
     private long _next;
     private long _passedOver;
+    private long _late;
     private int _underWay;
     private volatile TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -48,9 +50,17 @@ public sealed class MqttRequests : IAsyncDisposable
         _allowed = requests.AllowedResponses ?? TopicFilter.Parse("responses/#");
         var connections = new Connections();
         connections.Set(options.WithoutSession());
-        _transport = new MqttTransport([$"{requests.ResponseTopic}/{_own}"], new MqttSubscribeOptions { Retained = MqttRetained.Never }) { Direct = TakeAsync };
+        Name = string.Create(CultureInfo.InvariantCulture, $"mqtt {options.Host}:{options.EffectivePort}");
+        _answers = requests.AnswerFilter is { } filter && !IsV5 ? MqttFilter.Parse(filter) : null;
+        _transport = new MqttTransport([_answers?.Filter ?? $"{requests.ResponseTopic}/{_own}"], new MqttSubscribeOptions { Retained = MqttRetained.Never }) { Direct = TakeAsync };
         _run = _transport.RunAsync(new Watcher(this), new ConnectionContext(requests.TimeProvider, connections, logger), _stop.Token);
     }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <summary>Answers that came after their requests had been given up; nobody got them.</summary>
+    public long LateAnswers => Interlocked.Read(ref _late);
 
     /// <summary>Requests that were not answered because too many came.</summary>
     public long PassedOver => Interlocked.Read(ref _passedOver);
@@ -80,29 +90,10 @@ public sealed class MqttRequests : IAsyncDisposable
     /// <exception cref="TimeoutException">No answer came in time; whether the request was carried out is not known.</exception>
     public async Task<byte[]> RequestAsync(string topic, ReadOnlyMemory<byte> payload, CancellationToken stop = default)
     {
-        if (MqttTopic.Problem(topic) is { } problem)
-        {
-            throw new ArgumentException(problem, nameof(topic));
-        }
-
-        using var limit = new CancellationTokenSource(_requests.Timeout, _requests.TimeProvider);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _stop.Token);
-        try
-        {
-            await _asking.WaitAsync(either.Token).ConfigureAwait(false);
-            try
-            {
-                return await AskAsync(topic, payload, either.Token).ConfigureAwait(false);
-            }
-            finally
-            {
-                _asking.Release();
-            }
-        }
-        catch (OperationCanceledException e) when (limit.IsCancellationRequested && !stop.IsCancellationRequested)
-        {
-            throw new TimeoutException($"No answer to a request to '{SafeText.Escape(topic)}' came within {_requests.Timeout}.", e);
-        }
+        ThrowIfInvalid(topic, nameof(topic));
+        var message = new MqttApplicationMessage { Topic = topic, Payload = new ReadOnlySequence<byte>(payload) };
+        var answer = await AskAsync(message, isAnyoneNeeded: false, _requests.Timeout, stop).ConfigureAwait(false);
+        return answer.Payload.ToArray();
     }
 
     /// <summary>Answers the requests of a topic filter, for as long as this object lives. What the function throws is no answer: the requester's time runs out.</summary>
@@ -114,7 +105,12 @@ public sealed class MqttRequests : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(answer);
         var filter = MqttFilter.Parse(IsV5 ? topicFilter : topicFilter + RequestLevel + "+");
-        _handlers[filter] = answer;
+        _handlers[filter] = async (packet, _) => new Message("", await answer(new MqttRequest(packet.Topic, packet.Payload.ToArray())).ConfigureAwait(false));
+        await SubscribeAsync(filter, stop).ConfigureAwait(false);
+    }
+
+    private async Task SubscribeAsync(MqttFilter filter, CancellationToken stop)
+    {
         await _connected.Task.WaitAsync(stop).ConfigureAwait(false);
         await _transport.AddAsync(filter.Filter, stop).ConfigureAwait(false);
     }
@@ -129,29 +125,68 @@ public sealed class MqttRequests : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task<byte[]> AskAsync(string topic, ReadOnlyMemory<byte> payload, CancellationToken stop)
+    private static void ThrowIfInvalid(string topic, string parameter)
+    {
+        if (MqttTopic.Problem(topic) is { } problem)
+        {
+            throw new ArgumentException(problem, parameter);
+        }
+    }
+
+    /// <summary>Sends a request and awaits its answer, waiting for its turn included.</summary>
+    /// <exception cref="TimeoutException">No answer came in time, and the request may have been sent.</exception>
+    /// <exception cref="NotSentException">It was not.</exception>
+    private async Task<MqttPublishPacket> AskAsync(MqttApplicationMessage message, bool isAnyoneNeeded, TimeSpan timeout, CancellationToken stop)
+    {
+        string topic = message.Topic;
+        using var limit = new CancellationTokenSource(timeout, _requests.TimeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop, _stop.Token);
+        var sending = new Sending();
+        try
+        {
+            await _asking.WaitAsync(either.Token).ConfigureAwait(false);
+            try
+            {
+                return await AskAsync(message, isAnyoneNeeded, sending, either.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                _asking.Release();
+            }
+        }
+        catch (OperationCanceledException e) when (limit.IsCancellationRequested && !stop.IsCancellationRequested)
+        {
+            throw new TimeoutException(
+                sending.IsTried ? $"No answer to a request to '{SafeText.Escape(topic)}' came within {timeout}." : $"A request to '{SafeText.Escape(topic)}' could not be sent within {timeout}.",
+                sending.IsTried ? e : new NotSentException("There was no connection, or no room.", e));
+        }
+    }
+
+    private async Task<MqttPublishPacket> AskAsync(MqttApplicationMessage message, bool isAnyoneNeeded, Sending sending, CancellationToken stop)
     {
         // Not to be guessed from an earlier one, and never the same twice.
         string id = string.Create(CultureInfo.InvariantCulture, $"{_own}-{Interlocked.Increment(ref _next)}");
-        var answer = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answer = new TaskCompletionSource<MqttPublishPacket>(TaskCreationOptions.RunContinuationsAsynchronously);
         _waiting[id] = answer;
         try
         {
             await _connected.Task.WaitAsync(stop).ConfigureAwait(false);
-            if (!IsV5)
+            if (IsV5)
             {
-                await _transport.AddAsync(topic + ResponseLevel + "+", stop).ConfigureAwait(false);
+                (message.ResponseTopic, message.CorrelationData) = ($"{_requests.ResponseTopic}/{_own}", Encoding.ASCII.GetBytes(id));
+            }
+            else
+            {
+                if (_answers?.Takes(message.Topic + ResponseLevel + id) != true)
+                {
+                    await _transport.AddAsync(message.Topic + ResponseLevel + "+", stop).ConfigureAwait(false);
+                }
+
+                message.Topic += RequestLevel + id;
             }
 
-            var message = new MqttApplicationMessage
-            {
-                Topic = IsV5 ? topic : topic + RequestLevel + id,
-                Payload = new ReadOnlySequence<byte>(payload),
-                QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce,
-                ResponseTopic = IsV5 ? $"{_requests.ResponseTopic}/{_own}" : null,
-                CorrelationData = IsV5 ? Encoding.ASCII.GetBytes(id) : null,
-            };
-            await PublishAsync(message, stop).ConfigureAwait(false);
+            message.QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce;
+            await PublishAsync(message, isAnyoneNeeded, sending, stop).ConfigureAwait(false);
             return await answer.Task.WaitAsync(stop).ConfigureAwait(false);
         }
         finally
@@ -160,7 +195,7 @@ public sealed class MqttRequests : IAsyncDisposable
         }
     }
 
-    private async Task PublishAsync(MqttApplicationMessage message, CancellationToken stop)
+    private async Task PublishAsync(MqttApplicationMessage message, bool isAnyoneNeeded, Sending sending, CancellationToken stop)
     {
         while (true)
         {
@@ -169,16 +204,18 @@ public sealed class MqttRequests : IAsyncDisposable
             {
                 if (_transport.Client is { } client)
                 {
+                    sending.IsTried = true;
                     var result = await client.PublishAsync(message, stop).ConfigureAwait(false);
-                    if (result.IsSuccess || result.ReasonCode == MqttClientPublishReasonCode.NoMatchingSubscribers)
+                    bool isAlone = result.ReasonCode == MqttClientPublishReasonCode.NoMatchingSubscribers;
+                    if (isAlone ? !isAnyoneNeeded : result.IsSuccess)
                     {
                         return;
                     }
 
-                    throw new InvalidOperationException($"The broker refused the message to '{SafeText.Escape(message.Topic)}': {result.ReasonCode}.");
+                    throw isAlone ? new NotSentException($"Nobody subscribes to '{SafeText.Escape(message.Topic)}'.") : new InvalidOperationException($"The broker refused the message to '{SafeText.Escape(message.Topic)}': {result.ReasonCode}.");
                 }
             }
-            catch (Exception e) when (MqttFailure.IsTransient(e) && !stop.IsCancellationRequested)
+            catch (Exception e) when (e is not NotSentException && MqttFailure.IsTransient(e) && !stop.IsCancellationRequested)
             {
                 // Lost just now: the next connection sends it, within the request's time.
             }
@@ -194,7 +231,13 @@ public sealed class MqttRequests : IAsyncDisposable
         {
             if (_waiting.TryGetValue(id, out var waiting))
             {
-                waiting.TrySetResult(packet.Payload.ToArray());
+                // The connection's buffer is another message's when this one is read.
+                packet.Payload = new ReadOnlySequence<byte>(packet.Payload.ToArray());
+                waiting.TrySetResult(packet);
+            }
+            else if (id.StartsWith(_own, StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref _late);
             }
 
             return ValueTask.CompletedTask;
@@ -212,7 +255,8 @@ public sealed class MqttRequests : IAsyncDisposable
                     return ValueTask.CompletedTask;
                 }
 
-                _ = Task.Run(() => ReplyAsync(new MqttRequest(packet.Topic, packet.Payload.ToArray()), reply, handler));
+                packet.Payload = new ReadOnlySequence<byte>(packet.Payload.ToArray());
+                _ = Task.Run(() => ReplyAsync(packet, reply, handler));
                 return ValueTask.CompletedTask;
             }
         }
@@ -244,17 +288,28 @@ public sealed class MqttRequests : IAsyncDisposable
         return isAllowed ? new MqttApplicationMessage { Topic = topic, CorrelationData = packet.CorrelationData, QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce } : null;
     }
 
-    private async Task ReplyAsync(MqttRequest request, MqttApplicationMessage reply, Func<MqttRequest, ValueTask<ReadOnlyMemory<byte>>> handler)
+    private async Task ReplyAsync(MqttPublishPacket request, MqttApplicationMessage reply, Func<MqttPublishPacket, CancellationToken, ValueTask<Message?>> handler)
     {
-        using var limit = new CancellationTokenSource(_requests.Timeout, _requests.TimeProvider);
         bool isIn = false;
         try
         {
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
-            await _answering.WaitAsync(either.Token).ConfigureAwait(false);
+            // An answer has a time of its own to go out: how long it took to find is for the requester to bear with.
+            using (var turn = new CancellationTokenSource(_requests.Timeout, _requests.TimeProvider))
+            using (var either = CancellationTokenSource.CreateLinkedTokenSource(turn.Token, _stop.Token))
+            {
+                await _answering.WaitAsync(either.Token).ConfigureAwait(false);
+            }
+
             isIn = true;
-            reply.Payload = new ReadOnlySequence<byte>(await handler(request).ConfigureAwait(false));
-            await PublishAsync(reply, either.Token).ConfigureAwait(false);
+            if (await handler(request, _stop.Token).ConfigureAwait(false) is not { } answer)
+            {
+                return;
+            }
+
+            Fill(reply, answer);
+            using var limit = new CancellationTokenSource(_requests.Timeout, _requests.TimeProvider);
+            using var sent = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
+            await PublishAsync(reply, isAnyoneNeeded: false, new Sending(), sent.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -269,6 +324,15 @@ public sealed class MqttRequests : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>How far a request has come: whether the broker may have it.</summary>
+    private sealed class Sending
+    {
+        internal bool IsTried { get; set; }
+    }
+
+    /// <summary>A request that nobody has.</summary>
+    private sealed class NotSentException(string message, Exception? inner = null) : IOException(message, inner);
 
     /// <summary>Follows the connection.</summary>
     private sealed class Watcher(MqttRequests requests) : IPayloadReceiver

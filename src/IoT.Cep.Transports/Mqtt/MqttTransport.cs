@@ -23,6 +23,7 @@ public sealed class MqttTransport : ITransport
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Task> _added = new(StringComparer.Ordinal);
+    private readonly MqttReplies _replies;
     private volatile MqttFilter[] _filters;
 
     /// <summary>Describes a subscription; nothing is connected before <see cref="RunAsync"/>.</summary>
@@ -49,6 +50,7 @@ public sealed class MqttTransport : ITransport
         ArgumentOutOfRangeException.ThrowIfZero(given.Length, nameof(topicFilters));
         _filters = [.. given.Select(MqttFilter.Parse)];
         _subscribe = options;
+        _replies = new MqttReplies(() => Client);
         if (options.NoLocal && Array.Exists(_filters, static f => f.Filter.StartsWith("$share/", StringComparison.Ordinal)))
         {
             throw new ArgumentException("A shared subscription can't leave out what this connection published (MQTT 5, 3.8.3-4): unset NoLocal.", nameof(options));
@@ -67,6 +69,7 @@ public sealed class MqttTransport : ITransport
         ArgumentNullException.ThrowIfNull(receiver);
         ArgumentNullException.ThrowIfNull(context);
         var options = MqttConnectionExtensions.Resolve(context.Connections, _subscribe.Connection);
+        _replies.Log = (Name, context.Logger);
         string clientId = ClientId = options.ClaimClientId(ClientIdFor(options));
         try
         {
@@ -86,6 +89,17 @@ public sealed class MqttTransport : ITransport
 
     /// <summary>The name that the broker knows the running connection by.</summary>
     internal string? ClientId { get; private set; }
+
+    /// <summary>The source of a decoder's events. What the decoder has to say is published by this connection.</summary>
+    internal ISource<T> With<T>(Decoder<T> decoder)
+    {
+        if (decoder is IReplying replying)
+        {
+            replying.Reply = _replies.Send;
+        }
+
+        return Source.FromTransport(this, decoder);
+    }
 
     /// <summary>Subscribes to one more filter, from now on and at each connection; completes when the broker has it.</summary>
     /// <param name="filter">The filter.</param>
@@ -186,6 +200,7 @@ public sealed class MqttTransport : ITransport
             await SubscribeAsync(client, options, context.TimeProvider, stop).ConfigureAwait(false);
             MqttLog.Connected(context.Logger, Name, options.Host, options.EffectivePort, options.IsCleanSession ? "clean" : "kept");
             Client = client;
+            _replies.Flush();
             receiver.ConnectionChanged(true);
             if (!client.IsConnected)
             {

@@ -17,7 +17,7 @@ public enum AdmissionRefusal
 }
 
 /// <summary>
-/// A client's stay at a listener: who it is, what it may use, and when it has to go. Made by <see cref="ListenerSecurity.AdmitAsync"/>; disposing it tells that the
+/// A client's stay at a listener: who it is, what it may use, and when it has to go. Made by <see cref="ListenerSecurity.AdmitAsync(ClientCredentials, string)"/>; disposing it tells that the
 /// connection is closed.
 /// </summary>
 /// <remarks>Thread-safe.</remarks>

@@ -17,6 +17,9 @@ public sealed partial class ListenerSecurity
     /// <summary>Connections that are open at the listeners of this object.</summary>
     public int Admitted => _admitted.Count;
 
+    /// <summary>How often <see cref="Revoke"/> was called: what a listener has remembered of a client since before, it has to find out anew.</summary>
+    public int Revocations => Volatile.Read(ref _revocations);
+
     // Made at the first use: they need what the initialiser sets.
     private PrincipalBudgets Budgets
     {
@@ -70,41 +73,38 @@ public sealed partial class ListenerSecurity
     /// <param name="credentials">What it brought.</param>
     /// <param name="clientName">Its name, for <see cref="AccessAction.Connect"/>: text from the network.</param>
     /// <returns>Dispose it when the connection is closed. <see cref="Admission.Ended"/> tells when it has to be.</returns>
-    public async ValueTask<Admission> AdmitAsync(ClientCredentials credentials, string clientName)
+    public ValueTask<Admission> AdmitAsync(ClientCredentials credentials, string clientName)
     {
         ArgumentNullException.ThrowIfNull(credentials);
         ArgumentNullException.ThrowIfNull(clientName);
-        while (true)
+        return AdmitNamedAsync(credentials, clientName);
+    }
+
+    /// <summary>Lets a client in that has no other name than its identity's, which is what <see cref="AccessAction.Connect"/> is asked about; else as for one with a name.</summary>
+    /// <param name="credentials">What it brought.</param>
+    /// <returns>Dispose it when the connection is closed. <see cref="Admission.Ended"/> tells when it has to be.</returns>
+    public ValueTask<Admission> AdmitAsync(ClientCredentials credentials)
+    {
+        ArgumentNullException.ThrowIfNull(credentials);
+        return AdmitNamedAsync(credentials, null);
+    }
+
+    /// <summary>
+    /// Counts a connection that stays, of a client that a listener has found out about by itself (<see cref="AuthenticateAsync"/>, <see cref="AuthorizeAsync"/>): a web server's request that
+    /// becomes a WebSocket. Look at <see cref="Revocations"/> afterwards: a revocation since the client was found out about did not know of this connection yet.
+    /// </summary>
+    /// <param name="identity">Who.</param>
+    /// <returns>Dispose it when the connection is closed. <see cref="Admission.Ended"/> tells when it has to be.</returns>
+    public Admission Admit(Identity identity)
+    {
+        ArgumentNullException.ThrowIfNull(identity);
+        if (Begin(identity) is not { } admission)
         {
-            // A revocation while a client proves who it is: what it proved may be true no longer, and its connection is not yet known to be closed.
-            int revocations = Volatile.Read(ref _revocations);
-            if (await AuthenticateAsync(credentials).ConfigureAwait(false) is not { } identity)
-            {
-                return new Admission(AdmissionRefusal.NotAuthenticated);
-            }
-
-            if (Begin(identity) is not { } admission)
-            {
-                return new Admission(AdmissionRefusal.TooManyConnections);
-            }
-
-            if (revocations != Volatile.Read(ref _revocations))
-            {
-                admission.Dispose();
-                continue;
-            }
-
-            // A web server's own address was not looked at before: without a rule, what comes from elsewhere may do nothing.
-            bool mayBeHere = Authorize is not null || (credentials.Remote is { } remote && System.Net.IPAddress.IsLoopback(remote));
-            if (!mayBeHere || !await AuthorizeAsync(identity, AccessAction.Connect, clientName).ConfigureAwait(false))
-            {
-                admission.Dispose();
-                return new Admission(AdmissionRefusal.NotAuthorized);
-            }
-
-            admission.WatchExpiry(TimeProvider);
-            return admission;
+            return new Admission(AdmissionRefusal.TooManyConnections);
         }
+
+        admission.WatchExpiry(TimeProvider);
+        return admission;
     }
 
     /// <summary>
@@ -136,6 +136,41 @@ public sealed partial class ListenerSecurity
         if (_admitted.TryRemove(admission, out _))
         {
             admission.Budget!.EndConnection();
+        }
+    }
+
+    private async ValueTask<Admission> AdmitNamedAsync(ClientCredentials credentials, string? clientName)
+    {
+        while (true)
+        {
+            // A revocation while a client proves who it is: what it proved may be true no longer, and its connection is not yet known to be closed.
+            int revocations = Volatile.Read(ref _revocations);
+            if (await AuthenticateAsync(credentials).ConfigureAwait(false) is not { } identity)
+            {
+                return new Admission(AdmissionRefusal.NotAuthenticated);
+            }
+
+            if (Begin(identity) is not { } admission)
+            {
+                return new Admission(AdmissionRefusal.TooManyConnections);
+            }
+
+            if (revocations != Volatile.Read(ref _revocations))
+            {
+                admission.Dispose();
+                continue;
+            }
+
+            // A web server's own address was not looked at before: without a rule, what comes from elsewhere may do nothing.
+            bool mayBeHere = Authorize is not null || (credentials.Remote is { } remote && System.Net.IPAddress.IsLoopback(remote));
+            if (!mayBeHere || !await AuthorizeAsync(identity, AccessAction.Connect, clientName ?? identity.Name).ConfigureAwait(false))
+            {
+                admission.Dispose();
+                return new Admission(AdmissionRefusal.NotAuthorized);
+            }
+
+            admission.WatchExpiry(TimeProvider);
+            return admission;
         }
     }
 

@@ -88,21 +88,29 @@ public sealed class PrincipalBudget
 
     /// <summary>Whether one more message may come now; if so, it is counted.</summary>
     /// <param name="wait">When the next one may come: for a protocol that makes its sender wait, or tells it.</param>
-    public bool TryTakeMessage(out TimeSpan wait)
+    public bool TryTakeMessage(out TimeSpan wait) => TakeMessages(1, out wait) > 0;
+
+    /// <summary>Counts as many messages as may come now, for a protocol whose sender sends many at once: one look for all of them.</summary>
+    /// <param name="most">How many are wanted, at least 1.</param>
+    /// <param name="wait">Where none may come: when the next one may.</param>
+    /// <returns>How many may come, up to <paramref name="most"/>. <see cref="ReturnMessages"/> takes back those that do not.</returns>
+    public int TakeMessages(int most, out TimeSpan wait)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
         wait = TimeSpan.Zero;
         if (_isUnlimited)
         {
-            return true;
+            return most;
         }
 
         lock (_gate)
         {
             Refill();
-            if (_tokens >= _time.TimestampFrequency)
+            int count = (int)Math.Min(most, _tokens / _time.TimestampFrequency);
+            if (count > 0)
             {
-                _tokens -= _time.TimestampFrequency;
-                return true;
+                _tokens -= count * _time.TimestampFrequency;
+                return count;
             }
 
             long missing = (_time.TimestampFrequency - _tokens + _limits.MessagesPerSecond - 1) / _limits.MessagesPerSecond;
@@ -110,7 +118,18 @@ public sealed class PrincipalBudget
         }
 
         _refused(Name, PrincipalLimit.Messages);
-        return false;
+        return 0;
+    }
+
+    /// <summary>Takes back messages that were counted and did not come.</summary>
+    /// <param name="count">How many.</param>
+    public void ReturnMessages(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        lock (_gate)
+        {
+            _tokens = Math.Min(_fullTokens, _tokens + (count * _time.TimestampFrequency));
+        }
     }
 
     /// <summary>Whether a message may go to a topic: it was used within the last hour, or there is room for one more.</summary>
@@ -150,28 +169,39 @@ public sealed class PrincipalBudget
     }
 
     /// <summary>Whether one more message may be under way; if so, it is counted until <see cref="EndMessage"/>.</summary>
-    public bool TryBeginMessage()
+    public bool TryBeginMessage() => BeginMessages(1) > 0;
+
+    /// <summary>Counts as many messages as may be under way, until <see cref="EndMessages"/>: one look for all of them.</summary>
+    /// <param name="most">How many are wanted, at least 1.</param>
+    /// <returns>How many were counted, up to <paramref name="most"/>.</returns>
+    public int BeginMessages(int most)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1);
         lock (_gate)
         {
-            if (_isUnlimited || _inFlight < _limits.MaxInFlight)
+            int count = _isUnlimited ? most : Math.Min(most, _limits.MaxInFlight - _inFlight);
+            if (count > 0)
             {
-                _inFlight++;
-                return true;
+                _inFlight += count;
+                return count;
             }
         }
 
         _refused(Name, PrincipalLimit.InFlight);
-        return false;
+        return 0;
     }
 
     /// <summary>A message that was begun is acknowledged, or given up.</summary>
-    public void EndMessage()
+    public void EndMessage() => EndMessages(1);
+
+    /// <summary>Messages that were begun are acknowledged, or given up.</summary>
+    /// <param name="count">How many.</param>
+    public void EndMessages(int count)
     {
         lock (_gate)
         {
-            System.Diagnostics.Debug.Assert(_inFlight > 0, "Each message that ends was begun.");
-            _inFlight--;
+            System.Diagnostics.Debug.Assert(count >= 0 && _inFlight >= count, "Each message that ends was begun.");
+            _inFlight -= count;
         }
     }
 

@@ -18,13 +18,13 @@ public sealed record TcpListenOptions
     /// <summary>How long a connection may send nothing before it is closed. Default: 10 minutes. Time in which the queries hold it back does not count.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The longest line or frame, in bytes. Default: 1 MiB. A longer one is a dead letter; behind a frame the connection is closed, since where the next begins is unknown.</summary>
+    /// <summary>The longest line or frame, in bytes. Default: 1 MiB, and never more than <see cref="PrincipalLimits.MaxPayloadBytes"/>. A longer one is a dead letter; behind a frame the connection is closed, since where the next begins is unknown.</summary>
     public int MaxMessageBytes { get; init; } = 1 << 20;
 
-    /// <summary>The server's certificate: the listener then speaks TLS. Null, the default: plain TCP.</summary>
+    /// <summary>The server's certificate: the listener then speaks TLS 1.2 or 1.3. Null, the default: plain TCP.</summary>
     public X509Certificate2? Certificate { get; init; }
 
-    /// <summary>Who may connect. A client proves itself by a certificate or not at all: there is no place for a password in plain lines.</summary>
+    /// <summary>Who may connect. A client proves itself by a certificate or not at all: there is no place for a password in plain lines. One that sends more than its limits allow is not read meanwhile.</summary>
     public ListenerSecurity Security { get; init; } = ListenerSecurity.LoopbackOnly;
 
     /// <summary>

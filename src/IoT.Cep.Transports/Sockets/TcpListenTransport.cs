@@ -117,23 +117,28 @@ internal sealed class TcpListenTransport(StreamFraming framing, int port, TcpLis
             Handovers.Connection? connection = null;
             try
             {
-                var (stream, identity) = await GreetAsync(socket, context, stop).ConfigureAwait(false);
+                var (stream, credentials) = await GreetAsync(socket, context, stop).ConfigureAwait(false);
                 await using (stream.ConfigureAwait(false))
                 {
-                    if (identity is null)
+                    using var admission = await options.Security.AdmitAsync(credentials).ConfigureAwait(false);
+                    if (await ProblemAsync(admission).ConfigureAwait(false) is { } problem)
                     {
-                        Refuse(socket, context, "it is not known, or may not publish");
+                        Refuse(socket, context, problem);
                         return;
                     }
 
-                    string? sender = identity.Method == AuthenticationMethod.None ? null : identity.Name;
+                    string? sender = admission.Identity.Method == AuthenticationMethod.None ? null : admission.Identity.Name;
                     connection = options.IsPartitioned ? handovers.ConnectPartition(peer, sender) : handovers.Connect(sender);
                     if (options.IsPartitioned)
                     {
                         connection.ConnectionChanged(true);
                     }
 
-                    await ReadAsync(stream, socket, connection, context, stop).ConfigureAwait(false);
+                    // At once, whatever it waits for: the socket is what a reader and a writer can't go on without.
+                    using var closes = admission.Ended.UnsafeRegister(static ended => ((Socket)ended!).Dispose(), socket);
+                    using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, admission.Ended);
+                    var admitted = new Admitted(connection, admission, context.TimeProvider, either.Token);
+                    await ReadAsync(stream, socket, admitted, context, either.Token).ConfigureAwait(false);
                 }
             }
             catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException or AuthenticationException or OperationCanceledException or InvalidOperationException)
@@ -151,13 +156,13 @@ internal sealed class TcpListenTransport(StreamFraming framing, int port, TcpLis
         }
     }
 
-    private async Task ReadAsync(Stream stream, Socket socket, Handovers.Connection connection, ConnectionContext context, CancellationToken stop)
+    private async Task ReadAsync(Stream stream, Socket socket, Admitted connection, ConnectionContext context, CancellationToken stop)
     {
         var idle = new IdleStream(stream, options.IdleTimeout, context.TimeProvider, socket.Dispose);
         var reader = PipeReader.Create(idle, new StreamPipeReaderOptions(bufferSize: 16 * 1024));
         try
         {
-            await framing.ReadAsync(reader, connection, options.Topic, options.MaxMessageBytes, stop).ConfigureAwait(false);
+            await framing.ReadAsync(reader, connection, options.Topic, Math.Min(options.MaxMessageBytes, options.Security.Limits.MaxPayloadBytes), stop).ConfigureAwait(false);
         }
         finally
         {
@@ -165,7 +170,7 @@ internal sealed class TcpListenTransport(StreamFraming framing, int port, TcpLis
         }
     }
 
-    private async Task<(Stream Stream, Identity? Identity)> GreetAsync(Socket socket, ConnectionContext context, CancellationToken stop)
+    private async Task<(Stream Stream, ClientCredentials Credentials)> GreetAsync(Socket socket, ConnectionContext context, CancellationToken stop)
     {
         Stream stream = new NetworkStream(socket, ownsSocket: false);
         var remote = (socket.RemoteEndPoint as IPEndPoint)?.Address;
@@ -180,6 +185,7 @@ internal sealed class TcpListenTransport(StreamFraming framing, int port, TcpLis
                 {
                     ServerCertificate = certificate,
                     ClientCertificateRequired = options.Security.Certificate is not null,
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
 #pragma warning disable CA5359 // whose certificate it is decides ListenerSecurity.Certificate, which also sees self-signed ones
                     RemoteCertificateValidationCallback = static (_, _, _, _) => true,
 #pragma warning restore CA5359
@@ -189,12 +195,18 @@ internal sealed class TcpListenTransport(StreamFraming framing, int port, TcpLis
             stream = tls;
         }
 
-        var identity = await options.Security.AuthenticateAsync(credentials).ConfigureAwait(false);
-        bool may = identity is not null
-            && await options.Security.AuthorizeAsync(identity, AccessAction.Connect, identity.Name).ConfigureAwait(false)
-            && await options.Security.AuthorizeAsync(identity, AccessAction.Publish, options.Topic).ConfigureAwait(false);
-        return (stream, may ? identity : null);
+        return (stream, credentials);
     }
+
+    private async ValueTask<string?> ProblemAsync(Admission admission) => admission.Refusal switch
+    {
+        AdmissionRefusal.NotAuthenticated => "it is not known",
+        AdmissionRefusal.NotAuthorized => "it may not connect",
+        AdmissionRefusal.TooManyConnections => "there are too many connections of it",
+        _ when !await options.Security.AuthorizeAsync(admission.Identity, AccessAction.Publish, options.Topic).ConfigureAwait(false) => "it may not publish",
+        _ when !admission.Budget!.TryUseTopic(options.Topic) => "it has sent to too many topics",
+        _ => null,
+    };
 
     private void Refuse(Socket socket, ConnectionContext context, string reason)
     {

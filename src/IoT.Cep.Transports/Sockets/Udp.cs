@@ -67,14 +67,10 @@ internal sealed class UdpListenTransport(int port, UdpListenOptions options) : I
             while (true)
             {
                 int length = await ReceiveAsync(socket, buffer, options.Address, stop).ConfigureAwait(false);
-                var payload = new Payload(new ReadOnlySequence<byte>(buffer, 0, Math.Max(0, length)), options.Topic);
-                if (length > options.MaxMessageBytes)
+                if (length >= 0 && await MayComeAsync().ConfigureAwait(false) is { } budget)
                 {
-                    receiver.Reject(in payload, DeadLetterReason.TooLarge, $"The datagram has {length:N0} bytes; the limit is {options.MaxMessageBytes:N0}.");
-                }
-                else if (length >= 0)
-                {
-                    await receiver.ReceiveAsync(in payload).ConfigureAwait(false);
+                    var payload = new Payload(new ReadOnlySequence<byte>(buffer, 0, length), options.Topic);
+                    await TakeAsync(payload, receiver, budget).ConfigureAwait(false);
                 }
             }
         }
@@ -85,6 +81,31 @@ internal sealed class UdpListenTransport(int port, UdpListenOptions options) : I
         finally
         {
             receiver.ConnectionChanged(false, "It was stopped.");
+        }
+    }
+
+    /// <summary>What senders use who can't say who they are; null: the datagram is lost, since nobody could be told to wait.</summary>
+    private async ValueTask<PrincipalBudget?> MayComeAsync() =>
+        await options.Security.AuthorizeAsync(Identity.Anonymous, AccessAction.Publish, options.Topic).ConfigureAwait(false)
+        && options.Security.BudgetOf(Identity.Anonymous) is { } budget && budget.TryTakeMessage() && budget.TryUseTopic(options.Topic) ? budget : null;
+
+    private async ValueTask TakeAsync(Payload payload, IPayloadReceiver receiver, PrincipalBudget budget)
+    {
+        int most = Math.Min(options.MaxMessageBytes, options.Security.Limits.MaxPayloadBytes);
+        if (payload.Bytes.Length > most)
+        {
+            receiver.Reject(in payload, DeadLetterReason.TooLarge, $"The datagram has {payload.Bytes.Length:N0} bytes; the limit is {most:N0}.");
+        }
+        else if (budget.TryBeginMessage())
+        {
+            try
+            {
+                await receiver.ReceiveAsync(in payload).ConfigureAwait(false);
+            }
+            finally
+            {
+                budget.EndMessage();
+            }
         }
     }
 

@@ -11,13 +11,13 @@ public sealed record UdpListenOptions
     /// <summary>The messages' topic. Default: <c>udp</c>.</summary>
     public string Topic { get; init; } = "udp";
 
-    /// <summary>The longest datagram, in bytes. Default: 65,507, which is all that UDP carries. A longer one is a dead letter.</summary>
+    /// <summary>The longest datagram, in bytes. Default: 65,507, which is all that UDP carries, and never more than <see cref="PrincipalLimits.MaxPayloadBytes"/>. A longer one is a dead letter.</summary>
     public int MaxMessageBytes { get; init; } = 65_507;
 
     /// <summary>How many bytes the system keeps while the queries hold back; what comes beyond is lost, which is UDP's way. Default: 1 MiB.</summary>
     public int ReceiveBufferBytes { get; init; } = 1 << 20;
 
-    /// <summary>Who may send; <see cref="ListenerSecurity.Authorize"/> is asked once, for the anonymous identity and the topic.</summary>
+    /// <summary>Who may send; <see cref="ListenerSecurity.Authorize"/> is asked for the anonymous identity and the topic, whose limits all senders share: what goes past them is lost, as is what comes after <c>Revoke("anonymous")</c> unless it is allowed anew.</summary>
     public ListenerSecurity Security { get; init; } = ListenerSecurity.LoopbackOnly;
 
     /// <summary>Told where it listens: the port that was chosen for 0.</summary>

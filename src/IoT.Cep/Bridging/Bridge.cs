@@ -14,7 +14,7 @@ public sealed class Bridge
     private long _filtered;
     private long _returned;
 
-    internal Bridge(ICep cep, ISource<Message> from, ISink<Message> to, BridgeOptions options)
+    internal Bridge(IEventStream<Message> messages, string from, ISink<Message> to, BridgeOptions options)
     {
         ArgumentException.ThrowIfNullOrEmpty(options.ViaHeader, nameof(options.ViaHeader));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxHops, 1, nameof(options.MaxHops));
@@ -25,8 +25,8 @@ public sealed class Bridge
 
         _options = options;
         _name = options.Name ?? Guid.NewGuid().ToString("N")[..12];
-        string query = options.Name is null ? $"bridge {from.Name} to {to.Name}" : $"bridge {options.Name}: {from.Name} to {to.Name}";
-        Query = cep.From(from).Select(Pass).Where(m => m is not null).Select(m => m!).To(to, query, options.OnError);
+        string query = options.Name is null ? $"bridge {from} to {to.Name}" : $"bridge {options.Name}: {from} to {to.Name}";
+        Query = messages.Select(Pass).Where(m => m is not null).Select(m => m!).To(to, query, options.OnError);
     }
 
     /// <summary>The query that it is.</summary>
@@ -116,6 +116,22 @@ public static class BridgeExtensions
         ArgumentNullException.ThrowIfNull(to);
         var options = new BridgeOptions();
         configure?.Invoke(options);
-        return new Bridge(cep, from, to, options);
+        return new Bridge(cep.From(from), from.Name, to, options);
+    }
+
+    /// <summary>Passes messages from one transport to several others, by what they hold: the first route that takes a message passes it on.</summary>
+    /// <param name="cep">Where queries are declared.</param>
+    /// <param name="from">The messages; decode them by <see cref="Message.Decode"/>.</param>
+    /// <param name="routes">Says where they go.</param>
+    /// <returns>The routes, with their counters.</returns>
+    /// <exception cref="ArgumentException">There is no route.</exception>
+    public static RoutedBridge Bridge(this ICep cep, ISource<Message> from, Action<BridgeRoutes> routes)
+    {
+        ArgumentNullException.ThrowIfNull(cep);
+        ArgumentNullException.ThrowIfNull(from);
+        ArgumentNullException.ThrowIfNull(routes);
+        var declared = new BridgeRoutes();
+        routes(declared);
+        return new RoutedBridge(cep.From(from), from.Name, declared);
     }
 }

@@ -9,6 +9,9 @@ internal static class Ahead
     // Half a page: the processor follows a column by itself, but stops at the end of each page of 4 KiB.
     private const int Bytes = 2_048;
 
+    /// <summary>The bytes of a line of the cache.</summary>
+    internal const int Line = 64;
+
     /// <summary>Asks for what stands a little behind an event in its column; that may be behind the column's end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe void Prefetch<T>(ref readonly T value)

@@ -30,13 +30,24 @@ internal static class BinaryTimes
     internal static TimeResult FromNumber(double number, out long ticks) =>
         FromSeconds(Math.Abs(number) < FirstMilliseconds ? number : number / 1000, out ticks);
 
-    /// <summary>A whole number of units of so many nanoseconds since 1970.</summary>
+    /// <summary>A whole number of units of so many nanoseconds since 1970: 1, or a multiple of 100.</summary>
     internal static TimeResult FromUnits(long number, long nanoseconds, out long ticks)
     {
-        var all = (Int128)number * nanoseconds;
-        var exact = all >= 0 ? all / 100 : (all - 99) / 100;
-        bool fits = exact >= Ticks.Min && exact <= Ticks.Max;
-        ticks = fits ? (long)exact : 0;
-        return fits ? TimeResult.Ok : TimeResult.OutOfRange;
+        if (nanoseconds == 1)
+        {
+            // All of 64 bits are 292 years, which every event's time has room for. Rounded down, also before 1970.
+            ticks = (number >= 0 ? number : number - 99) / 100;
+            return TimeResult.Ok;
+        }
+
+        long ticksEach = nanoseconds / 100;
+        if (number > Ticks.Max / ticksEach || number < Ticks.Min / ticksEach)
+        {
+            ticks = 0;
+            return TimeResult.OutOfRange;
+        }
+
+        ticks = number * ticksEach;
+        return TimeResult.Ok;
     }
 }

@@ -8,7 +8,7 @@ internal ref struct CborFieldReader(ReadOnlySpan<byte> bytes, CborNames names, P
     private const string NotATime = "the value is not a time: give ISO 8601 or a number since 1970";
     private const long Indefinite = -1;
 
-    private CborScanner _cbor = new(bytes, buffer.Limits.MaxDepth);
+    private CborScanner _cbor = new(bytes, buffer.MaxDepth);
     private long _rest;
     private int _expected;
     private int _field = -1;

@@ -100,7 +100,7 @@ internal ref partial struct CborScanner(ReadOnlySpan<byte> bytes, int maxDepth)
     }
 
     /// <summary>The bytes of a string of definite length whose head was taken.</summary>
-    internal bool TrySlice(in CborHead head, out ReadOnlySpan<byte> slice)
+    internal bool TrySlice(scoped in CborHead head, out ReadOnlySpan<byte> slice)
     {
         slice = default;
         if (head.Argument > (ulong)(_bytes.Length - _at))
@@ -121,7 +121,7 @@ internal ref partial struct CborScanner(ReadOnlySpan<byte> bytes, int maxDepth)
     }
 
     /// <summary>The bytes of a string whose head was taken; the chunks of one of indefinite length are put together.</summary>
-    internal bool TryString(in CborHead head, PayloadBuffer buffer, out ReadOnlySpan<byte> text)
+    internal bool TryString(scoped in CborHead head, PayloadBuffer buffer, out ReadOnlySpan<byte> text)
     {
         if (!head.IsIndefinite)
         {
@@ -193,9 +193,9 @@ internal ref partial struct CborScanner(ReadOnlySpan<byte> bytes, int maxDepth)
     }
 
     /// <summary>A decimal fraction (tag 4) of whole numbers; where something else stands here, nothing is taken.</summary>
-    internal bool TryFraction(out decimal mantissa, out long exponent)
+    internal bool TryFraction(out DecimalNumber number)
     {
-        (mantissa, exponent) = (0, 0);
+        number = default;
         if (!_bytes[_at..].StartsWith((ReadOnlySpan<byte>)[0xC4, 0x82]))
         {
             return false;
@@ -204,18 +204,14 @@ internal ref partial struct CborScanner(ReadOnlySpan<byte> bytes, int maxDepth)
         int start = _at;
         var before = Fault;
         _at += 2;
-        bool isRead = TryHead(out var power) & TryHead(out var digits) && power.Major <= CborMajor.Negative && digits.Major <= CborMajor.Negative
-            && power.Argument <= MostExponent;
+        bool isRead = TryHead(out var power) & TryHead(out var digits) && TryNumberOf(in power, in digits, out number);
         if (!isRead)
         {
             _at = start;
             Fault = before;
-            return false;
         }
 
-        mantissa = digits.Major == CborMajor.Unsigned ? digits.Argument : -1m - digits.Argument;
-        exponent = power.Major == CborMajor.Unsigned ? (long)power.Argument : -1 - (long)power.Argument;
-        return true;
+        return isRead;
     }
 
     internal static double Real(in CborHead head) => head.Info switch
@@ -224,6 +220,22 @@ internal ref partial struct CborScanner(ReadOnlySpan<byte> bytes, int maxDepth)
         26 => BitConverter.UInt32BitsToSingle((uint)head.Argument),
         _ => BitConverter.UInt64BitsToDouble(head.Argument),
     };
+
+    private static bool TryNumberOf(in CborHead power, in CborHead digits, out DecimalNumber number)
+    {
+        number = default;
+        bool isNegative = digits.Major == CborMajor.Negative;
+        if (power.Major > CborMajor.Negative || digits.Major > CborMajor.Negative || power.Argument > MostExponent || (isNegative && digits.Argument == ulong.MaxValue))
+        {
+            return false;
+        }
+
+        number.IsNegative = isNegative;
+        number.Mantissa = digits.Argument + (isNegative ? 1UL : 0);
+        number.Exponent = power.Major == CborMajor.Unsigned ? (int)power.Argument : -1 - (int)power.Argument;
+        number.IsExact = true;
+        return true;
+    }
 
     private bool TryDecimal(out double value, int start, string name)
     {
@@ -238,6 +250,12 @@ internal ref partial struct CborScanner(ReadOnlySpan<byte> bytes, int maxDepth)
         {
             Fault.Set(isWhole ? DeadLetterReason.OutOfRange : DeadLetterReason.WrongType, "the value is no decimal fraction that can be read", start, name);
             return false;
+        }
+
+        // Small ones are one division of exact numbers.
+        if (TryNumberOf(in exponent, in mantissa, out var number) && number.Mantissa <= 1UL << 53 && Math.Abs(number.Exponent) <= 22)
+        {
+            return Utf8Numbers.TryToDouble(default, in number, out value);
         }
 
         // The framework rounds exactly, which multiplying by a power of ten does not.

@@ -45,7 +45,7 @@ internal sealed class CloudEventDecoder<T>(Decoder<T> inner, PayloadLimits limit
             return;
         }
 
-        var json = new JsonScanner(bytes, limits.MaxDepth);
+        var json = new JsonScanner(bytes, _buffer.MaxDepth);
         if (json.Peek() == '[')
         {
             DecodeBatch(ref json, in payload, output);

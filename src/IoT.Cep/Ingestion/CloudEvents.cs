@@ -31,11 +31,64 @@ public static class CloudEvents
     /// <param name="id">Gives an event's identity: with the source unique, and the same where the event is sent again.</param>
     public static Encoder<T> Encode<T>(Encoder<T> inner, string source, string type, Func<T, string> id)
     {
+        Check(inner, source, type, id);
+        return new EnvelopeEncoder<T>(inner, source, type, id);
+    }
+
+    /// <summary>
+    /// Puts the envelope beside what another encoder writes, in the binary mode: the body is the data as it is, of its own media type, and the attributes are headers. Over MQTT this needs
+    /// MQTT 5, whose user properties they are.
+    /// </summary>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="inner">Writes the data.</param>
+    /// <param name="source">Where events come from, a URI reference: <c>/plant/7</c>.</param>
+    /// <param name="type">What kind of event it is: <c>com.example.overheated</c>.</param>
+    /// <param name="id">Gives an event's identity: with the source unique, and the same where the event is sent again.</param>
+    /// <param name="prefix">What stands in front of the attributes' names: nothing over MQTT 5, <c>ce-</c> over HTTP, <c>cloudEvents:</c> over AMQP.</param>
+    public static Encoder<T> EncodeBinary<T>(Encoder<T> inner, string source, string type, Func<T, string> id, string prefix = "")
+    {
+        Check(inner, source, type, id);
+        ArgumentNullException.ThrowIfNull(prefix);
+        return new BesideEncoder<T>(inner, source, type, id, prefix);
+    }
+
+    private static void Check<T>(Encoder<T> inner, string source, string type, Func<T, string> id)
+    {
         ArgumentNullException.ThrowIfNull(inner);
         ArgumentException.ThrowIfNullOrEmpty(source);
         ArgumentException.ThrowIfNullOrEmpty(type);
         ArgumentNullException.ThrowIfNull(id);
-        return new EnvelopeEncoder<T>(inner, source, type, id);
+    }
+
+    private static string IdentityOf<T>(Func<T, string> id, T value) =>
+        id(value) is { Length: > 0 } identity ? identity : throw new FormatException("A CloudEvent needs an id.");
+
+    private sealed class BesideEncoder<T>(Encoder<T> inner, string source, string type, Func<T, string> id, string prefix) : Encoder<T>
+    {
+        private readonly KeyValuePair<string, string>[] _constant =
+        [
+            new(prefix + "specversion", "1.0"), new(prefix + "source", source), new(prefix + "type", type),
+        ];
+
+        private readonly string _id = prefix + "id";
+
+        public override string ContentType => inner.ContentType;
+
+        public override bool HasHeaders => true;
+
+        public override void Encode(in T value, IBufferWriter<byte> output) => inner.Encode(in value, output);
+
+        public override void WriteHeaders(in T value, ICollection<KeyValuePair<string, string>> headers)
+        {
+            ArgumentNullException.ThrowIfNull(headers);
+            inner.WriteHeaders(in value, headers);
+            foreach (var attribute in _constant)
+            {
+                headers.Add(attribute);
+            }
+
+            headers.Add(new(_id, IdentityOf(id, value)));
+        }
     }
 
 #pragma warning disable CA1001 // The writer owns nothing: what it writes to is the caller's.
@@ -52,11 +105,7 @@ public static class CloudEvents
             ArgumentNullException.ThrowIfNull(output);
             _data.ResetWrittenCount();
             inner.Encode(in value, _data);
-            string identity = id(value);
-            if (string.IsNullOrEmpty(identity))
-            {
-                throw new FormatException("A CloudEvent needs an id.");
-            }
+            string identity = IdentityOf(id, value);
 
             _json.Reset(output);
             _json.WriteStartObject();

@@ -33,11 +33,9 @@ internal struct DecodeFault
     /// <summary>Names the field of a failure that was found without one.</summary>
     internal void Name(string name) => _name = string.IsNullOrEmpty(_name) ? name : _name;
 
-    /// <param name="output">Takes the rejection.</param>
-    /// <param name="hasPlace">Whether the position is one in the payload as it came.</param>
-    internal readonly void Reject<T>(EventBuffer<T> output, bool hasPlace = true)
+    internal readonly void Reject<T>(EventBuffer<T> output)
     {
-        string place = _position < 0 || !hasPlace ? "" : $" (at byte {_position})";
+        string place = _position < 0 ? "" : $" (at byte {_position})";
         output.Reject(_reason, string.IsNullOrEmpty(_name) ? $"{_what}{place}." : $"{SafeText.Escape(_name, 64)}: {_what}{place}.");
     }
 

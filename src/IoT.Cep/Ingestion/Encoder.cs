@@ -16,4 +16,14 @@ public abstract class Encoder<T>
     /// <param name="value">The event.</param>
     /// <param name="output">Where to write.</param>
     public abstract void Encode(in T value, IBufferWriter<byte> output);
+
+    /// <summary>Whether a payload is nothing without what stands beside it (<see cref="WriteHeaders"/>): a sink that can't send headers refuses such an encoder. False by default.</summary>
+    public virtual bool HasHeaders => false;
+
+    /// <summary>Adds what goes beside an event's payload: MQTT's user properties, HTTP's header fields. Nothing by default. Throws as <see cref="Encode"/> does.</summary>
+    /// <param name="value">The event.</param>
+    /// <param name="headers">Where to add names and values.</param>
+    public virtual void WriteHeaders(in T value, ICollection<KeyValuePair<string, string>> headers)
+    {
+    }
 }

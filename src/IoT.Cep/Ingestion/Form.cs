@@ -23,19 +23,18 @@ public static class Form
     {
         private readonly FieldNames _names = new(T.Schema);
         private readonly PayloadBuffer _buffer = new(limits);
+        private readonly MetadataBinding _binding = new(T.Schema, limits);
 
         public override void Decode(in Payload payload, EventBuffer<T> output)
         {
             ArgumentNullException.ThrowIfNull(output);
-            if (!_buffer.TryJoin(in payload, output, out var bytes))
+            if (!_buffer.TryJoin(in payload, output, out var bytes) || !_binding.TryBegin(in payload, output))
             {
                 return;
             }
 
-            Span<Range> places = stackalloc Range[Math.Max(1, payload.Template?.Names.Count ?? 0)];
-            bool isBound = payload.Template is { } template && template.TryMatch(payload.Topic, places);
-            var reader = new FormFieldReader(bytes, payload.Topic, isBound ? payload.Template : null, places, _names, _buffer, output.Strings);
-            if (!T.TryRead(ref reader, out var value) || !reader.Ok)
+            var reader = new FormFieldReader(bytes, _names, _buffer, output.Strings);
+            if (!BoundReading.TryRead(ref reader, _binding, output.Strings, out T value) || !reader.Ok)
             {
                 reader.Fail(DeadLetterReason.Malformed, -1);
             }

@@ -4,18 +4,13 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Hands the places of a topic, and then the fields of a form, over to an event type.</summary>
-internal ref struct FormFieldReader(
-    ReadOnlySpan<byte> form, ReadOnlySpan<char> topic, TopicTemplate? template, ReadOnlySpan<Range> places, FieldNames names, PayloadBuffer buffer, StringPool strings) : IFieldReader
+/// <summary>Hands the fields of a form over to an event type.</summary>
+internal ref struct FormFieldReader(ReadOnlySpan<byte> form, FieldNames names, PayloadBuffer buffer, StringPool strings) : IPayloadReader
 {
     private readonly ReadOnlySpan<byte> _form = form;
-    private readonly ReadOnlySpan<char> _topic = topic;
-    private readonly ReadOnlySpan<Range> _places = places;
     private ReadOnlySpan<byte> _value;
-    private int _place;
     private int _at;
     private int _field = -1;
-    private ulong _taken;
 
     internal DecodeFault Fault;
 
@@ -26,20 +21,6 @@ internal ref struct FormFieldReader(
     public bool Next(out int field)
     {
         field = -1;
-        while (Ok && template is not null && _place < template.Names.Count)
-        {
-            var value = _topic[_places[_place]];
-            field = Find(template.Names[_place++]);
-            if (field >= 0)
-            {
-                var text = buffer.Text(Encoding.UTF8.GetMaxByteCount(value.Length));
-                _value = text[..Encoding.UTF8.GetBytes(value, text)];
-                _field = field;
-                _taken |= 1UL << field;
-                return true;
-            }
-        }
-
         while (Ok && _at < _form.Length)
         {
             var pair = _form[_at..];
@@ -48,7 +29,7 @@ internal ref struct FormFieldReader(
             int start = _at;
             _at += pair.Length + 1;
             int equals = pair.IndexOf((byte)'=');
-            if (!pair.IsEmpty && TryDecode(equals < 0 ? pair : pair[..equals], start, out var name) && (field = names.Find(name)) >= 0 && (_taken & (1UL << field)) == 0
+            if (!pair.IsEmpty && TryDecode(equals < 0 ? pair : pair[..equals], start, out var name) && (field = names.Find(name)) >= 0
                 && TryDecode(equals < 0 ? default : pair[(equals + 1)..], start, out _value))
             {
                 _field = field;
@@ -125,12 +106,7 @@ internal ref struct FormFieldReader(
 
     public void Fail(DeadLetterReason reason, int field) => Fault.SetField(reason, field, -1, names.Schema);
 
-    // A place's name is ASCII; one that is longer than any field's has none.
-    private readonly int Find(string place)
-    {
-        Span<byte> name = stackalloc byte[128];
-        return Encoding.UTF8.TryGetBytes(place, name, out int length) ? names.Find(name[..length]) : -1;
-    }
+    public void Fail(DeadLetterReason reason, string what, string name) => Fault.Set(reason, what, -1, name);
 
     private void Set(DeadLetterReason reason, string what) => Fault.Set(reason, what, -1, Name);
 

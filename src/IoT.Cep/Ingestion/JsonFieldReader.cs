@@ -6,7 +6,7 @@ namespace IoT.Cep;
 internal ref struct JsonFieldReader(ReadOnlySpan<byte> bytes, FieldNames names, PayloadBuffer buffer, StringPool strings)
     : IPayloadReader
 {
-    private JsonScanner _json = new(bytes, buffer.Limits.MaxDepth);
+    private JsonScanner _json = new(bytes, buffer.MaxDepth);
     private int _expected;
     private int _field = -1;
     private bool _isFirst;

@@ -22,7 +22,7 @@ public ref struct JsonFields
     {
         _payload = ref payload;
         _receivedTicks = receivedTicks;
-        _json = new JsonScanner(bytes, buffer.Limits.MaxDepth);
+        _json = new JsonScanner(bytes, buffer.MaxDepth);
         _members = members;
         _buffer = buffer;
         _strings = strings;

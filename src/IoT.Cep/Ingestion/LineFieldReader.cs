@@ -8,29 +8,34 @@ internal ref partial struct LineFieldReader : IPayloadReader
 {
     private readonly ReadOnlySpan<byte> _bytes;
     private readonly long _nanoseconds;
+    private readonly LineNames _line;
     private readonly FieldNames _names;
     private readonly PayloadBuffer _buffer;
     private readonly StringPool _strings;
-    private readonly int _measurement;
     private DecodeFault _fault;
     private Step _step = Step.Done;
     private Kind _kind;
+    private bool _isPending;
+    private bool _isEscaped;
     private int _at;
-    private int _expected;
+    private int _before;
     private int _field = -1;
 
     // The current value as it stands in the payload, without a string's quotes.
     private int _start;
     private int _length;
 
-    internal LineFieldReader(ReadOnlySpan<byte> bytes, long nanoseconds, FieldNames names, PayloadBuffer buffer, StringPool strings)
+    // The line's timestamp.
+    private DecimalNumber _stamp;
+
+    internal LineFieldReader(ReadOnlySpan<byte> bytes, long nanoseconds, LineNames names, PayloadBuffer buffer, StringPool strings)
     {
         _bytes = bytes;
         _nanoseconds = nanoseconds;
-        _names = names;
+        _line = names;
+        _names = names.Names;
         _buffer = buffer;
         _strings = strings;
-        _measurement = names.Find("measurement"u8);
         if (!Utf8.IsValid(bytes))
         {
             _fault.Set(DeadLetterReason.Malformed, "the payload is not UTF-8", -1);
@@ -80,7 +85,7 @@ internal ref partial struct LineFieldReader : IPayloadReader
             else
             {
                 _step = Step.Measurement;
-                _expected = 0;
+                _before = -1;
                 return true;
             }
         }
@@ -101,6 +106,11 @@ internal ref partial struct LineFieldReader : IPayloadReader
     public bool Next(out int field)
     {
         field = -1;
+        if (_isPending)
+        {
+            TakePending();
+        }
+
         while (Ok && _step != Step.Done)
         {
             field = _step switch
@@ -128,6 +138,17 @@ internal ref partial struct LineFieldReader : IPayloadReader
 
     public double Number()
     {
+        if (_isPending && TryTakeNumber(out var number))
+        {
+            if (!Utf8Numbers.TryToDouble(Raw, in number, out double read))
+            {
+                Wrong(true, "the value is not a number");
+            }
+
+            return read;
+        }
+
+        TakePending();
         var text = _kind == Kind.String ? default : Unescaped();
         if (_kind == Kind.Bare && text is [.., (byte)'i' or (byte)'u'])
         {
@@ -145,6 +166,7 @@ internal ref partial struct LineFieldReader : IPayloadReader
 
     public long Integer()
     {
+        TakePending();
         var text = _kind == Kind.String ? default : Unescaped();
         if (_kind == Kind.Bare && text is [.., (byte)'i' or (byte)'u'])
         {
@@ -167,6 +189,7 @@ internal ref partial struct LineFieldReader : IPayloadReader
 
     public string Text()
     {
+        TakePending();
         if (_kind is Kind.Bare or Kind.Time)
         {
             if (_kind == Kind.Bare && Raw is [.., (byte)'i'] && System.Buffers.Text.Utf8Parser.TryParse(Raw, out long value, out int used) && used == _length - 1
@@ -191,12 +214,13 @@ internal ref partial struct LineFieldReader : IPayloadReader
 
     public long Time()
     {
+        TakePending();
         long ticks = 0;
         TimeResult result;
         if (_kind == Kind.Time)
         {
             long units = 0;
-            bool isWhole = Utf8Numbers.Scan(Raw, out var number) == _length && Utf8Numbers.TryToInteger(in number, out units, out _);
+            bool isWhole = Utf8Numbers.TryToInteger(in _stamp, out units, out _);
             result = isWhole ? BinaryTimes.FromUnits(units, _nanoseconds, out ticks) : TimeResult.NotATime;
         }
         else
@@ -215,6 +239,7 @@ internal ref partial struct LineFieldReader : IPayloadReader
 
     public bool Boolean()
     {
+        TakePending();
         var text = _kind == Kind.String ? default : Unescaped();
         bool isTrue = text is [(byte)'t' or (byte)'T'] || text.SequenceEqual("true"u8) || text.SequenceEqual("True"u8) || text.SequenceEqual("TRUE"u8);
         bool isFalse = text is [(byte)'f' or (byte)'F'] || text.SequenceEqual("false"u8) || text.SequenceEqual("False"u8) || text.SequenceEqual("FALSE"u8);
@@ -235,7 +260,7 @@ internal ref partial struct LineFieldReader : IPayloadReader
     private readonly ReadOnlySpan<byte> Unescaped()
     {
         var raw = Raw;
-        if (!raw.Contains((byte)'\\'))
+        if (!_isEscaped)
         {
             return raw;
         }

@@ -52,7 +52,7 @@ public static class LineProtocol
     private sealed class EventDecoder<T>(long nanoseconds, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
-        private readonly FieldNames _names = new(T.Schema);
+        private readonly LineNames _names = new(new FieldNames(T.Schema));
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly MetadataBinding _binding = new(T.Schema, limits);
 

@@ -31,6 +31,9 @@ public readonly struct Payload(ReadOnlySequence<byte> bytes, string topic, long 
 
     /// <summary>Who sent it, as the listener proved it; null where nobody did.</summary>
     public string? Sender { get; init; }
+
+    /// <summary>How deep its body may nest, where its sender's limit is stricter than the decoder's (<see cref="PayloadLimits.MaxDepth"/>); 0, the default: as deep as the decoder allows.</summary>
+    public int MaxDepth { get; init; }
 }
 
 /// <summary>
@@ -81,12 +84,26 @@ public interface IPayloadReceiver
     ValueTask ClosePartitionAsync() => ValueTask.CompletedTask;
 }
 
-/// <summary>Acknowledges a message to its sender. Called once for each message, in the order of delivery, on any thread.</summary>
+/// <summary>Acknowledges a message to its sender. Called once for each message (or run of messages with one delivery), in the order of delivery, on any thread.</summary>
 public interface IAcknowledger
 {
     /// <summary>The message's effect is where the guarantee says it must be. Must not block and must not throw.</summary>
     /// <param name="delivery">What was given to <see cref="IPayloadReceiver.ReceiveAsync"/>.</param>
     void Acknowledge(object delivery);
+
+    /// <summary>
+    /// The same for several messages that were handed over one after the other with the same delivery: one call instead of many, where a request or connection counts its messages. By default
+    /// each is acknowledged by itself. Must not block and must not throw.
+    /// </summary>
+    /// <param name="delivery">What was given to <see cref="IPayloadReceiver.ReceiveAsync"/>.</param>
+    /// <param name="count">How many messages.</param>
+    void AcknowledgeAll(object delivery, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            Acknowledge(delivery);
+        }
+    }
 
     /// <summary>
     /// The message became a dead letter. Told before <see cref="IPayloadReceiver.ReceiveAsync"/> returns; <see cref="Acknowledge"/> follows as for any message, since

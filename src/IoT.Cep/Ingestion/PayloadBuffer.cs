@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Numerics;
 using IoT.Cep.Extensibility;
 
@@ -12,12 +13,17 @@ internal sealed class PayloadBuffer(PayloadLimits limits)
 {
     private byte[] _joined = [];
     private byte[] _text = [];
+    private byte[] _base64 = [];
 
     internal PayloadLimits Limits => limits;
+
+    /// <summary>How deep the current payload may nest: the decoder's limit, or the sender's where that is stricter.</summary>
+    internal int MaxDepth { get; private set; } = limits.MaxDepth;
 
     /// <summary>The payload as one span; false where it is longer than the limit, and then it is rejected.</summary>
     internal bool TryJoin<T>(in Payload payload, EventBuffer<T> output, out ReadOnlySpan<byte> bytes)
     {
+        MaxDepth = payload.MaxDepth > 0 ? Math.Min(payload.MaxDepth, limits.MaxDepth) : limits.MaxDepth;
         var sequence = payload.Bytes;
         bool isJoined = sequence.IsSingleSegment;
         bytes = isJoined ? sequence.FirstSpan : default;
@@ -41,6 +47,18 @@ internal sealed class PayloadBuffer(PayloadLimits limits)
         }
 
         return _text;
+    }
+
+    /// <summary>Bytes in base64 with the alphabet for URLs; they may stand in the room that <see cref="Text"/> gives.</summary>
+    internal ReadOnlySpan<byte> Base64(scoped ReadOnlySpan<byte> bytes)
+    {
+        int length = Base64Url.GetEncodedLength(bytes.Length);
+        if (_base64.Length < length)
+        {
+            _base64 = new byte[BitOperations.RoundUpToPowerOf2((uint)length)];
+        }
+
+        return _base64.AsSpan(0, Base64Url.EncodeToUtf8(bytes, _base64));
     }
 
     private ReadOnlySpan<byte> Join(ReadOnlySequence<byte> sequence)

@@ -114,10 +114,20 @@ internal sealed class ProtobufNames
 
     private readonly int[] _numbers;
     private readonly int[] _small = new int[64];
+    private readonly WholeNumberForm[] _forms;
+    private readonly bool[] _enums;
 
     internal ProtobufNames(EventSchema schema)
     {
         Names = new FieldNames(schema);
+        _forms = [.. schema.Fields.Select(f => f.Form)];
+        _enums = [.. schema.Fields.Select(f => f.EnumNames.Count > 0)];
+        for (int i = 0; i < schema.Fields.Count; i++)
+        {
+            // What equals its default is not sent. A time has none, nor has what comes from beside the body.
+            Defaults |= schema.Fields[i] is { IsRequired: true, Origin: FieldOrigin.Payload, Kind: not FieldKind.Time } ? 1UL << i : 0;
+        }
+
         _numbers = new int[schema.Fields.Count];
         Array.Fill(_small, -1);
         for (int i = 0; i < _numbers.Length; i++)
@@ -149,6 +159,13 @@ internal sealed class ProtobufNames
     }
 
     internal FieldNames Names { get; }
+
+    /// <summary>A bit for each field that has its default where it isn't there.</summary>
+    internal ulong Defaults { get; }
+
+    internal WholeNumberForm FormOf(int field) => _forms[field];
+
+    internal bool IsEnum(int field) => _enums[field];
 
     internal int NumberOf(int field) => _numbers[field];
 

@@ -58,10 +58,9 @@ internal ref struct ProtobufFieldReader(ReadOnlySpan<byte> message, int start, P
             }
         }
 
-        // What equals its default is not sent. A time has none, nor has what comes from beside the body.
         _isDefault = true;
-        _missing = Schema.RequiredMask & ~_seen;
-        return NextDefault(out field);
+        _missing = names.Defaults & ~_seen;
+        return _missing != 0 && NextDefault(out field);
     }
 
     public double Number()
@@ -75,10 +74,10 @@ internal ref struct ProtobufFieldReader(ReadOnlySpan<byte> message, int start, P
         double value = 0;
         switch (_type)
         {
-            case WireType.Fixed64 when Schema.Fields[_field].Form != WholeNumberForm.Fixed:
+            case WireType.Fixed64 when names.FormOf(_field) != WholeNumberForm.Fixed:
                 value = _wire.TryFixed64(out ulong bits) ? BitConverter.UInt64BitsToDouble(bits) : 0;
                 break;
-            case WireType.Fixed32 when Schema.Fields[_field].Form != WholeNumberForm.Fixed:
+            case WireType.Fixed32 when names.FormOf(_field) != WholeNumberForm.Fixed:
                 value = _wire.TryFixed32(out uint single) ? BitConverter.UInt32BitsToSingle(single) : 0;
                 break;
             case WireType.Varint or WireType.Fixed64 or WireType.Fixed32:
@@ -118,7 +117,7 @@ internal ref struct ProtobufFieldReader(ReadOnlySpan<byte> message, int start, P
     public string Text()
     {
         _isPending = false;
-        bool isEnum = Schema.Fields[_field].EnumNames.Count > 0;
+        bool isEnum = names.IsEnum(_field);
         if (isEnum && (_isDefault || _type == WireType.Varint))
         {
             // A value of 32 bits that is negative stands as one of 64 bits.
@@ -227,23 +226,19 @@ internal ref struct ProtobufFieldReader(ReadOnlySpan<byte> message, int start, P
     private bool NextDefault(out int field)
     {
         field = -1;
-        while (_missing != 0)
+        if (_missing == 0)
         {
-            int next = System.Numerics.BitOperations.TrailingZeroCount(_missing);
-            _missing &= _missing - 1;
-            if (Schema.Fields[next] is { Origin: FieldOrigin.Payload, Kind: not FieldKind.Time })
-            {
-                _field = field = next;
-                return true;
-            }
+            return false;
         }
 
-        return false;
+        _field = field = System.Numerics.BitOperations.TrailingZeroCount(_missing);
+        _missing &= _missing - 1;
+        return true;
     }
 
     private long Whole()
     {
-        var form = Schema.Fields[_field].Form;
+        var form = names.FormOf(_field);
         switch (_type)
         {
             case WireType.Varint:

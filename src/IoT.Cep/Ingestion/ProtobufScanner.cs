@@ -30,17 +30,21 @@ internal ref struct ProtobufScanner(ReadOnlySpan<byte> bytes, int start = 0)
     /// <summary>The place within the whole payload.</summary>
     internal readonly int Position => start + _at;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryTag(out int number, out WireType wire)
     {
-        bool isRead = TryVarint(out ulong tag);
-        number = (int)(tag >> 3);
-        wire = (WireType)(tag & 7);
-        if (isRead && (tag > uint.MaxValue || number == 0))
+        var bytes = _bytes;
+        int at = _at;
+        if ((uint)at < (uint)bytes.Length && bytes[at] is >= 8 and < 0x80)
         {
-            Malformed("a field has no number");
+            // The numbers up to 15, which nearly all messages have.
+            number = bytes[at] >> 3;
+            wire = (WireType)(bytes[at] & 7);
+            _at = at + 1;
+            return true;
         }
 
-        return Fault.Ok;
+        return TryLongTag(out number, out wire);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -66,7 +70,7 @@ internal ref struct ProtobufScanner(ReadOnlySpan<byte> bytes, int start = 0)
             return false;
         }
 
-        _at += 8;
+        _at += sizeof(ulong);
         return true;
     }
 
@@ -122,26 +126,48 @@ internal ref struct ProtobufScanner(ReadOnlySpan<byte> bytes, int start = 0)
     internal void Malformed(string what) => Fault.Set(DeadLetterReason.Malformed, what, Position);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryLongTag(out int number, out WireType wire)
+    {
+        bool isRead = TryVarint(out ulong tag);
+        number = (int)(tag >> 3);
+        wire = (WireType)(tag & 7);
+        if (isRead && (tag > uint.MaxValue || number == 0))
+        {
+            Malformed("a field has no number");
+        }
+
+        return Fault.Ok;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryLongVarint(out ulong value)
     {
-        value = 0;
+        var bytes = _bytes;
+        int at = _at;
+        ulong read = 0;
         for (int shift = 0; shift < 70; shift += 7)
         {
-            if (_at >= _bytes.Length)
+            if ((uint)at >= (uint)bytes.Length)
             {
+                value = 0;
+                _at = at;
                 Malformed(CutOff);
                 return false;
             }
 
-            byte next = _bytes[_at++];
-            value |= (ulong)(next & 0x7F) << shift;
+            byte next = bytes[at++];
+            read |= (ulong)(next & 0x7F) << shift;
             if (next < 0x80)
             {
                 // The tenth byte has the last of 64 bits; what is above is cut off, as every reader of the format does.
+                value = read;
+                _at = at;
                 return true;
             }
         }
 
+        value = 0;
+        _at = at;
         Malformed("a number has more than ten bytes");
         return false;
     }

@@ -25,17 +25,13 @@ public static class SenMl
     /// <param name="mode">How closely a payload must follow the RFC.</param>
     /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
     public static Decoder<T> Decode<T>(SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
-        where T : IEvent<T> => new PackDecoder<T>(mode, null, PayloadLimits.Check(limits));
+        where T : IEvent<T> => new PackDecoder<T>(mode, isCbor: false, PayloadLimits.Check(limits));
 
     /// <summary>The same as <see cref="Decode{T}(SenMlMode, PayloadLimits?)"/> for packs in CBOR (RFC 8428, section 6).</summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
     public static Decoder<T> DecodeCbor<T>(PayloadLimits? limits = null)
-        where T : IEvent<T>
-    {
-        limits = PayloadLimits.Check(limits);
-        return new PackDecoder<T>(SenMlMode.Strict, new SenMlCbor(limits), limits);
-    }
+        where T : IEvent<T> => new PackDecoder<T>(SenMlMode.Strict, isCbor: true, PayloadLimits.Check(limits));
 
     /// <summary>One event for each record of packs in CBOR (RFC 8428, section 6).</summary>
     /// <typeparam name="T">The event's type.</typeparam>
@@ -44,8 +40,7 @@ public static class SenMl
     public static Decoder<T> DecodeCbor<T>(Func<SenMlRecord, T> read, PayloadLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(read);
-        limits = PayloadLimits.Check(limits);
-        return new RecordDecoder<T>(read, SenMlMode.Strict, new SenMlCbor(limits), limits);
+        return new RecordDecoder<T>(read, SenMlMode.Strict, isCbor: true, PayloadLimits.Check(limits));
     }
 
     /// <summary>Writes an event as <see cref="Encode{T}"/> does, in CBOR.</summary>
@@ -63,7 +58,7 @@ public static class SenMl
         Func<SenMlRecord, T> read, SenMlMode mode = SenMlMode.Strict, PayloadLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(read);
-        return new RecordDecoder<T>(read, mode, null, PayloadLimits.Check(limits));
+        return new RecordDecoder<T>(read, mode, isCbor: false, PayloadLimits.Check(limits));
     }
 
     /// <summary>
@@ -76,7 +71,7 @@ public static class SenMl
     public static Encoder<T> Encode<T>()
         where T : IEvent<T> => new SenMlEncoder<T>();
 
-    private sealed class PackDecoder<T>(SenMlMode mode, SenMlCbor? cbor, PayloadLimits limits) : Decoder<T>
+    private sealed class PackDecoder<T>(SenMlMode mode, bool isCbor, PayloadLimits limits) : Decoder<T>
         where T : IEvent<T>
     {
         private readonly FieldNames _names = new(T.Schema);
@@ -92,34 +87,41 @@ public static class SenMl
                 return;
             }
 
-            DecodeFault fault = default;
-            if (cbor is not null && !cbor.TryConvert(bytes, ref fault, out bytes))
+            if (isCbor)
             {
-                fault.Reject(output);
-                return;
-            }
-
-            var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
-            if (parser.TryRead(_entries) && _entries.TryGroup(ref parser, _names, mode, output.Strings))
-            {
-                ReadGroups(in parser, output);
+                Read(new SenMlCbor(bytes, _buffer), output);
             }
             else
             {
-                parser.Json.Fault.Reject(output, hasPlace: cbor is null);
+                Read(new SenMlJson(bytes, _buffer, mode), output);
             }
         }
 
-        private void ReadGroups(scoped in SenMlParser parser, EventBuffer<T> output)
+        private void Read<TWire>(TWire wire, EventBuffer<T> output)
+            where TWire : struct, ISenMlWire, allows ref struct
         {
-            var reader = new SenMlFieldReader(in parser, _entries.Span, _names, output.Strings);
+            var parser = new SenMlParser<TWire>(wire, mode, limits.MaxEvents, output.ReceivedTicks);
+            if (parser.TryRead(_entries) && _entries.TryGroup(ref parser.Wire, _names, mode, output.Strings))
+            {
+                ReadGroups(parser.Wire, output);
+            }
+            else
+            {
+                parser.Wire.Fault.Reject(output);
+            }
+        }
+
+        private void ReadGroups<TWire>(TWire wire, EventBuffer<T> output)
+            where TWire : struct, ISenMlWire, allows ref struct
+        {
+            var reader = new SenMlFieldReader<TWire>(wire, _entries.Span, _names, output.Strings);
             foreach (ref readonly var group in _entries.Groups)
             {
                 reader.Begin(in group);
                 if (!BoundReading.TryRead(ref reader, _binding, output.Strings, out T value) || !reader.Ok)
                 {
                     reader.Fail(DeadLetterReason.Malformed, -1);
-                    reader.Fault.Reject(output, hasPlace: cbor is null);
+                    reader.Fault.Reject(output);
                     return;
                 }
 
@@ -133,7 +135,7 @@ public static class SenMl
         }
     }
 
-    private sealed class RecordDecoder<T>(Func<SenMlRecord, T> read, SenMlMode mode, SenMlCbor? cbor, PayloadLimits limits) : Decoder<T>
+    private sealed class RecordDecoder<T>(Func<SenMlRecord, T> read, SenMlMode mode, bool isCbor, PayloadLimits limits) : Decoder<T>
     {
         private readonly PayloadBuffer _buffer = new(limits);
         private readonly SenMlEntries _entries = new();
@@ -148,22 +150,28 @@ public static class SenMl
                 return;
             }
 
-            DecodeFault fault = default;
-            if (cbor is not null && !cbor.TryConvert(bytes, ref fault, out bytes))
-            {
-                fault.Reject(output);
-                return;
-            }
-
-            var parser = new SenMlParser(bytes, _buffer, mode, output.ReceivedTicks);
             _parts.Begin(output.Strings, output.ReceivedTicks);
+            if (isCbor)
+            {
+                Read(new SenMlCbor(bytes, _buffer), in payload, output);
+            }
+            else
+            {
+                Read(new SenMlJson(bytes, _buffer, mode), in payload, output);
+            }
+        }
+
+        private void Read<TWire>(TWire wire, in Payload payload, EventBuffer<T> output)
+            where TWire : struct, ISenMlWire, allows ref struct
+        {
+            var parser = new SenMlParser<TWire>(wire, mode, limits.MaxEvents, output.ReceivedTicks);
             if (parser.TryRead(_entries))
             {
                 foreach (ref readonly var entry in _entries.Span)
                 {
-                    string name = Name(ref parser, in entry, output.Strings);
-                    string unit = Text(ref parser, entry.Unit, output.Strings);
-                    string text = entry.Kind is SenMlValueKind.Text or SenMlValueKind.Data ? Text(ref parser, entry.Text, output.Strings) : "";
+                    string name = Name(ref parser.Wire, in entry, output.Strings);
+                    string unit = Text(ref parser.Wire, entry.Unit, output.Strings);
+                    string text = entry.Kind is SenMlValueKind.Text or SenMlValueKind.Data ? Text(ref parser.Wire, entry.Text, output.Strings) : "";
                     if (!parser.Ok)
                     {
                         break;
@@ -182,25 +190,26 @@ public static class SenMl
 
             if (!parser.Ok)
             {
-                parser.Json.Fault.Reject(output, hasPlace: cbor is null);
+                parser.Wire.Fault.Reject(output);
             }
         }
 
-        private string Name(ref SenMlParser parser, in SenMlEntry entry, StringPool strings)
+        private string Name<TWire>(ref TWire wire, in SenMlEntry entry, StringPool strings)
+            where TWire : struct, ISenMlWire, allows ref struct
         {
             if (entry.BaseName.Length == 0)
             {
-                return Text(ref parser, entry.Name, strings);
+                return Text(ref wire, entry.Name, strings);
             }
 
-            if (!parser.TryBytes(entry.BaseName, out var utf8))
+            if (!wire.TryBytes(entry.BaseName, null, out var utf8))
             {
                 return "";
             }
 
             int length = utf8.Length;
             utf8.CopyTo(_name);
-            if (!parser.TryBytes(entry.Name, out utf8))
+            if (!wire.TryBytes(entry.Name, null, out utf8))
             {
                 return "";
             }
@@ -209,7 +218,7 @@ public static class SenMl
             return strings.Get(_name.AsSpan(0, length + utf8.Length));
         }
 
-        private static string Text(ref SenMlParser parser, JsonText text, StringPool strings) =>
-            parser.TryBytes(text, out var utf8) ? strings.Get(utf8) : "";
+        private static string Text<TWire>(ref TWire wire, JsonText text, StringPool strings)
+            where TWire : struct, ISenMlWire, allows ref struct => wire.TryBytes(text, null, out var utf8) ? strings.Get(utf8) : "";
     }
 }

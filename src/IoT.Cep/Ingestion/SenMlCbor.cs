@@ -1,278 +1,296 @@
-using System.Buffers;
-using System.Buffers.Text;
 using System.Globalization;
 using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>
-/// Turns SenML in CBOR (RFC 8428, section 6) into the same pack in JSON, in a buffer that is used again: so that both forms go through one reader and every rule of resolving
-/// names, times and values holds for both.
-/// </summary>
-internal sealed class SenMlCbor(PayloadLimits limits)
+/// <summary>SenML in CBOR (RFC 8428, section 6).</summary>
+/// <remarks>
+/// A text of definite length is taken where it stands. Of anything else (<see cref="JsonText.IsEscaped"/>: bytes, chunks, numbers) the item's place is kept, and it is read again
+/// by who asks for its text, which is rare.
+/// </remarks>
+internal ref struct SenMlCbor(ReadOnlySpan<byte> bytes, PayloadBuffer buffer) : ISenMlWire
 {
-    // RFC 8428, table 4, from -6 on.
-    private static readonly string[] _labels = ["bs", "bv", "bu", "bt", "bn", "bver", "n", "u", "v", "vs", "vb", "s", "t", "ut", "vd"];
+    private const long Indefinite = -1;
 
-    private readonly PayloadBuffer _buffer = new(limits);
-    private readonly ArrayBufferWriter<byte> _json = new();
+    // From here on two neighbouring doubles of seconds are a microsecond apart or more, so that only the shortest digits say which decimal number was meant.
+    private const double FirstCoarse = 4_294_967_296;
 
-    /// <summary>The pack in JSON; false where the payload is no SenML in CBOR, and then the fault says why.</summary>
-    internal bool TryConvert(ReadOnlySpan<byte> payload, scoped ref DecodeFault fault, out ReadOnlySpan<byte> json)
+    private readonly ReadOnlySpan<byte> _bytes = bytes;
+    private CborScanner _cbor = new(bytes, buffer.MaxDepth);
+
+    // RFC 8428, table 4: from 0 and from -1 on.
+    private static ReadOnlySpan<SenMlLabel> Labels =>
+    [
+        SenMlLabel.Name, SenMlLabel.Unit, SenMlLabel.Value, SenMlLabel.Text, SenMlLabel.Boolean, SenMlLabel.Sum, SenMlLabel.Time, SenMlLabel.UpdateTime, SenMlLabel.Data,
+    ];
+
+    private static ReadOnlySpan<SenMlLabel> BaseLabels =>
+    [
+        SenMlLabel.BaseVersion, SenMlLabel.BaseName, SenMlLabel.BaseTime, SenMlLabel.BaseUnit, SenMlLabel.BaseValue, SenMlLabel.BaseSum,
+    ];
+
+    public readonly bool Ok => _cbor.Fault.Ok;
+
+    public readonly DecodeFault Fault => _cbor.Fault;
+
+    public readonly int Position => _cbor.Position;
+
+    public void Fail(DeadLetterReason reason, string what, int position, string? name) => _cbor.Fault.Set(reason, what, position, name);
+
+    public bool TryBegin(SenMlLevel level, out long state)
     {
-        _json.ResetWrittenCount();
-        var cbor = new CborScanner(payload, limits.MaxDepth);
-        ReadPack(ref cbor);
-        if (cbor.Fault.Ok && !cbor.IsEnd)
-        {
-            cbor.Malformed("something stands behind the pack");
-        }
-
-        fault = cbor.Fault;
-        json = _json.WrittenSpan;
-        return fault.Ok;
-    }
-
-    private void ReadPack(ref CborScanner cbor)
-    {
-        if (!cbor.TryUntagged(out var pack, out _))
-        {
-            return;
-        }
-
-        if (pack.Major != CborMajor.Array)
-        {
-            cbor.Fault.Set(DeadLetterReason.WrongType, "a SenML pack is an array", 0);
-            return;
-        }
-
-        Write("["u8);
-        int records = 0;
-        for (ulong rest = pack.Argument; Follows(ref cbor, in pack, ref rest); records++)
-        {
-            if (records == limits.MaxEvents)
-            {
-                cbor.Fault.Set(DeadLetterReason.TooLarge, "the payload holds more records than the limit", cbor.Position);
-                return;
-            }
-
-            Write(records > 0 ? ",{"u8 : "{"u8);
-            ReadRecord(ref cbor);
-            Write("}"u8);
-        }
-
-        Write("]"u8);
-    }
-
-    private void ReadRecord(ref CborScanner cbor)
-    {
-        int start = cbor.Position;
-        if (!cbor.TryUntagged(out var record, out _))
-        {
-            return;
-        }
-
-        if (record.Major != CborMajor.Map)
-        {
-            cbor.Fault.Set(DeadLetterReason.WrongType, "a SenML record is a map", start);
-            return;
-        }
-
-        cbor.Depth = 2;
-        bool isFirst = true;
-        for (ulong rest = record.Argument; Follows(ref cbor, in record, ref rest);)
-        {
-            ReadPair(ref cbor, ref isFirst);
-        }
-    }
-
-    private void ReadPair(ref CborScanner cbor, ref bool isFirst)
-    {
-        int start = cbor.Position;
-        if (!cbor.TryUntagged(out var label, out _))
-        {
-            return;
-        }
-
-        if (label.Major == CborMajor.Text)
-        {
-            if (!cbor.TryString(in label, _buffer, out var name))
-            {
-                return;
-            }
-
-            // What must be understood (section 4.4) is left to the reader, which refuses it; other labels are passed over.
-            if (name is [.., (byte)'_'])
-            {
-                Separate(ref isFirst);
-                WriteText(name);
-                Write(":0"u8);
-            }
-
-            cbor.TrySkip();
-            return;
-        }
-
-        if (label.Major > CborMajor.Negative)
-        {
-            cbor.Fault.Set(DeadLetterReason.WrongType, "a label is a number or a text", start);
-            return;
-        }
-
-        // -1 - argument, by its index from -6 on; numbers are unique to their labels up to 8.
-        long number = label.Argument > 1000 ? 1000 : label.Major == CborMajor.Unsigned ? (long)label.Argument : -1 - (long)label.Argument;
-        if (number is < -6 or > 8)
-        {
-            cbor.TrySkip();
-            return;
-        }
-
-        string text = _labels[number + 6];
-        Separate(ref isFirst);
-        Write("\""u8);
-        foreach (char c in text)
-        {
-            WriteByte((byte)c);
-        }
-
-        Write("\":"u8);
-        ReadValue(ref cbor, text);
-    }
-
-    private void ReadValue(ref CborScanner cbor, string label)
-    {
-        int start = cbor.Position;
-        if (!cbor.TryUntagged(out var head, out _))
-        {
-            return;
-        }
-
-        switch (head.Major)
-        {
-            case CborMajor.Unsigned:
-                WriteNumber(head.Argument);
-                break;
-            case CborMajor.Negative:
-                WriteNumber(-1m - head.Argument);
-                break;
-            case CborMajor.Text:
-                if (cbor.TryString(in head, _buffer, out var text))
-                {
-                    WriteText(text);
-                }
-
-                break;
-            case CborMajor.Bytes:
-                if (cbor.TryString(in head, _buffer, out var bytes))
-                {
-                    var target = _json.GetSpan(Base64Url.GetEncodedLength(bytes.Length) + 2);
-                    target[0] = (byte)'"';
-                    int length = Base64Url.EncodeToUtf8(bytes, target[1..]);
-                    target[length + 1] = (byte)'"';
-                    _json.Advance(length + 2);
-                }
-
-                break;
-            case CborMajor.Simple when head.Info is 20 or 21:
-                Write(head.Info == 21 ? "true"u8 : "false"u8);
-                break;
-            default:
-                // A float or a decimal fraction; what is no number says so with the label's name. The digits of a fraction are kept as they are.
-                cbor.Position = start;
-                if (cbor.TryFraction(out decimal digits, out long power))
-                {
-                    WriteNumber(digits);
-                    Write("e"u8);
-                    Utf8Output.Integer(_json, power);
-                    break;
-                }
-
-                if (cbor.TryNumber(out double value, label))
-                {
-                    Utf8Output.Number(_json, value);
-                }
-
-                break;
-        }
-    }
-
-    private static bool Follows(ref CborScanner cbor, in CborHead container, ref ulong rest)
-    {
-        if (!cbor.Fault.Ok)
+        state = 0;
+        int start = _cbor.Position;
+        if (level == SenMlLevel.Wrapper || !_cbor.TryUntagged(out var head, out _))
         {
             return false;
         }
 
-        if (!container.IsIndefinite)
+        bool isRecord = level == SenMlLevel.Record;
+        if (head.Major != (isRecord ? CborMajor.Map : CborMajor.Array))
         {
-            return rest-- > 0;
+            Fail(DeadLetterReason.WrongType, isRecord ? "a SenML record is a map" : "a SenML pack is an array", start, null);
+            return false;
         }
 
-        if (cbor.Peek() != 0xFF)
+        // Each item takes a byte: a count past the payload's end can't be reached.
+        state = head.IsIndefinite ? Indefinite : (long)Math.Min(head.Argument, int.MaxValue);
+        _cbor.Depth = isRecord ? 2 : 1;
+        return true;
+    }
+
+    public bool MoveNext(SenMlLevel level, scoped ref long state)
+    {
+        if (!Ok)
+        {
+            return false;
+        }
+
+        if (state != Indefinite)
+        {
+            return --state >= 0;
+        }
+
+        if (_cbor.Peek() != 0xFF)
         {
             return true;
         }
 
-        cbor.Position++;
+        _cbor.Position++;
         return false;
     }
 
-    private void Separate(ref bool isFirst)
+    public bool TryEnd()
     {
-        if (!isFirst)
+        if (!_cbor.IsEnd)
         {
-            Write(","u8);
+            _cbor.Malformed("something stands behind the pack");
         }
 
-        isFirst = false;
+        return Ok;
     }
 
-    private void WriteNumber(decimal value)
+    public SenMlLabel ReadLabel()
     {
-        value.TryFormat(_json.GetSpan(32), out int written, default, CultureInfo.InvariantCulture);
-        _json.Advance(written);
-    }
-
-    private void WriteText(ReadOnlySpan<byte> text)
-    {
-        Write("\""u8);
-        for (int stop = IndexOfSpecial(text); stop >= 0; stop = IndexOfSpecial(text))
+        int start = _cbor.Position;
+        if (!_cbor.TryUntagged(out var label, out _))
         {
-            Write(text[..stop]);
-            byte special = text[stop];
-            if (special < 0x20)
-            {
-                Write("\\u00"u8);
-                WriteByte(Hex(special >> 4));
-                WriteByte(Hex(special & 15));
-            }
-            else
-            {
-                WriteByte((byte)'\\');
-                WriteByte(special);
-            }
-
-            text = text[(stop + 1)..];
+            return SenMlLabel.Unknown;
         }
 
-        Write(text);
-        Write("\""u8);
+        switch (label.Major)
+        {
+            case CborMajor.Unsigned:
+                return label.Argument < (ulong)Labels.Length ? Labels[(int)label.Argument] : SenMlLabel.Unknown;
+            case CborMajor.Negative:
+                return label.Argument < (ulong)BaseLabels.Length ? BaseLabels[(int)label.Argument] : SenMlLabel.Unknown;
+            case CborMajor.Text:
+                if (_cbor.TryString(in label, buffer, out var name))
+                {
+                    SenMlLabels.CheckUnknown(ref this, name, start);
+                }
+
+                return SenMlLabel.Unknown;
+            default:
+                Fail(DeadLetterReason.WrongType, "a label is a number or a text", start, null);
+                return SenMlLabel.Unknown;
+        }
     }
 
-    private static int IndexOfSpecial(ReadOnlySpan<byte> text)
+    public bool TrySkipValue() => _cbor.TrySkip();
+
+    public bool TryText(out JsonText text, string label) => TryString(CborMajor.Text, out text, label);
+
+    public bool TryData(out JsonText text, string label) => TryString(CborMajor.Bytes, out text, label);
+
+    public bool TryNumber(out double value, out JsonText text, string label)
     {
-        int mark = text.IndexOfAny((byte)'"', (byte)'\\');
-        int control = text.IndexOfAnyInRange((byte)0, (byte)0x1F);
-        return mark < 0 ? control : control < 0 ? mark : Math.Min(mark, control);
+        int start = _cbor.Position;
+        bool isRead = _cbor.TryNumber(out value, label);
+        text = new JsonText(start, _cbor.Position - start, IsEscaped: true);
+        return isRead;
     }
 
-    private static byte Hex(int digit) => (byte)(digit < 10 ? '0' + digit : 'a' + digit - 10);
-
-    private void Write(ReadOnlySpan<byte> bytes) => _json.Write(bytes);
-
-    private void WriteByte(byte value)
+    public bool TryTicks(out long ticks, string label)
     {
-        _json.GetSpan(1)[0] = value;
-        _json.Advance(1);
+        ticks = 0;
+        int start = _cbor.Position;
+        if (_cbor.TryFraction(out var fraction))
+        {
+            // Past this a time is nothing or too far away, and only a double has room for the digits.
+            if (Math.Abs(fraction.Exponent) < 12)
+            {
+                return IsTime(Utf8Times.FromNumber(default, in fraction, 7, out ticks), start, label);
+            }
+
+            _cbor.Position = start;
+        }
+
+        if (!TryNumber(out double seconds, out var place, label))
+        {
+            return false;
+        }
+
+        // Behind a tag there may be digits of its own.
+        bool isBinary = _bytes[start] is <= 0x3B or (>= 0xF9 and <= 0xFB);
+        double whole = Math.Floor(seconds), micros = Math.Round((seconds - whole) * 1_000_000);
+        if (isBinary && Math.Abs(seconds) < FirstCoarse && ((whole * 1_000_000) + micros) / 1_000_000 == seconds)
+        {
+            // The one decimal number of microseconds that this double is nearest to.
+            ticks = ((long)whole * TimeSpan.TicksPerSecond) + ((long)micros * TimeSpan.TicksPerMicrosecond);
+            return true;
+        }
+
+        if (!TryBytes(place, label, out var digits))
+        {
+            return false;
+        }
+
+        bool isRead = Utf8Numbers.Scan(digits, out var number) == digits.Length;
+        return IsTime(isRead ? Utf8Times.FromNumber(digits, in number, 7, out ticks) : TimeResult.OutOfRange, start, label);
+    }
+
+    public bool Boolean(string label)
+    {
+        int start = _cbor.Position;
+        bool isRead = _cbor.TryUntagged(out var head, out _);
+        if (isRead && head is not { Major: CborMajor.Simple, Info: 20 or 21 })
+        {
+            Fail(DeadLetterReason.WrongType, "the value is neither true nor false", start, label);
+        }
+
+        return isRead && head is { Major: CborMajor.Simple, Info: 21 };
+    }
+
+    public bool TryBytes(JsonText text, string? name, out ReadOnlySpan<byte> utf8)
+    {
+        utf8 = _bytes.Slice(text.Start, text.Length);
+        if (text.IsEscaped && !TryAgain(text, out utf8))
+        {
+            return false;
+        }
+
+        if (utf8.Length > buffer.Limits.MaxTextBytes)
+        {
+            Fail(DeadLetterReason.OutOfRange, "the text is longer than the limit", text.Start, name);
+        }
+
+        return Ok;
+    }
+
+    public bool TryInteger(JsonText text, out long value, out bool isWhole)
+    {
+        (value, isWhole) = (0, false);
+        return TryBytes(text, null, out var digits) && Utf8Numbers.Scan(digits, out var number) == digits.Length
+            && Utf8Numbers.TryToInteger(in number, out value, out isWhole);
+    }
+
+    private bool IsTime(TimeResult result, int start, string label)
+    {
+        if (result != TimeResult.Ok)
+        {
+            Fail(DeadLetterReason.OutOfRange, "the time is out of range", start, label);
+        }
+
+        return Ok;
+    }
+
+    private bool TryString(CborMajor kind, out JsonText text, string label)
+    {
+        text = default;
+        int start = _cbor.Position;
+        if (!_cbor.TryUntagged(out var head, out _))
+        {
+            return false;
+        }
+
+        if (head.Major != kind)
+        {
+            Fail(DeadLetterReason.WrongType, kind == CborMajor.Text ? "the value is not text" : "the value is not bytes", start, label);
+            return false;
+        }
+
+        if (!_cbor.TryString(in head, buffer, out var content))
+        {
+            return false;
+        }
+
+        // What is empty has no length, in whatever way it is written.
+        int length = content.Length;
+        bool isPlain = kind == CborMajor.Text && !head.IsIndefinite;
+        text = length == 0 ? default : isPlain ? new JsonText(_cbor.Position - length, length, false) : new JsonText(start, _cbor.Position - start, true);
+        return true;
+    }
+
+    /// <summary>The text of an item that was read before.</summary>
+    private readonly bool TryAgain(JsonText place, out ReadOnlySpan<byte> utf8)
+    {
+        var invariant = CultureInfo.InvariantCulture;
+        var item = new CborScanner(_bytes.Slice(place.Start, place.Length), buffer.MaxDepth);
+        utf8 = default;
+        if (!item.TryUntagged(out var head, out _))
+        {
+            return false;
+        }
+
+        int length;
+        switch (head.Major)
+        {
+            case CborMajor.Text:
+                return item.TryString(in head, buffer, out utf8);
+            case CborMajor.Bytes:
+                if (!item.TryString(in head, buffer, out var content))
+                {
+                    return false;
+                }
+
+                utf8 = buffer.Base64(content);
+                return true;
+            case CborMajor.Unsigned or CborMajor.Negative:
+                decimal whole = head.Major == CborMajor.Unsigned ? head.Argument : -1m - head.Argument;
+                whole.TryFormat(buffer.Text(64), out length, default, invariant);
+                utf8 = buffer.Text(64)[..length];
+                return true;
+        }
+
+        // The digits of a decimal fraction are told as they are, without rounding.
+        var room = buffer.Text(64);
+        item.Position = 0;
+        if (item.TryFraction(out var number))
+        {
+            room[0] = (byte)'-';
+            number.Mantissa.TryFormat(room[1..], out length, default, invariant);
+            room = number.IsNegative ? room : room[1..];
+            length += number.IsNegative ? 1 : 0;
+            room[length++] = (byte)'e';
+            number.Exponent.TryFormat(room[length..], out int rest, default, invariant);
+            utf8 = room[..(length + rest)];
+            return true;
+        }
+
+        bool isRead = item.TryNumber(out double value, "");
+        value.TryFormat(room, out length, "R", invariant);
+        utf8 = room[..length];
+        return isRead;
     }
 }

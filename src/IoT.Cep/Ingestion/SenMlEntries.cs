@@ -53,13 +53,14 @@ internal sealed class SenMlEntries
     /// Puts records of the same base name and time together, wherever they stand in the pack, in the order of each event's first record.
     /// Records that the event type doesn't have are passed over.
     /// </summary>
-    internal bool TryGroup(ref SenMlParser parser, FieldNames names, SenMlMode mode, StringPool strings)
+    internal bool TryGroup<TWire>(ref TWire wire, FieldNames names, SenMlMode mode, StringPool strings)
+        where TWire : struct, ISenMlWire, allows ref struct
     {
         int current = -1, expected = 0;
         for (int i = 0; i < _count; i++)
         {
             ref var entry = ref _entries[i];
-            if (!parser.TryBytes(entry.Name, out var name))
+            if (!wire.TryBytes(entry.Name, null, out var name))
             {
                 return false;
             }
@@ -77,7 +78,7 @@ internal sealed class SenMlEntries
 
             if (current < 0 || _groups[current].Ticks != entry.Ticks || _groups[current].BaseName != entry.BaseName)
             {
-                if (!parser.TryBytes(entry.BaseName, out var baseName))
+                if (!wire.TryBytes(entry.BaseName, null, out var baseName))
                 {
                     return false;
                 }
@@ -108,7 +109,7 @@ internal sealed class SenMlEntries
         // Most packs are one event: the first one is entered only when a second one comes.
         if (_groupCount == 1)
         {
-            _known.Add((_groups[0].Key, _groups[0].Ticks), 0);
+            _known.TryAdd((_groups[0].Key, _groups[0].Ticks), 0);
         }
 
         if (_groupCount > 0)

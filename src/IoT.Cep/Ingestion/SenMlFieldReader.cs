@@ -3,10 +3,11 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>Hands one event of a SenML pack over to an event type: the base name, the time, then each record by its name.</summary>
-internal ref struct SenMlFieldReader(
-    in SenMlParser parser, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IPayloadReader
+internal ref struct SenMlFieldReader<TWire>(
+    TWire wire, ReadOnlySpan<SenMlEntry> entries, FieldNames names, StringPool strings) : IPayloadReader
+    where TWire : struct, ISenMlWire, allows ref struct
 {
-    private SenMlParser _parser = parser;
+    internal TWire Wire = wire;
     private readonly ReadOnlySpan<SenMlEntry> _entries = entries;
     private SenMlEntries.Group _group;
     private Step _step;
@@ -20,9 +21,9 @@ internal ref struct SenMlFieldReader(
         Records,
     }
 
-    public readonly bool Ok => _parser.Ok;
+    public bool Ok => Wire.Ok;
 
-    internal readonly DecodeFault Fault => _parser.Json.Fault;
+    internal DecodeFault Fault => Wire.Fault;
 
     internal void Begin(in SenMlEntries.Group group)
     {
@@ -84,10 +85,9 @@ internal ref struct SenMlFieldReader(
         }
 
         ref readonly var entry = ref _entries[_entry];
-        var text = _parser.Json.Slice(entry.Text);
-        if (entry.Text.Length > 0 && Utf8Numbers.Scan(text, out var number) == text.Length)
+        if (entry.Text.Length > 0)
         {
-            if (Utf8Numbers.TryToInteger(in number, out long value, out bool isWhole))
+            if (Wire.TryInteger(entry.Text, out long value, out bool isWhole))
             {
                 return value;
             }
@@ -119,7 +119,7 @@ internal ref struct SenMlFieldReader(
             WrongType("the value is not text");
         }
 
-        return isText && _parser.TryBytes(_entries[_entry].Text, out var utf8) ? strings.Get(utf8) : "";
+        return isText && Wire.TryBytes(_entries[_entry].Text, null, out var utf8) ? strings.Get(utf8) : "";
     }
 
     public long Time()
@@ -136,7 +136,7 @@ internal ref struct SenMlFieldReader(
         }
 
         ref readonly var entry = ref _entries[_entry];
-        if (!_parser.TryBytes(entry.Text, out var utf8))
+        if (!Wire.TryBytes(entry.Text, null, out var utf8))
         {
             return 0;
         }
@@ -155,13 +155,14 @@ internal ref struct SenMlFieldReader(
 
     public readonly bool IsNull() => false;
 
-    public void Fail(DeadLetterReason reason, int field) => _parser.Json.Fault.SetField(reason, field, -1, names.Schema);
+    public void Fail(DeadLetterReason reason, int field) =>
+        Fail(reason, DecodeFault.What(reason), (uint)field < (uint)names.Count ? names.Name(field) : "");
 
-    public void Fail(DeadLetterReason reason, string what, string name) => _parser.Json.Fault.Set(reason, what, -1, name);
+    public void Fail(DeadLetterReason reason, string what, string name) => Wire.Fail(reason, what, -1, name);
 
     private double Converted(in SenMlEntry entry, string unit)
     {
-        if (!_parser.TryBytes(entry.Unit, out var given))
+        if (!Wire.TryBytes(entry.Unit, null, out var given))
         {
             return 0;
         }
@@ -171,7 +172,7 @@ internal ref struct SenMlFieldReader(
             return value;
         }
 
-        _parser.Json.Fault.Set(DeadLetterReason.WrongType, $"the unit '{SafeText.Escape(given, 32)}' is not '{unit}' and can't be converted", -1, names.Name(entry.Field));
+        Wire.Fail(DeadLetterReason.WrongType, $"the unit '{SafeText.Escape(given, 32)}' is not '{unit}' and can't be converted", -1, names.Name(entry.Field));
         return 0;
     }
 
@@ -194,6 +195,6 @@ internal ref struct SenMlFieldReader(
             Step.Time => names.Schema.TimeIndex,
             _ => _entries[_entry].Field,
         };
-        _parser.Json.Fault.Set(DeadLetterReason.WrongType, what, -1, names.Name(field));
+        Wire.Fail(DeadLetterReason.WrongType, what, -1, names.Name(field));
     }
 }

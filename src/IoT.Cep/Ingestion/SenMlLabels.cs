@@ -1,3 +1,6 @@
+using System.Buffers;
+using IoT.Cep.Extensibility;
+
 namespace IoT.Cep;
 
 /// <summary>The labels of RFC 8428, table 1, and those from before it. Base labels stand before <see cref="Name"/>.</summary>
@@ -23,8 +26,23 @@ internal enum SenMlLabel
     OldText,
 }
 
+/// <summary>Labels as they are written, and what may be in names.</summary>
 internal static class SenMlLabels
 {
+    /// <summary>RFC 8428, section 4.5.1.</summary>
+    internal static readonly SearchValues<byte> NameBytes = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-:./_"u8);
+
+    /// <summary>RFC 8428, section 4.4: what ends in an underscore must be understood.</summary>
+    internal static void CheckUnknown<TWire>(ref TWire wire, scoped ReadOnlySpan<byte> label, int position)
+        where TWire : struct, ISenMlWire, allows ref struct
+    {
+        if (label is [.., (byte)'_'])
+        {
+            wire.Fail(DeadLetterReason.UnknownTopic, "a label must be understood and is not", position, SafeText.Escape(label, 64));
+        }
+    }
+
     /// <summary>Takes a label of one or two letters with its quotes and colon, as nearly all labels stand; otherwise nothing.</summary>
     internal static SenMlLabel TakeShort(ref JsonScanner json)
     {

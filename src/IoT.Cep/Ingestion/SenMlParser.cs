@@ -2,8 +2,9 @@ using IoT.Cep.Extensibility;
 
 namespace IoT.Cep;
 
-/// <summary>Reads a SenML pack into its records, base values applied: RFC 8428, sections 4.1 to 4.6.</summary>
-internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, SenMlMode mode, long receivedTicks)
+/// <summary>Reads a SenML pack into its records, base values applied: RFC 8428, sections 4.1 to 4.6, whatever form it is written in.</summary>
+internal ref struct SenMlParser<TWire>(TWire wire, SenMlMode mode, int maxRecords, long receivedTicks)
+    where TWire : struct, ISenMlWire, allows ref struct
 {
     // RFC 8428, section 4.5.3: a smaller time is relative to now, so that a device without a clock can tell an age.
     private const long FirstAbsoluteTicks = (1L << 28) * TimeSpan.TicksPerSecond;
@@ -17,43 +18,33 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
     private double _baseSum;
     private long _baseTicks;
 
-    internal JsonScanner Json = new(bytes, buffer.Limits.MaxDepth);
+    internal TWire Wire = wire;
 
-    internal readonly bool Ok => Json.Fault.Ok;
+    internal bool Ok => Wire.Ok;
 
     /// <summary>Reads the whole payload; false where it is refused.</summary>
     internal bool TryRead(SenMlEntries entries)
     {
         entries.Clear();
-        if (mode == SenMlMode.Lenient && Json.Peek() == '{')
+        if (mode == SenMlMode.Lenient && Wire.TryBegin(SenMlLevel.Wrapper, out long state))
         {
-            ReadWrapper(entries);
+            ReadWrapper(entries, state);
         }
-        else if (Json.Peek() == '[')
+        else if (Wire.TryBegin(SenMlLevel.Pack, out state))
         {
-            ReadPack(entries, isWrapped: false);
-        }
-        else if (Json.TrySkipValue())
-        {
-            Json.Fault.Set(DeadLetterReason.WrongType, "a SenML pack is an array", 0);
+            ReadPack(entries, state, isWrapped: false);
         }
 
-        return Ok && Json.TryEnd();
+        return Ok && Wire.TryEnd();
     }
 
-    /// <summary>A name, unit or text without escapes.</summary>
-    internal bool TryBytes(JsonText text, out ReadOnlySpan<byte> utf8) =>
-        JsonValues.TryBytes(ref Json, text, buffer, null, out utf8);
-
-    private void ReadPack(SenMlEntries entries, bool isWrapped)
+    private void ReadPack(SenMlEntries entries, long state, bool isWrapped)
     {
-        Json.Take();
-        bool isFirst = true;
-        while (Json.MoveNext((byte)']', ref isFirst))
+        while (Wire.MoveNext(SenMlLevel.Pack, ref state))
         {
-            if (entries.Count == buffer.Limits.MaxEvents)
+            if (entries.Count == maxRecords)
             {
-                Json.Fault.Set(DeadLetterReason.TooLarge, "the payload holds more records than the limit", Json.Position);
+                Wire.Fail(DeadLetterReason.TooLarge, "the payload holds more records than the limit", Wire.Position);
                 return;
             }
 
@@ -75,30 +66,22 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
     }
 
     // Before the RFC, the base values stood around the records, in any order.
-    private void ReadWrapper(SenMlEntries entries)
+    private void ReadWrapper(SenMlEntries entries, long state)
     {
-        Json.Take();
-        bool isFirst = true;
         uint seen = 0;
-        while (Json.MoveNext((byte)'}', ref isFirst))
+        while (Wire.MoveNext(SenMlLevel.Wrapper, ref state))
         {
-            Json.Depth = 1;
             var label = ReadLabel(ref seen);
-            switch (label)
+            if (label == SenMlLabel.Entries)
             {
-                case SenMlLabel.Entries when Json.Peek() == '[':
-                    ReadPack(entries, isWrapped: true);
-                    break;
-                case SenMlLabel.Entries:
-                    Json.Fault.Set(DeadLetterReason.WrongType, "the value is not an array", Json.Position, "e");
-                    break;
-                default:
-                    if (!TryReadBase(label, isWrapped: true) && Ok)
-                    {
-                        Json.TrySkipValue();
-                    }
-
-                    break;
+                if (Wire.TryBegin(SenMlLevel.Pack, out long pack))
+                {
+                    ReadPack(entries, pack, isWrapped: true);
+                }
+            }
+            else if (!TryReadBase(label) && Ok)
+            {
+                Wire.TrySkipValue();
             }
 
             if (!Ok)
@@ -118,25 +101,17 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
     {
         entry = default;
         entry.UpdateTicks = -1;
-        if (Json.Peek() != '{')
+        if (!Wire.TryBegin(SenMlLevel.Record, out long state))
         {
-            if (Json.TrySkipValue())
-            {
-                Json.Fault.Set(DeadLetterReason.WrongType, "a SenML record is an object", Json.Position);
-            }
-
             return false;
         }
 
-        Json.Take();
-        Json.Depth = isWrapped ? 3 : 2;
-        bool isFirst = true;
         uint seen = 0;
-        while (Json.MoveNext((byte)'}', ref isFirst))
+        while (Wire.MoveNext(SenMlLevel.Record, ref state))
         {
             var label = ReadLabel(ref seen);
-            bool isRead = Ok && (label < SenMlLabel.Name ? !isWrapped && TryReadBase(label, false) : TryReadOwn(label, ref entry, isWrapped));
-            if (!isRead && (!Ok || !Json.TrySkipValue()))
+            bool isRead = Ok && (label < SenMlLabel.Name ? !isWrapped && TryReadBase(label) : TryReadOwn(label, ref entry));
+            if (!isRead && (!Ok || !Wire.TrySkipValue()))
             {
                 return false;
             }
@@ -145,7 +120,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         const uint OwnLabels = 1u << (int)SenMlLabel.Name | 1u << (int)SenMlLabel.Time | 1u << (int)SenMlLabel.Unit;
         if (Ok && entry.IsBaseOnly && (seen & OwnLabels) != 0)
         {
-            Json.Fault.Set(DeadLetterReason.MissingField, "a record has neither a value nor a sum", Json.Position);
+            Wire.Fail(DeadLetterReason.MissingField, "a record has neither a value nor a sum", Wire.Position);
         }
 
         entry.BaseName = _baseName;
@@ -154,59 +129,36 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
 
     private SenMlLabel ReadLabel(ref uint seen)
     {
-        var label = Json.Peek() == '"' ? SenMlLabels.TakeShort(ref Json) : SenMlLabel.Unknown;
-        if (label == SenMlLabel.Unknown)
-        {
-            label = ReadLongLabel();
-        }
-
+        var label = Wire.ReadLabel();
         uint bit = 1u << (int)label;
         if ((seen & bit) != 0 && label != SenMlLabel.Unknown)
         {
-            Json.Fault.Set(DeadLetterReason.DuplicateField, "a label stands twice in a record", Json.Position, SenMlLabels.Name(label));
+            Wire.Fail(DeadLetterReason.DuplicateField, "a label stands twice in a record", Wire.Position, SenMlLabels.Name(label));
         }
 
         seen |= bit;
         return label;
     }
 
-    private SenMlLabel ReadLongLabel()
-    {
-        if (!Json.TryName(out var name) || !JsonValues.TryUnescape(ref Json, name, buffer, null, out var text))
-        {
-            return SenMlLabel.Unknown;
-        }
-
-        var label = SenMlLabels.Find(text);
-
-        // RFC 8428, section 4.4: what ends in an underscore must be understood.
-        if (label == SenMlLabel.Unknown && text.Length > 0 && text[^1] == '_' && mode == SenMlMode.Strict)
-        {
-            Json.Fault.Set(DeadLetterReason.UnknownTopic, "a label must be understood and is not", name.Start, SafeText.Escape(text, 64));
-        }
-
-        return label;
-    }
-
     // Gives false, without a failure, for what is not read here.
-    private bool TryReadBase(SenMlLabel label, bool isWrapped)
+    private bool TryReadBase(SenMlLabel label)
     {
         switch (label)
         {
             case SenMlLabel.BaseName:
-                return SenMlValues.TryName(ref Json, buffer, mode, out _baseName, "bn");
+                return TryName(out _baseName, "bn");
             case SenMlLabel.BaseUnit:
-                return SenMlValues.TryText(ref Json, out _baseUnit, "bu");
+                return Wire.TryText(out _baseUnit, "bu");
             case SenMlLabel.BaseTime:
-                return SenMlValues.TryTicks(ref Json, mode, out _baseTicks, isWrapped, "bt");
+                return Wire.TryTicks(out _baseTicks, "bt");
             case SenMlLabel.BaseValue:
-                return SenMlValues.TryNumber(ref Json, mode, out _baseValue, out _, "bv");
+                return Wire.TryNumber(out _baseValue, out _, "bv");
             case SenMlLabel.BaseSum:
-                return SenMlValues.TryNumber(ref Json, mode, out _baseSum, out _, "bs");
+                return Wire.TryNumber(out _baseSum, out _, "bs");
             case SenMlLabel.BaseVersion:
-                if (SenMlValues.TryNumber(ref Json, mode, out double version, out _, "bver") && version is not (>= 1 and <= Version))
+                if (Wire.TryNumber(out double version, out _, "bver") && version is not (>= 1 and <= Version))
                 {
-                    Json.Fault.Set(DeadLetterReason.UnknownTopic, "the version is not one that can be read", Json.Position, "bver");
+                    Wire.Fail(DeadLetterReason.UnknownTopic, "the version is not one that can be read", Wire.Position, "bver");
                 }
 
                 return Ok;
@@ -215,42 +167,57 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         }
     }
 
-    private bool TryReadOwn(SenMlLabel label, ref SenMlEntry entry, bool isWrapped)
+    private bool TryReadOwn(SenMlLabel label, ref SenMlEntry entry)
     {
         switch (label)
         {
             case SenMlLabel.Name:
-                return SenMlValues.TryName(ref Json, buffer, mode, out entry.Name, "n");
+                return TryName(out entry.Name, "n");
             case SenMlLabel.Unit:
-                return SenMlValues.TryText(ref Json, out entry.Unit, "u");
+                return Wire.TryText(out entry.Unit, "u");
             case SenMlLabel.Time:
-                return SenMlValues.TryTicks(ref Json, mode, out entry.Ticks, isWrapped, "t");
+                return Wire.TryTicks(out entry.Ticks, "t");
             case SenMlLabel.Value:
-                return SetKind(ref entry, SenMlValueKind.Number) && SenMlValues.TryNumber(ref Json, mode, out entry.Number, out entry.Text, "v");
+                return SetKind(ref entry, SenMlValueKind.Number) && Wire.TryNumber(out entry.Number, out entry.Text, "v");
             case SenMlLabel.Text:
-                return SetKind(ref entry, SenMlValueKind.Text) && SenMlValues.TryText(ref Json, out entry.Text, "vs");
+                return SetKind(ref entry, SenMlValueKind.Text) && Wire.TryText(out entry.Text, "vs");
             case SenMlLabel.OldText when mode == SenMlMode.Lenient:
-                return SetKind(ref entry, SenMlValueKind.Text) && SenMlValues.TryText(ref Json, out entry.Text, "sv");
+                return SetKind(ref entry, SenMlValueKind.Text) && Wire.TryText(out entry.Text, "sv");
             case SenMlLabel.Boolean:
-                entry.Number = SetKind(ref entry, SenMlValueKind.Boolean) && JsonValues.Boolean(ref Json, "vb") ? 1 : 0;
+                entry.Number = SetKind(ref entry, SenMlValueKind.Boolean) && Wire.Boolean("vb") ? 1 : 0;
                 return Ok;
             case SenMlLabel.Data:
-                return SetKind(ref entry, SenMlValueKind.Data) && SenMlValues.TryData(ref Json, out entry.Text);
+                return SetKind(ref entry, SenMlValueKind.Data) && Wire.TryData(out entry.Text, "vd");
             case SenMlLabel.Sum:
-                entry.HasSum = SenMlValues.TryNumber(ref Json, mode, out entry.Sum, out _, "s");
+                entry.HasSum = Wire.TryNumber(out entry.Sum, out _, "s");
                 return entry.HasSum;
             case SenMlLabel.UpdateTime:
-                return SenMlValues.TryTicks(ref Json, mode, out entry.UpdateTicks, isWrapped, "ut");
+                return Wire.TryTicks(out entry.UpdateTicks, "ut");
             default:
                 return false;
         }
+    }
+
+    private bool TryName(out JsonText name, string label)
+    {
+        if (!Wire.TryText(out name, label) || !Wire.TryBytes(name, label, out var text))
+        {
+            return false;
+        }
+
+        if (mode == SenMlMode.Strict && text.ContainsAnyExcept(SenMlLabels.NameBytes))
+        {
+            Wire.Fail(DeadLetterReason.Malformed, "a name holds a character that SenML doesn't allow", name.Start, label);
+        }
+
+        return Ok;
     }
 
     private bool SetKind(ref SenMlEntry entry, SenMlValueKind kind)
     {
         if (entry.Kind != SenMlValueKind.None)
         {
-            Json.Fault.Set(DeadLetterReason.DuplicateField, "a record has more than one value", Json.Position);
+            Wire.Fail(DeadLetterReason.DuplicateField, "a record has more than one value", Wire.Position);
             return false;
         }
 
@@ -265,7 +232,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         ticks += ticks < FirstAbsoluteTicks ? receivedTicks : 0;
         if (ticks < Ticks.Min || ticks > Ticks.Max)
         {
-            Json.Fault.Set(DeadLetterReason.OutOfRange, "the time is out of range", Json.Position, "t");
+            Wire.Fail(DeadLetterReason.OutOfRange, "the time is out of range", Wire.Position, "t");
         }
 
         entry.Ticks = ticks;
@@ -279,7 +246,7 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         entry.Sum += _baseSum;
         if (!double.IsFinite(entry.Number) || !double.IsFinite(entry.Sum))
         {
-            Json.Fault.Set(DeadLetterReason.OutOfRange, "the value is out of range", Json.Position, "v");
+            Wire.Fail(DeadLetterReason.OutOfRange, "the value is out of range", Wire.Position, "v");
         }
 
         CheckName(in entry);
@@ -290,11 +257,11 @@ internal ref struct SenMlParser(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, 
         var first = entry.BaseName.Length > 0 ? entry.BaseName : entry.Name;
         if (first.Length == 0)
         {
-            Json.Fault.Set(DeadLetterReason.MissingField, "a record has no name", Json.Position, "n");
+            Wire.Fail(DeadLetterReason.MissingField, "a record has no name", Wire.Position, "n");
         }
-        else if (mode == SenMlMode.Strict && !first.IsEscaped && !char.IsAsciiLetterOrDigit((char)Json.Slice(first)[0]))
+        else if (mode == SenMlMode.Strict && Wire.TryBytes(first, "n", out var name) && !char.IsAsciiLetterOrDigit((char)name[0]))
         {
-            Json.Fault.Set(DeadLetterReason.Malformed, "a name must begin with a letter or a digit", first.Start, "n");
+            Wire.Fail(DeadLetterReason.Malformed, "a name must begin with a letter or a digit", first.Start, "n");
         }
     }
 }

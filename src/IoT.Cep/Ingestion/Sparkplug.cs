@@ -6,11 +6,29 @@ namespace IoT.Cep;
 /// <remarks>
 /// A birth tells a node's metrics with their names, aliases and types; data may then name a metric by its alias only. The names are remembered for each node
 /// (<see cref="SparkplugOptions"/>), and forgotten with its death. Data that can't be understood (no birth was seen, an alias is not known) or that follows a gap in the sequence numbers asks
-/// for a rebirth through <see cref="SparkplugOptions.RebirthNeeded"/>; data without a birth is a dead letter as well, unless each of its metrics has a name. A death becomes an event
-/// that says so (<see cref="SparkplugMetric.Kind"/>), once for each metric that was born and is gone with it. What is no Sparkplug topic is a dead letter; <c>STATE</c> and commands are passed over.
+/// the node for a rebirth (<see cref="SparkplugOptions.SendsRebirth"/>) and tells <see cref="SparkplugOptions.RebirthNeeded"/>; data without a birth is a dead letter as well, unless each of its metrics has a name. A death becomes an event
+/// that says so (<see cref="SparkplugMetric.Kind"/>), once for each metric that was born and is gone with it (by a lambda), or once for each node and device (an event type). What is no Sparkplug topic is a dead letter; <c>STATE</c> and commands are passed over.
 /// </remarks>
 public static class Sparkplug
 {
+    /// <summary>
+    /// One event for each message of a node or a device: its metrics become the members of their names, the <see cref="EventKeyAttribute"/> is group, node and device
+    /// (<c>plant/line-1/oven</c>), the time is the message's. What a message doesn't tell is as it was told last since the birth.
+    /// </summary>
+    /// <remarks>
+    /// <c>[Field("$group")]</c>, <c>$node</c>, <c>$device</c> and <c>$kind</c> (a <see cref="SparkplugKind"/>) are what the message says of itself. A death is an event only for a type with a <c>$kind</c>:
+    /// members that may be null are null then, others as they were told last. A message that has none of the type's metrics gives nothing.
+    /// </remarks>
+    /// <typeparam name="T">The event's type.</typeparam>
+    /// <param name="options">What is remembered and who is told; the defaults where null.</param>
+    /// <param name="limits">How much one payload may hold; <see cref="PayloadLimits.Default"/> where null.</param>
+    public static Decoder<T> Decode<T>(SparkplugOptions? options = null, PayloadLimits? limits = null)
+        where T : IEvent<T>
+    {
+        limits = PayloadLimits.Check(limits);
+        return new SparkplugDecoder<T>(new SparkplugMembers<T>(limits), Check(options), limits);
+    }
+
     /// <summary>One event for each metric: <c>Sparkplug.Decode(m =&gt; new Reading(m.Time, m.Source, m.Name, m.Number))</c>.</summary>
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="read">Makes an event of a metric.</param>
@@ -19,11 +37,18 @@ public static class Sparkplug
     public static Decoder<T> Decode<T>(Func<SparkplugMetric, T> read, SparkplugOptions? options = null, PayloadLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(read);
+        limits = PayloadLimits.Check(limits);
+        return new SparkplugDecoder<T>(new SparkplugMetrics<T>(read, limits), Check(options), limits);
+    }
+
+    private static SparkplugOptions Check(SparkplugOptions? options)
+    {
         options ??= new SparkplugOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxNodes, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxMetrics, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.ForgetAfter, TimeSpan.Zero, nameof(options));
-        return new SparkplugDecoder<T>(read, options, PayloadLimits.Check(limits));
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.RebirthEvery, TimeSpan.Zero, nameof(options));
+        return options;
     }
 }
 
@@ -39,10 +64,16 @@ public sealed class SparkplugOptions
     /// <summary>A node that was silent for so long is forgotten: a day.</summary>
     public TimeSpan ForgetAfter { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>How long a node that should be born again, and was not, is left in peace before it is asked once more: a minute.</summary>
+    public TimeSpan RebirthEvery { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>
-    /// Told on the source's thread which node should be born again, at most once until it is; must not block and must not throw. Publish the command <c>Node Control/Rebirth</c> to
-    /// <c>spBv1.0/{group}/NCMD/{node}</c> from there, by a queue of your own.
+    /// Whether a source over MQTT publishes the command <c>Node Control/Rebirth</c> to <c>spBv1.0/{group}/NCMD/{node}</c> by itself, on its own connection: true. Unset it where this program
+    /// may only listen, or where another host application does it.
     /// </summary>
+    public bool SendsRebirth { get; init; } = true;
+
+    /// <summary>Told on the source's thread which node should be born again, at most once in <see cref="RebirthEvery"/> until it is; must not block and must not throw.</summary>
     public Action<SparkplugNode>? RebirthNeeded { get; init; }
 }
 

@@ -4,7 +4,7 @@ using IoT.Cep.Extensibility;
 namespace IoT.Cep;
 
 /// <summary>Reads Sparkplug B payloads with what is known of their nodes.</summary>
-internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, SparkplugOptions options, PayloadLimits limits) : Decoder<T>
+internal sealed class SparkplugDecoder<T>(SparkplugMapping<T> mapping, SparkplugOptions options, PayloadLimits limits) : Decoder<T>, IReplying
 {
     private const int Metrics = 2, Timestamp = 1, Sequence = 3;
     private const string BirthSequence = "bdSeq";
@@ -13,6 +13,8 @@ internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, Sparkpl
     private readonly SparkplugNodes _nodes = new(options);
     private readonly List<SparkplugEntry> _entries = [];
     private byte[] _utf8 = [];
+
+    public Action<string, ReadOnlyMemory<byte>>? Reply { get; set; }
 
     internal int KnownNodes => _nodes.Count;
 
@@ -26,6 +28,11 @@ internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, Sparkpl
         }
 
         if (type is "NCMD" or "DCMD" or "STATE" || !_buffer.TryJoin(in payload, output, out var bytes))
+        {
+            return;
+        }
+
+        if (!mapping.TryBegin(in payload, output))
         {
             return;
         }
@@ -57,7 +64,7 @@ internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, Sparkpl
                 NodeDeath(state, output);
                 break;
             case "DDEATH" when device is not null:
-                Follow(state, sequence);
+                Follow(state, sequence, output.ReceivedTicks);
                 Death(state, device, all: false, output);
                 state.ForgetDevice(device);
                 break;
@@ -75,18 +82,18 @@ internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, Sparkpl
         {
             state.Forget();
             state.IsBorn = true;
-            state.IsRebirthAsked = false;
+            state.RebirthAskedTicks = 0;
             state.NextSequence = sequence;
             state.BirthSequence = BirthSequenceOf();
         }
         else if (!state.IsBorn)
         {
-            AskForRebirth(state);
+            AskForRebirth(state, output.ReceivedTicks);
             output.Reject(DeadLetterReason.MissingField, "A device was born whose node was not.");
             return;
         }
 
-        Follow(state, sequence);
+        Follow(state, sequence, output.ReceivedTicks);
         if (state.Count >= options.MaxMetrics)
         {
             output.Reject(DeadLetterReason.TooLarge, "The node has more devices than the limit of metrics.");
@@ -107,31 +114,35 @@ internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, Sparkpl
             }
 
             state.Add(device, in entry);
-            Add(source, SparkplugKind.Birth, ref entry, ticks, output);
+            SparkplugValues.Resolve(ref entry);
         }
+
+        mapping.Tell(source, SparkplugKind.Birth, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_entries), ticks, output);
     }
 
     private void Data(SparkplugNodeState state, string? device, long ticks, int sequence, EventBuffer<T> output)
     {
-        Follow(state, sequence);
+        Follow(state, sequence, output.ReceivedTicks);
         var source = state.SourceOf(device);
         bool isBorn = state.IsBorn && state.HasDevice(device);
         if (!isBorn)
         {
-            AskForRebirth(state);
+            AskForRebirth(state, output.ReceivedTicks);
         }
 
         foreach (ref var entry in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_entries))
         {
             if (!state.TryResolve(device, ref entry))
             {
-                AskForRebirth(state);
+                AskForRebirth(state, output.ReceivedTicks);
                 output.Reject(DeadLetterReason.MissingField, "A metric is named by an alias that no birth told.");
                 return;
             }
 
-            Add(source, SparkplugKind.Data, ref entry, ticks, output);
+            SparkplugValues.Resolve(ref entry);
         }
+
+        mapping.Tell(source, SparkplugKind.Data, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_entries), ticks, output);
     }
 
     // A death that belongs to an earlier birth comes late, when the node is connected again: the specification says to pass it over.
@@ -148,26 +159,17 @@ internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, Sparkpl
 
     private void Death(SparkplugNodeState state, string? device, bool all, EventBuffer<T> output)
     {
-        foreach (var (owner, name) in state.Born(device, all))
+        foreach (var (owner, metrics) in state.Born(device, all))
         {
-            if (output.MessageCount >= limits.MaxEvents)
+            mapping.Gone(state.SourceOf(owner), metrics, output);
+            if (output.Rejection is not null)
             {
-                output.Reject(DeadLetterReason.TooLarge, "The node has more metrics than a payload may hold events.");
                 return;
             }
-
-            SparkplugEntry entry = new() { Number = double.NaN, Name = name, Text = "" };
-            output.Add(read(new SparkplugMetric(state.SourceOf(owner), SparkplugKind.Death, in entry, name, "", output.ReceivedTicks)));
         }
     }
 
-    private void Add(SparkplugSource source, SparkplugKind kind, ref SparkplugEntry entry, long ticks, EventBuffer<T> output)
-    {
-        SparkplugValues.Resolve(ref entry);
-        output.Add(read(new SparkplugMetric(source, kind, in entry, entry.Name, entry.Text, entry.Ticks == 0 ? ticks : entry.Ticks)));
-    }
-
-    private void Follow(SparkplugNodeState state, int sequence)
+    private void Follow(SparkplugNodeState state, int sequence, long now)
     {
         if (!state.IsBorn || sequence < 0)
         {
@@ -176,18 +178,25 @@ internal sealed class SparkplugDecoder<T>(Func<SparkplugMetric, T> read, Sparkpl
 
         if (sequence != state.NextSequence && state.NextSequence >= 0)
         {
-            AskForRebirth(state);
+            AskForRebirth(state, now);
         }
 
         state.NextSequence = (sequence + 1) & 255;
     }
 
-    private void AskForRebirth(SparkplugNodeState state)
+    // Whoever was asked and did not hear it, or may not be reached, is asked again after a while and not with each message.
+    private void AskForRebirth(SparkplugNodeState state, long now)
     {
-        if (!state.IsRebirthAsked)
+        if (state.RebirthAskedTicks != 0 && now - state.RebirthAskedTicks < options.RebirthEvery.Ticks)
         {
-            state.IsRebirthAsked = true;
-            options.RebirthNeeded?.Invoke(state.Node);
+            return;
+        }
+
+        state.RebirthAskedTicks = now;
+        options.RebirthNeeded?.Invoke(state.Node);
+        if (options.SendsRebirth)
+        {
+            Reply?.Invoke(SparkplugRebirth.TopicOf(state.Node), SparkplugRebirth.PayloadAt(now));
         }
     }
 

@@ -1,7 +1,14 @@
 namespace IoT.Cep;
 
 /// <summary>A node, or a device behind one, and the name of both.</summary>
-internal sealed record SparkplugSource(SparkplugNode Node, string? Device, string Path);
+internal sealed record SparkplugSource(SparkplugNode Node, string? Device, string Path)
+{
+    /// <summary>What was told last of each member of an event type; null where nothing was.</summary>
+    internal SparkplugEntry[]? Members { get; set; }
+
+    /// <summary>A bit for each of them that was told.</summary>
+    internal ulong Told { get; set; }
+}
 
 /// <summary>A metric as it stands in a payload.</summary>
 internal struct SparkplugEntry
@@ -10,6 +17,9 @@ internal struct SparkplugEntry
     internal double Number;
     internal long Whole;
     internal bool IsHistorical;
+
+    // Whether a number is a float.
+    internal bool IsReal;
     internal bool IsNull;
     internal bool HasAlias;
     internal bool HasName;
@@ -36,7 +46,8 @@ internal sealed class SparkplugNodeState(SparkplugNode node)
 
     internal bool IsBorn { get; set; }
 
-    internal bool IsRebirthAsked { get; set; }
+    /// <summary>When it was last asked for a rebirth that has not come; 0 where it was not.</summary>
+    internal long RebirthAskedTicks { get; set; }
 
     internal int NextSequence { get; set; } = -1;
 
@@ -118,19 +129,14 @@ internal sealed class SparkplugNodeState(SparkplugNode node)
         return true;
     }
 
-    /// <summary>The metrics of the node and of all its devices, or of one device.</summary>
-    internal IEnumerable<(string? Device, string Name)> Born(string? device, bool all)
+    /// <summary>The node and all of its devices with their metrics, or one device.</summary>
+    internal IEnumerable<(string? Device, IReadOnlyCollection<string> Metrics)> Born(string? device, bool all)
     {
         foreach (var (owner, metrics) in _metrics)
         {
-            if (!all && owner != (device ?? ""))
+            if (all || owner == (device ?? ""))
             {
-                continue;
-            }
-
-            foreach (string name in metrics.Keys)
-            {
-                yield return (owner.Length == 0 ? null : owner, name);
+                yield return (owner.Length == 0 ? null : owner, metrics.Keys);
             }
         }
     }

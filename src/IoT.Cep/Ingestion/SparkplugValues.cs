@@ -94,6 +94,7 @@ internal static class SparkplugValues
                 break;
             case FloatValue or DoubleValue:
                 double number = entry.ValueField == FloatValue ? BitConverter.UInt32BitsToSingle((uint)entry.Bits) : BitConverter.UInt64BitsToDouble(entry.Bits);
+                entry.IsReal = true;
                 entry.Value = double.IsFinite(number) ? SparkplugValue.Number : SparkplugValue.None;
                 entry.Number = double.IsFinite(number) ? number : double.NaN;
                 break;

@@ -12,6 +12,9 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     // So many keys are looked up before the first of their sets is touched, so that memory is waited for together.
     private const int Chunk = 64;
 
+    // So many events are asked between two times that memory is asked for: once for each line of the cache.
+    private const int Block = 32;
+
     private static readonly Func<T, bool> _never = static _ => false;
 
     private readonly SetMatcher<TKey, T>? _sets;
@@ -203,12 +206,14 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     private static void AskTwo(Func<T, bool> one, Func<T, bool> other, in Batch<T> batch, Span<byte> bits)
     {
         var events = batch.Events;
-        ref long ticks = ref MemoryMarshal.GetReference(batch.Ticks);
-        for (int i = 0; i < bits.Length; i++)
+        for (int from = 0; from < bits.Length; from += Block)
         {
-            Ahead.Prefetch(in events[i]);
-            Ahead.PrefetchAt(in Unsafe.Add(ref ticks, i + 32));
-            bits[i] = (byte)(Bit(one(events[i])) | (Bit(other(events[i])) << 1));
+            PrefetchBehind(in batch, from);
+            int end = Math.Min(bits.Length, from + Block);
+            for (int i = from; i < end; i++)
+            {
+                bits[i] = (byte)(Bit(one(events[i])) | (Bit(other(events[i])) << 1));
+            }
         }
     }
 
@@ -216,12 +221,31 @@ internal sealed partial class MatchOperator<TKey, T, TResult, TGiving>
     private static void AskFour(Func<T, bool> first, Func<T, bool> second, Func<T, bool> third, Func<T, bool> fourth, in Batch<T> batch, Span<byte> bits)
     {
         var events = batch.Events;
-        ref long ticks = ref MemoryMarshal.GetReference(batch.Ticks);
-        for (int i = 0; i < bits.Length; i++)
+        for (int from = 0; from < bits.Length; from += Block)
         {
-            Ahead.Prefetch(in events[i]);
-            Ahead.PrefetchAt(in Unsafe.Add(ref ticks, i + 32));
-            bits[i] = (byte)(Bit(first(events[i])) | (Bit(second(events[i])) << 1) | (Bit(third(events[i])) << 2) | (Bit(fourth(events[i])) << 3));
+            PrefetchBehind(in batch, from);
+            int end = Math.Min(bits.Length, from + Block);
+            for (int i = from; i < end; i++)
+            {
+                bits[i] = (byte)(Bit(first(events[i])) | (Bit(second(events[i])) << 1) | (Bit(third(events[i])) << 2) | (Bit(fourth(events[i])) << 3));
+            }
+        }
+    }
+
+    /// <summary>Asks for what stands a little behind a block of events in its columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchBehind(in Batch<T> batch, int from)
+    {
+        ref T value = ref Unsafe.Add(ref MemoryMarshal.GetReference(batch.Events), from);
+        ref long ticks = ref Unsafe.Add(ref MemoryMarshal.GetReference(batch.Ticks), from);
+        for (int offset = 0; offset < Block * Unsafe.SizeOf<T>(); offset += Ahead.Line)
+        {
+            Ahead.Prefetch(in Unsafe.AddByteOffset(ref value, offset));
+        }
+
+        for (int offset = 0; offset < Block * sizeof(long); offset += Ahead.Line)
+        {
+            Ahead.PrefetchAt(in Unsafe.AddByteOffset(ref Unsafe.Add(ref ticks, Block), offset));
         }
     }
 

@@ -18,7 +18,7 @@ public static class MatchExtensions
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="pattern">The pattern.</param>
-    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open.</param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open; of a pattern that runs as sets, how many events they may hold.</param>
     /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
     /// <param name="remember">How many partial matches are remembered, open and ended, so that <see cref="Query.WhyNot"/> can say what became of them; 0: none.</param>
     /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
@@ -34,7 +34,7 @@ public static class MatchExtensions
     /// <param name="timeouts">
     /// Partial matches whose time was over before they were complete, with what they had. A query that reads both streams runs the pattern twice.
     /// </param>
-    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open.</param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open; of a pattern that runs as sets, how many events they may hold.</param>
     /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
     public static IEventStream<Match<T>> Match<TKey, T>(
         this IKeyedStream<TKey, T> stream, Pattern<T> pattern, out IEventStream<Timeout<T>> timeouts,
@@ -56,7 +56,7 @@ public static class MatchExtensions
     /// <param name="stream">The stream.</param>
     /// <param name="pattern">The pattern.</param>
     /// <param name="result">Called once for each match, on the thread that runs the query. The match can't be kept.</param>
-    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open.</param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches a key may have open; of a pattern that runs as sets, how many events they may hold.</param>
     /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
     /// <param name="text">The callback's source text, for <c>Explain</c>; the compiler fills it in.</param>
     /// <exception cref="ArgumentException">The pattern could wait, and grow, for ever.</exception>
@@ -79,7 +79,7 @@ public static class MatchExtensions
     /// <typeparam name="T">The event's type.</typeparam>
     /// <param name="stream">The stream.</param>
     /// <param name="patterns">The patterns.</param>
-    /// <param name="maxPartialMatchesPerKey">How many partial matches of each pattern a key may have open.</param>
+    /// <param name="maxPartialMatchesPerKey">How many partial matches of each pattern a key may have open; of one that runs as sets, how many events they may hold.</param>
     /// <param name="whenFull">Which one gives way beyond that: by default the oldest. Counted in <see cref="Query.DiscardedPartialMatches"/>.</param>
     /// <exception cref="ArgumentException">There is no pattern, or one could wait, and grow, for ever.</exception>
     public static IEventStream<Match<T>> Match<TKey, T>(

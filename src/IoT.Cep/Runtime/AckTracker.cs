@@ -9,11 +9,14 @@ namespace IoT.Cep;
 internal sealed class AckTracker(Action<Exception>? failed = null)
 {
     private readonly Lock _gate = new();
-    private readonly Queue<(long Number, IAcknowledger Acknowledger, object Delivery)> _waiting = new();
+    private readonly Queue<Run> _waiting = new();
     private readonly List<Sink> _sinks = [];
     private readonly List<AckTracker> _partitions = [];
+    // Messages since the last batch, of one delivery: they become a run in the queue when another one comes or the batch has been processed, so that no run is committed in parts.
+    private Run _open;
     private long _processed;
     private long _newest;
+    private long _released;
     private bool _releasing;
     private bool _isClosed;
 
@@ -24,7 +27,7 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
         {
             lock (_gate)
             {
-                return _waiting.Count + _partitions.Sum(partition => partition.Waiting);
+                return (int)(_newest - _released) + _partitions.Sum(partition => partition.Waiting);
             }
         }
     }
@@ -91,7 +94,15 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
     {
         lock (_gate)
         {
-            _waiting.Enqueue((++_newest, acknowledger, delivery));
+            _newest++;
+            if (_open.Count > 0 && ReferenceEquals(_open.Delivery, delivery) && ReferenceEquals(_open.Acknowledger, acknowledger))
+            {
+                _open.Count++;
+                return;
+            }
+
+            CloseRun(_newest - 1);
+            _open = new Run { Acknowledger = acknowledger, Delivery = delivery, Count = 1 };
         }
     }
 
@@ -106,6 +117,7 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
                 return;
             }
 
+            CloseRun(_newest);
             _processed = _newest;
             sinks = [.. _sinks];
         }
@@ -124,7 +136,7 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
     {
         while (true)
         {
-            (long Number, IAcknowledger Acknowledger, object Delivery) next;
+            Run next;
             lock (_gate)
             {
                 // One thread at a time, so that acknowledgements go out in order.
@@ -135,11 +147,19 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
 
                 _releasing = true;
                 next = _waiting.Dequeue();
+                _released = next.Number;
             }
 
             try
             {
-                next.Acknowledger.Acknowledge(next.Delivery);
+                if (next.Count == 1)
+                {
+                    next.Acknowledger.Acknowledge(next.Delivery);
+                }
+                else
+                {
+                    next.Acknowledger.AcknowledgeAll(next.Delivery, next.Count);
+                }
             }
             catch (Exception error) when (error is not OutOfMemoryException)
             {
@@ -156,6 +176,16 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
         }
     }
 
+    private void CloseRun(long number)
+    {
+        if (_open.Count > 0)
+        {
+            _open.Number = number;
+            _waiting.Enqueue(_open);
+            _open = default;
+        }
+    }
+
     private long Committed()
     {
         long committed = _processed;
@@ -165,6 +195,15 @@ internal sealed class AckTracker(Action<Exception>? failed = null)
         }
 
         return committed;
+    }
+
+    /// <summary>Messages with one delivery, up to a number.</summary>
+    private struct Run
+    {
+        internal long Number;
+        internal IAcknowledger Acknowledger;
+        internal object Delivery;
+        internal int Count;
     }
 
     internal sealed class Sink(AckTracker tracker, Action<Sink, long> mark)

@@ -28,6 +28,9 @@ internal interface IWindowKernel<T, TState, TValue>
     /// <summary>Takes in all events of another state, which stays as it is and shares nothing with this one.</summary>
     void Merge(ref TState state, in TState other);
 
+    /// <summary>Merges as many states as can be merged side by side, each with its counterpart, from the first on; says how many.</summary>
+    static virtual int MergeSideBySide(Span<TState> into, ReadOnlySpan<TState> others) => 0;
+
     /// <summary>False for a state that no event was added to: it is new, or its only event failed. Its key has no result.</summary>
     bool HasEvents(in TState state);
 
@@ -129,6 +132,8 @@ internal readonly struct MeanKernel<T>(Func<T, double> selector) : IProjectionKe
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Merge(ref Mean state, in Mean other) => state.Merge(in other);
 
+    public static int MergeSideBySide(Span<Mean> into, ReadOnlySpan<Mean> others) => Mean.MergePairs(into, others);
+
     public static bool UsesTime => false;
 
     public static bool IsPlain => true;
@@ -139,9 +144,9 @@ internal readonly struct MeanKernel<T>(Func<T, double> selector) : IProjectionKe
     {
     }
 
-    public void Save(StateWriter writer, in Mean state) => writer.Raw(in state);
+    public void Save(StateWriter writer, in Mean state) => state.Save(writer);
 
-    public Mean Load(StateReader reader) => reader.Raw<Mean>();
+    public Mean Load(StateReader reader) => Mean.Load(reader);
 
     public static Span<Moments> MomentsOf(ref Mean state, ref Moments made)
     {

@@ -134,6 +134,14 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
         while (_open.Count > 0 && _open[0].End <= end)
         {
             var pane = _open[0];
+            if (TKernel.IsPlain && _windows.Slides)
+            {
+                TurnBefore(_series[0], pane.Start);
+                Retire(_series[0], pane, lastEvents);
+                _open.RemoveAt(0);
+                continue;
+            }
+
             bool isTaken = _windows.Slides;
             for (; _foldSeries < _series.Length; _foldSeries++)
             {
@@ -146,7 +154,7 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
             }
 
             _foldSeries = 0;
-            NoteEvents(pane, lastEvents);
+            NoteEvents(pane.States.AsSpan(0, lastEvents.Length), lastEvents, pane.Start);
             _open.RemoveAt(0);
             if (_windows.Slides)
             {
@@ -166,10 +174,10 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
 
     /// <summary>Without a jump: which keys have events can't be foretold. Times are so far from the ends of a long that their differences are right.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void NoteEvents(PaneColumn<TState> pane, Span<long> lastEvents)
+    private void NoteEvents(ReadOnlySpan<TState> states, Span<long> lastEvents, long start)
     {
-        var (kernel, start) = (_kernel, pane.Start);
-        var states = pane.States.AsSpan(0, lastEvents.Length);
+        var kernel = _kernel;
+        lastEvents = lastEvents[..states.Length];
         for (int i = 0; i < states.Length; i++)
         {
             long later = (start - lastEvents[i]) & -(long)Unsafe.BitCast<bool, byte>(kernel.HasEvents(in states[i]));
@@ -301,58 +309,6 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
         return false;
     }
 
-    /// <summary>Turns a full block, all of which lies before a border, into front states.</summary>
-    private void TurnBefore(Series series, long border)
-    {
-        if (series.Raw.Count == 0 || _windows.BlockEnd(series.Raw[0].Start) > border)
-        {
-            return;
-        }
-
-        // What is left of the block before is in no window any more.
-        while (series.Front.Count > 0 && _windows.BlockEnd(series.Front[0].Start) <= series.Raw[0].Start)
-        {
-            _pool.Return(series.Front[0]);
-            series.Front.RemoveAt(0);
-        }
-
-        while (series.Raw.Count > 0)
-        {
-            var pane = series.Raw[^1];
-            if (series.Front.Count > 0)
-            {
-                MergeAll(pane.States, series.Front[0].States);
-            }
-
-            series.Raw.RemoveAt(series.Raw.Count - 1);
-            series.Front.Insert(0, pane);
-        }
-
-        if (series.Back is { } back)
-        {
-            _pool.Return(back);
-            series.Back = null;
-        }
-    }
-
-    /// <summary>A front state at a pane that had no events: it is that of the next pane.</summary>
-    private void EnsureFront(Series series, long start, long end)
-    {
-        int at = PaneColumn<TState>.Find(series.Front, start);
-        if (at >= 0)
-        {
-            return;
-        }
-
-        var front = _pool.Rent(start, end);
-        for (int i = 0; ~at < series.Front.Count && i < _pool.Used; i++)
-        {
-            _kernel.Merge(ref front.States[i], in series.Front[~at].States[i]);
-        }
-
-        series.Front.Insert(~at, front);
-    }
-
     private PaneColumn<TState> Insert(List<PaneColumn<TState>> columns, long start, long end)
     {
         int at = PaneColumn<TState>.Find(columns, start);
@@ -369,6 +325,11 @@ internal sealed partial class SharedPanes<T, TState, TValue, TKernel>
     {
         var kernel = _kernel;
         _isMerging = true;
+        if (TKernel.IsPlain)
+        {
+            _mergeAt = TKernel.MergeSideBySide(into.AsSpan(0, _pool.Used), from.AsSpan(0, _pool.Used));
+        }
+
         for (; _mergeAt < _pool.Used; _mergeAt++)
         {
             kernel.Merge(ref into[_mergeAt], in from[_mergeAt]);

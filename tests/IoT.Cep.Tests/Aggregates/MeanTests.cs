@@ -30,6 +30,35 @@ public class MeanTests
         }
     }
 
+    [Property]
+    public void Means_merged_side_by_side_are_those_merged_one_by_one_to_the_bit(double[] values, bool[] empties)
+    {
+        var into = States([double.NaN, -0.0, .. values, double.PositiveInfinity]);
+        var others = States([-0.0, -0.0, .. values.Reverse(), double.NegativeInfinity]);
+        for (int i = 0; i < Math.Min(empties.Length, into.Length); i++)
+        {
+            (empties[i] ? into : others).AsSpan(i, 1).Clear();
+        }
+
+        var expected = into.ToArray();
+        for (int i = 0; i < expected.Length; i++)
+        {
+            expected[i].Merge(in others[i]);
+        }
+
+        int merged = Mean.MergePairs(into, others);
+        Assert.Equal(expected.Take(merged).Select(Bits), into.Take(merged).Select(Bits));
+
+        static Mean[] States(double[] values) => [.. values.Select(value =>
+        {
+            var state = default(Mean);
+            state.Add(value);
+            return state;
+        })];
+
+        static (long, long) Bits(Mean mean) => (mean.Count, BitConverter.DoubleToInt64Bits(mean.Sum));
+    }
+
     [Fact]
     public void Average_of_minus_zero_is_minus_zero()
     {

@@ -93,6 +93,9 @@ internal sealed class Device : IDisposable
 
     internal byte[] Accepted { get; private set; } = [];
 
+    /// <summary>Whether the network takes nothing more of it.</summary>
+    internal bool IsBlocked => !_socket.Poll(0, SelectMode.SelectWrite);
+
     internal static async Task<Device> OpenAsync(int port, Level level = Level.V5)
     {
         var device = new Device(level);
@@ -114,6 +117,19 @@ internal sealed class Device : IDisposable
         foreach (byte[] packet in packets)
         {
             await _socket.SendAsync(packet);
+        }
+    }
+
+    /// <summary>Sends one byte. False: the connection is closed.</summary>
+    internal bool TrySend(byte one)
+    {
+        try
+        {
+            return _socket.Send([one]) == 1;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 

@@ -80,6 +80,19 @@ public sealed class MqttIngestCommandTests
     }
 
     [Fact]
+    public async Task A_command_larger_than_its_device_takes_is_left_out_and_the_next_one_comes()
+    {
+        await using var server = IngestServer.Start(new Collector());
+        var sink = await OpenAsync(server.Endpoint);
+        using var device = await Device.ConnectAsync(server.Port, Level.V5, "c", properties: [39, 0, 0, 0, 20]);
+        await device.SendAsync(Packets.Subscribe(Level.V5, 1, ("cmd", 1)));
+        await device.NextAsync(0x90);
+        await WriteAsync(sink, ("cmd", new string('x', 30)), ("cmd", "small"));
+        Assert.Equal("small", (await CommandAsync(device)).Text);
+        Assert.Equal(1, server.Endpoint.Statistics.CommandsDropped);
+    }
+
+    [Fact]
     public async Task Filters_are_authorized_and_bounded()
     {
         var security = new ListenerSecurity { Authorize = (_, action, resource) => new(action != AccessAction.Subscribe || resource.StartsWith("cmd/", StringComparison.Ordinal)) };

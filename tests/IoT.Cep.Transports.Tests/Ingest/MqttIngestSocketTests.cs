@@ -128,11 +128,13 @@ public sealed class MqttIngestSocketTests
         var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var collector = new Collector { Gate = () => new ValueTask(open.Task) };
         await using var server = IngestServer.Start(collector);
+        var devices = new System.Collections.Concurrent.ConcurrentBag<Device>();
+        int settled = 0;
         var sending = Enumerable.Range(0, Devices).Select(SendAsync).ToArray();
 
-        // One message is with the receiver, and the senders fill the network's buffers until they can't send.
+        // One message is with the receiver, and the senders fill the network's buffers until they can't send, or have sent all.
         await collector.NextAsync();
-        await Task.Delay(TimeSpan.FromMilliseconds(300), TimeProvider.System);
+        await IngestServer.UntilAsync(() => Volatile.Read(ref settled) == Devices || devices.Count(d => d.IsBlocked) + Volatile.Read(ref settled) >= Devices);
         Assert.True(collector.IsEmpty);
         Assert.Contains(sending, s => !s.IsCompleted);
         Assert.Equal(1, server.Endpoint.Statistics.Received);
@@ -145,6 +147,7 @@ public sealed class MqttIngestSocketTests
         async Task SendAsync(int device)
         {
             using var client = await Device.ConnectAsync(server.Port, Level.V311, $"device-{device}");
+            devices.Add(client);
             string filler = new('x', 200);
             for (int i = 0; i < Each; i++)
             {
@@ -152,6 +155,7 @@ public sealed class MqttIngestSocketTests
             }
 
             await client.SendAsync(Packets.Ping);
+            Interlocked.Increment(ref settled);
             await client.NextAsync(0xD0);
         }
     }

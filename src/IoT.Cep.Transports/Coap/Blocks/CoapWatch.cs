@@ -65,7 +65,8 @@ internal sealed class CoapWatch(CoapClient client, CoapMessage request, TimeProv
     }
 
     /// <summary>The observation, with the token that all registrations have.</summary>
-    internal CoapObservation Observation => field ??= new CoapObservation(response => _arrived.Writer.TryWrite((response, time.GetTimestamp())));
+    internal CoapObservation Observation => field ??= new CoapObservation(
+        response => _arrived.Writer.TryWrite((response, time.GetTimestamp())), why => _arrived.Writer.TryComplete(why));
 
     /// <summary>Takes no more, and says so.</summary>
     /// <param name="stop">Gives up.</param>
@@ -105,6 +106,10 @@ internal sealed class CoapWatch(CoapClient client, CoapMessage request, TimeProv
 
                 Outdated++;
             }
+        }
+        catch (ChannelClosedException closed) when (closed.InnerException is CoapException lost)
+        {
+            throw new CoapException(lost.Message);
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {

@@ -189,10 +189,15 @@ internal sealed partial class CoapEndpoint
                 return;
             }
 
-            // What was done can't be asked for again: the code alone says how it went.
+            // What was done can't be asked for again: the code alone says how it went, and of an error also when to come again.
             Counters.Withheld++;
-            response = new CoapMessage(response.Code);
-            length = CoapDatagram.Measure(exchange.Token, default, default);
+            response = new CoapMessage(response.Code, response.Code.IsSuccess() ? default : response.Options);
+            length = CoapDatagram.Measure(exchange.Token, response.Options.Span, default);
+            if (length > exchange.Budget)
+            {
+                response = new CoapMessage(response.Code);
+                length = CoapDatagram.Measure(exchange.Token, default, default);
+            }
         }
 
         if (exchange.IsConfirmable && exchange.IsAcknowledged)

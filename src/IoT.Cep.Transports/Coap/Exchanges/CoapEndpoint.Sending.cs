@@ -105,6 +105,11 @@ internal sealed partial class CoapEndpoint
     private CoapPeer PeerToSendTo(CoapRemote remote)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
+        if (!_datagrams.IsOpen(remote))
+        {
+            throw new CoapException($"The session is over. ({remote.Address})");
+        }
+
         var peer = _peers.GetOrAdd(remote) ?? throw new CoapException($"There are more than {_settings.MaxPeers} busy peers.");
         return peer.Waiting.Count < _settings.MaxWaiting ? peer
             : throw new CoapException($"More than {_settings.MaxWaiting} messages wait for {remote.Address}.");
@@ -185,6 +190,13 @@ internal sealed partial class CoapEndpoint
             return;
         }
 
+        // It may have ended between the look at it and the first transmission.
+        if (!_datagrams.IsOpen(outgoing.Peer.Remote))
+        {
+            GiveUp(outgoing, "The session is over.");
+            return;
+        }
+
         outgoing.Repetitions++;
         Counters.Repetitions++;
         outgoing.Wait *= 2;
@@ -238,6 +250,16 @@ internal sealed partial class CoapEndpoint
             case CoapPing ping:
                 _ready.Enqueue((ping, false));
                 break;
+        }
+    }
+
+    /// <summary>The same where what it was sent through is over: no further response will come either.</summary>
+    private void Lose(CoapOutgoing outgoing, Exception error)
+    {
+        Finish(outgoing, error);
+        if (outgoing is CoapClientExchange { Observation: { } observation })
+        {
+            _ready.Enqueue((observation, error));
         }
     }
 

@@ -84,7 +84,7 @@ internal sealed partial class CoapEndpoint : ICoapLink, ICoapDatagramReceiver, I
             _timer.Dispose();
             foreach (var exchange in _exchanges.Values)
             {
-                Finish(exchange, new CoapException("The endpoint was closed."));
+                Lose(exchange, new CoapException("The endpoint was closed."));
             }
 
             foreach (var outgoing in _unanswered.Values)
@@ -116,7 +116,7 @@ internal sealed partial class CoapEndpoint : ICoapLink, ICoapDatagramReceiver, I
             foreach (var outgoing in _unanswered.Values.Concat(_exchanges.Values).Concat(peer.Waiting).Where(o => o.Peer == peer).Distinct().ToList())
             {
                 Remove(outgoing);
-                Finish(outgoing, new CoapException("The other side closed the session."));
+                Lose(outgoing, new CoapException($"The session is over. ({remote.Address})"));
                 Release(outgoing);
             }
 
@@ -227,6 +227,9 @@ internal sealed partial class CoapEndpoint : ICoapLink, ICoapDatagramReceiver, I
                     break;
                 case (CoapClientExchange exchange, Exception error):
                     exchange.Response.TrySetException(error);
+                    break;
+                case (CoapObservation observation, Exception error):
+                    observation.OnClosed(error);
                     break;
                 case (CoapObservation observation, CoapMessage response):
                     observation.OnResponse(response);

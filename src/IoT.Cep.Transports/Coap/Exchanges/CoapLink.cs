@@ -54,12 +54,15 @@ internal enum CoapDelivery
 
 /// <summary>What belongs to one token of a client for longer than one response.</summary>
 /// <param name="onResponse">Called for each response but the first; on the receiving thread, must not block.</param>
-internal sealed class CoapObservation(Action<CoapMessage> onResponse)
+/// <param name="onClosed">Called when no further one will come, since the session or connection is over; must not block.</param>
+internal sealed class CoapObservation(Action<CoapMessage> onResponse, Action<Exception>? onClosed = null)
 {
     /// <summary>The token, from the first request on: registering again and cancelling go by it.</summary>
     internal CoapToken? Token { get; set; }
 
     internal Action<CoapMessage> OnResponse => onResponse;
+
+    internal void OnClosed(Exception why) => onClosed?.Invoke(why);
 }
 
 /// <summary>A request as a server gets it.</summary>

@@ -4,6 +4,9 @@ namespace IoT.Cep;
 /// <param name="security">Who may do what.</param>
 internal sealed class CoapAccess(ListenerSecurity security)
 {
+    /// <summary>Where nobody can say when there will be room: soon, and not at once.</summary>
+    private const int RetrySeconds = 2;
+
     internal ListenerSecurity Security => security;
 
     /// <summary>Who sends; null: the response says that they may not.</summary>
@@ -23,8 +26,24 @@ internal sealed class CoapAccess(ListenerSecurity security)
         : await security.AuthorizeAsync(identity, action, path).ConfigureAwait(false) ? null
         : CoapMessage.Error(CoapCode.Forbidden);
 
-    /// <summary>Refuses reading.</summary>
+    /// <summary>Refuses reading, also of who reads too often.</summary>
     /// <param name="request">The request.</param>
-    internal async ValueTask<CoapMessage?> RefuseReadingAsync(CoapRequest request) =>
-        await RefuseAsync(await IdentifyAsync(request).ConfigureAwait(false), AccessAction.Subscribe, request.Message.Path).ConfigureAwait(false);
+    internal async ValueTask<CoapMessage?> RefuseReadingAsync(CoapRequest request)
+    {
+        var identity = await IdentifyAsync(request).ConfigureAwait(false);
+        if (await RefuseAsync(identity, AccessAction.Subscribe, request.Message.Path).ConfigureAwait(false) is { } refused)
+        {
+            return refused;
+        }
+
+        return security.BudgetOf(identity!) is not { } budget ? TooMany("Too many clients.", TimeSpan.FromSeconds(RetrySeconds))
+            : budget.TryTakeMessage(out var wait) ? null : TooMany("Too many requests.", wait);
+    }
+
+    /// <summary>4.29 with the time to wait (RFC 8516).</summary>
+    /// <param name="what">What there are too many of.</param>
+    /// <param name="wait">How long to wait.</param>
+    internal static CoapMessage TooMany(string what, TimeSpan wait) => new(
+        CoapCode.TooManyRequests, new CoapOptionBuilder().Add(CoapOptionNumber.MaxAge, (uint)Math.Clamp(Math.Ceiling(wait.TotalSeconds), 1, 86_400)).ToArray(),
+        System.Text.Encoding.UTF8.GetBytes(what));
 }

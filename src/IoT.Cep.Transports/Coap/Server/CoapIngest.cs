@@ -61,10 +61,10 @@ internal sealed class CoapIngest : ICoapResource, IAcknowledger
         }
 
         var budget = _access.Security.BudgetOf(identity!);
-        return budget is null ? TooMany("Too many senders.", _options.RetryAfter)
-            : !budget.TryTakeMessage(out var wait) ? TooMany("Too many messages.", wait)
-            : !budget.TryUseTopic(path) ? TooMany("Too many different paths.", TimeSpan.FromHours(1))
-            : !budget.TryBeginMessage() ? TooMany("Too many messages are not acknowledged yet.", _options.RetryAfter)
+        return budget is null ? CoapAccess.TooMany("Too many senders.", _options.RetryAfter)
+            : !budget.TryTakeMessage(out var wait) ? CoapAccess.TooMany("Too many messages.", wait)
+            : !budget.TryUseTopic(path) ? CoapAccess.TooMany("Too many different paths.", TimeSpan.FromHours(1))
+            : !budget.TryBeginMessage() ? CoapAccess.TooMany("Too many messages are not acknowledged yet.", _options.RetryAfter)
             : await EnqueueAsync(request, path, identity!, budget).ConfigureAwait(false);
     }
 
@@ -81,11 +81,6 @@ internal sealed class CoapIngest : ICoapResource, IAcknowledger
             budget.EndMessage();
         }
     }
-
-    /// <summary>4.29 with the time to wait (RFC 8516).</summary>
-    private static CoapMessage TooMany(string what, TimeSpan wait) => new(
-        CoapCode.TooManyRequests, new CoapOptionBuilder().Add(CoapOptionNumber.MaxAge, (uint)Math.Clamp(Math.Ceiling(wait.TotalSeconds), 1, 86_400)).ToArray(),
-        System.Text.Encoding.UTF8.GetBytes(what));
 
     /// <summary>Hands over what waits, until it is stopped. What waits then is told to come again.</summary>
     /// <param name="receiver">Takes the messages.</param>

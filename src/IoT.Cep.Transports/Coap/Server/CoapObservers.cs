@@ -92,6 +92,26 @@ internal sealed class CoapObservers(Func<CoapObserverKey, CoapMessage, uint, Coa
         }
     }
 
+    /// <summary>Whoever observes without having proved anything has to ask again, and is told so.</summary>
+    internal void EndUnproven()
+    {
+        List<CoapObserverKey> ended;
+        lock (_gate)
+        {
+            // Sessions are closed, and their observers forgotten with them.
+            ended = [.. _observers.Keys.Where(static k => k.Remote.Session == 0)];
+            foreach (var key in ended)
+            {
+                _observers.Remove(key);
+            }
+        }
+
+        foreach (var key in ended)
+        {
+            _ = key.Link.NotifyAsync(key.Remote, key.Token, CoapMessage.Error(CoapCode.Forbidden), isConfirmable: false);
+        }
+    }
+
     /// <summary>The state has changed: all are told.</summary>
     internal void Changed()
     {

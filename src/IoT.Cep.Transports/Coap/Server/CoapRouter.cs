@@ -25,6 +25,11 @@ internal interface ICoapResource
     {
     }
 
+    /// <summary>Observers that have proved nothing must ask again.</summary>
+    void EndUnproven()
+    {
+    }
+
     /// <summary>A peer is gone.</summary>
     /// <param name="link">What it was connected by.</param>
     /// <param name="remote">The peer.</param>
@@ -89,6 +94,14 @@ internal sealed class CoapRouter : ICoapHandler
         foreach (var resource in _resources)
         {
             resource.ForgetAll(link, remote);
+        }
+    }
+
+    internal void EndUnproven()
+    {
+        foreach (var resource in _resources)
+        {
+            resource.EndUnproven();
         }
     }
 

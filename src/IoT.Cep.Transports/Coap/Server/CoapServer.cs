@@ -87,6 +87,7 @@ internal sealed class CoapServer(CoapListenerOptions options)
         _stop = new CancellationTokenSource();
         Blockwise = new CoapBlockwise(Router, options.ToTransfers(), context.TimeProvider);
         Access = new CoapAccess(options.Security);
+        options.Security.Revoked += OnRevoked;
         try
         {
             if (options.Port is { } port)
@@ -126,8 +127,18 @@ internal sealed class CoapServer(CoapListenerOptions options)
         return datagrams.LocalEndPoint.Port;
     }
 
+    private void OnRevoked(string identity)
+    {
+        // Over plain UDP there is no session that could be closed.
+        if (identity == Identity.Anonymous.Name)
+        {
+            Router.EndUnproven();
+        }
+    }
+
     private async Task CloseAsync()
     {
+        options.Security.Revoked -= OnRevoked;
         await _stop!.CancelAsync().ConfigureAwait(false);
         if (_streams is { } streams)
         {

@@ -80,6 +80,8 @@ internal sealed class CoapStateResource : ICoapResource
 
     public void Forget(CoapObserverKey observer) => Observers.Remove(observer);
 
+    public void EndUnproven() => Observers.EndUnproven();
+
     public void ForgetAll(ICoapLink link, CoapRemote remote) => Observers.RemoveAll(link, remote);
 
     /// <summary>2.03 where the client has named what it has, and it is still that (RFC 7252, 5.10.6.2).</summary>

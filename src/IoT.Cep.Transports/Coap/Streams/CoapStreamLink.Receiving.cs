@@ -10,16 +10,19 @@ internal sealed partial class CoapStreamLink
     private const int BlockWiseTransfer = 4;
     private const int BadCsmOption = 2;
 
+    /// <summary>A connection that has to end does so within a second (<see cref="Admission.Ended"/>).</summary>
+    private static readonly TimeSpan _lastWord = TimeSpan.FromSeconds(0.5);
+
     /// <summary>Runs until one side closes. Never throws.</summary>
-    /// <param name="stop">Closes it.</param>
-    internal async Task RunAsync(CancellationToken stop)
+    /// <param name="stop">Closes it, with a goodbye.</param>
+    /// <param name="ended">Gives it up: the other side may not be here any longer.</param>
+    internal async Task RunAsync(CancellationToken stop, CancellationToken ended = default)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _closed.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _closed.Token, ended);
         var timer = _settings.IdleTimeout is { } idle ? _time.CreateTimer(_ => CheckIdle(idle), null, idle / 2, idle / 2) : null;
         try
         {
-            byte[] capabilities = new CoapOptionBuilder().Add(MaxMessageSize, (uint)_settings.MaxMessageBytes).Add(BlockWiseTransfer, ReadOnlyMemory<byte>.Empty).ToArray();
-            await SendAsync(CoapCode.Csm, default, capabilities, default, either.Token).ConfigureAwait(false);
+            await SendCapabilitiesAsync(either.Token).ConfigureAwait(false);
             await ReadAllAsync(either.Token).ConfigureAwait(false);
         }
         catch (CoapFrameException error)
@@ -29,6 +32,10 @@ internal sealed partial class CoapStreamLink
         catch (CoapException error)
         {
             Close(error.Message);
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            await EndAsync().ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -50,6 +57,51 @@ internal sealed partial class CoapStreamLink
 
             Close("The other side closed the connection.");
             _handler?.OnGone(this, _remote);
+        }
+    }
+
+    /// <summary>Says to one that is not let in why, and closes. Never throws.</summary>
+    /// <param name="reason">Why.</param>
+    /// <param name="stop">Closes it at once.</param>
+    internal async Task RefuseAsync(string reason, CancellationToken stop)
+    {
+        using var limit = new CancellationTokenSource(_settings.PeerTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop);
+        try
+        {
+            await SendCapabilitiesAsync(either.Token).ConfigureAwait(false);
+
+            // What is not read when a connection is closed resets it, and the reason might be lost.
+            await _frames.ReadAsync(_settings.MaxMessageBytes, either.Token).ConfigureAwait(false);
+            await AbortAsync(reason).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsLoss(error) || error is CoapException or CoapFrameException)
+        {
+            // It is gone already.
+        }
+        finally
+        {
+            Close(reason);
+        }
+    }
+
+    private Task SendCapabilitiesAsync(CancellationToken stop)
+    {
+        byte[] capabilities = new CoapOptionBuilder().Add(MaxMessageSize, (uint)_settings.MaxMessageBytes).Add(BlockWiseTransfer, ReadOnlyMemory<byte>.Empty).ToArray();
+        return SendAsync(CoapCode.Csm, default, capabilities, default, stop);
+    }
+
+    /// <summary>Nothing more is read; and whoever does not take the last word in time is closed without it.</summary>
+    private async Task EndAsync()
+    {
+        const string Reason = "Your access has ended.";
+        try
+        {
+            await AbortAsync(Reason).WaitAsync(_lastWord, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Close(Reason);
         }
     }
 

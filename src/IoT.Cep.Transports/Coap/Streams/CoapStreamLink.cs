@@ -200,7 +200,11 @@ internal sealed partial class CoapStreamLink : ICoapLink, IAsyncDisposable
 
         foreach (var exchange in left)
         {
-            exchange.Response.TrySetException(new CoapException($"{reason} ({_remote.Address})"));
+            var error = new CoapException($"{reason} ({_remote.Address})");
+            if (!exchange.Response.TrySetException(error))
+            {
+                exchange.Observation?.OnClosed(error);
+            }
         }
 
         _ready.TrySetException(new CoapException($"{reason} ({_remote.Address})"));

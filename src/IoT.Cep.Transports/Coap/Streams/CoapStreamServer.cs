@@ -67,7 +67,8 @@ internal sealed class CoapStreamServer(CoapListenerOptions options, ICoapHandler
     internal async Task ServeAsync(WebSocket socket, IPEndPoint remote, Identity? identity, bool isEncrypted, CancellationToken stop)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, _stop.Token);
-        if (TryRun(() => RunAsync(new CoapWebSocketFrames(socket), remote, identity, isEncrypted, either.Token)) is { } run)
+        var credentials = new ClientCredentials(remote.Address, isEncrypted) { Proven = identity };
+        if (TryRun(() => RunAsync(new CoapWebSocketFrames(socket), remote, credentials, either.Token)) is { } run)
         {
             await run.ConfigureAwait(false);
         }
@@ -149,14 +150,15 @@ internal sealed class CoapStreamServer(CoapListenerOptions options, ICoapHandler
         var remote = (IPEndPoint)socket.RemoteEndPoint!;
         socket.NoDelay = true;
         Stream stream = new NetworkStream(socket, ownsSocket: true);
-        Identity? identity = null;
+        var credentials = new ClientCredentials(remote.Address, isTls);
         if (isTls)
         {
             var secure = new SslStream(stream);
             stream = secure;
             try
             {
-                identity = await AuthenticateAsync(secure, remote).ConfigureAwait(false);
+                await HandshakeAsync(secure).ConfigureAwait(false);
+                credentials = credentials with { Certificate = secure.RemoteCertificate as X509Certificate2 };
             }
             catch (Exception error) when (error is AuthenticationException or IOException or OperationCanceledException)
             {
@@ -166,30 +168,37 @@ internal sealed class CoapStreamServer(CoapListenerOptions options, ICoapHandler
             }
         }
 
-        await RunAsync(new CoapStreamFrames(stream), remote, identity, isTls, _stop.Token).ConfigureAwait(false);
+        await RunAsync(new CoapStreamFrames(stream), remote, credentials, _stop.Token).ConfigureAwait(false);
     }
 
-    private async Task<Identity?> AuthenticateAsync(SslStream secure, IPEndPoint remote)
+    private async Task HandshakeAsync(SslStream secure)
     {
         using var limit = new CancellationTokenSource(_handshakeTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stop.Token);
         await secure.AuthenticateAsServerAsync(_tls!, either.Token).ConfigureAwait(false);
-        if (secure.RemoteCertificate is not X509Certificate2 certificate)
-        {
-            // Each request then gets 4.01, where more than nobody is wanted.
-            return null;
-        }
-
-        return await options.Security.AuthenticateAsync(new ClientCredentials(remote.Address, true) { Certificate = certificate }).ConfigureAwait(false)
-            ?? throw new AuthenticationException("The certificate is not known.");
     }
 
-    private async Task RunAsync(ICoapFrames frames, IPEndPoint remote, Identity? identity, bool isEncrypted, CancellationToken stop)
+    private async Task RunAsync(ICoapFrames frames, IPEndPoint remote, ClientCredentials credentials, CancellationToken stop)
     {
-        var session = new CoapRemote(remote, identity, Interlocked.Increment(ref _sessions)) { IsEncrypted = isEncrypted };
+        using var admission = await options.Security.AdmitAsync(credentials).ConfigureAwait(false);
+        var identity = admission.Identity == Identity.Anonymous ? null : admission.Identity;
+        var session = new CoapRemote(remote, identity, Interlocked.Increment(ref _sessions)) { IsEncrypted = credentials.IsEncrypted };
         var settings = new CoapStreamSettings { MaxMessageBytes = options.MaxMessageBytes, IdleTimeout = options.IdleTimeout };
         var link = new CoapStreamLink(frames, session, handler, settings, time, new CoapRandom(options.Random));
         await using var closes = link.ConfigureAwait(false);
-        await link.RunAsync(stop).ConfigureAwait(false);
+        if (admission.IsAdmitted)
+        {
+            await link.RunAsync(stop, admission.Ended).ConfigureAwait(false);
+            return;
+        }
+
+        string reason = admission.Refusal switch
+        {
+            AdmissionRefusal.NotAuthenticated => "Say who you are.",
+            AdmissionRefusal.NotAuthorized => "You may not connect.",
+            _ => "There are too many connections of yours.",
+        };
+        CoapLog.Refused(logger, "CoAP", reason);
+        await link.RefuseAsync(reason, stop).ConfigureAwait(false);
     }
 }

@@ -19,7 +19,7 @@ internal static class MeasurementCbor
 
     internal static byte[]? TryTranscode(ReadOnlySpan<byte> bytes, PayloadBuffer buffer, ref DecodeFault fault)
     {
-        var cbor = new CborScanner(bytes, buffer.Limits.MaxDepth);
+        var cbor = new CborScanner(bytes, buffer.MaxDepth);
         var output = new ArrayBufferWriter<byte>();
         using var json = new Utf8JsonWriter(output, new JsonWriterOptions { SkipValidation = true, MaxDepth = 64 });
         while (cbor.Fault.Ok && !cbor.IsEnd)
@@ -36,7 +36,7 @@ internal static class MeasurementCbor
 
     private static void Write(ref CborScanner cbor, Utf8JsonWriter json, PayloadBuffer buffer, int depth)
     {
-        if (depth > buffer.Limits.MaxDepth)
+        if (depth > buffer.MaxDepth)
         {
             cbor.Fault.Set(DeadLetterReason.TooDeep, "it is nested deeper than the limit", cbor.Position);
             return;

@@ -9,7 +9,7 @@ internal ref struct MeasurementJson(ReadOnlySpan<byte> bytes, MeasurementTarget 
 {
     private readonly ReadOnlySpan<byte> _bytes = bytes;
     private readonly MeasurementTarget _target = target;
-    private JsonScanner _json = new(bytes, target.Buffer.Limits.MaxDepth);
+    private JsonScanner _json = new(bytes, target.Buffer.MaxDepth);
 
     /// <summary>Whether all members of the first object are SenML's, or it is the wrapper from before the RFC.</summary>
     internal static bool IsSenMl(ReadOnlySpan<byte> text)

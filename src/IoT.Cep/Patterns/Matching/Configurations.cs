@@ -12,6 +12,9 @@ internal sealed class Configurations<T>
     private const int MaxIndexedConditions = 10;
     private const int MaxRemembered = 4096;
 
+    // Beyond that what is noted would leave the first cache: 24 bytes for each combination.
+    private const int MaxActingConditions = 8;
+
     private readonly PatternProgram<T> _program;
     private readonly Dictionary<string, Configuration<T>> _known = new(StringComparer.Ordinal);
     private readonly int[] _numbers;
@@ -65,8 +68,11 @@ internal sealed class Configurations<T>
         return bits;
     }
 
-    /// <summary>What was found so far of what events do, by configuration and bits; nothing where there are many conditions.</summary>
-    internal Change<T>?[] Changes => _changes;
+    /// <summary>
+    /// What an event does to a key that has one set or none, as far as that was asked: by configuration, bits and whether the set is alive; nothing where there
+    /// are many conditions.
+    /// </summary>
+    internal Act[] Acts { get; private set; } = [];
 
     /// <summary>How many bits follow the configuration's number in a place there.</summary>
     internal int Shift => _numbers.Length;
@@ -110,6 +116,39 @@ internal sealed class Configurations<T>
 
         return change;
     }
+
+    /// <summary>Notes what an event does to a key that has a set in a configuration, or had one there last.</summary>
+    /// <returns>False where there are too many conditions.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal bool TryLearn(int id, ulong bits, int alive)
+    {
+        if (_numbers.Length > MaxActingConditions)
+        {
+            return false;
+        }
+
+        var begin = ChangeOf(Start.Id, bits);
+        var act = begin.Label >= 0 ? new Act(begin.IsBeside && (alive == 0 || begin.Target == id) ? ActKind.Common : ActKind.Other, 1, begin.Label, begin.Target)
+            : alive == 0 ? new Act(ActKind.Common, 0, 0, id)
+            : ActOf(ChangeOf(id, bits), id);
+        int place = (((id << _numbers.Length) | (int)bits) << 1) | alive;
+        if (place >= Acts.Length)
+        {
+            var acts = Acts;
+            Array.Resize(ref acts, Math.Max(_all.Count, 4) << (_numbers.Length + 2));
+            Acts = acts;
+        }
+
+        Acts[place] = act;
+        return true;
+    }
+
+    private static Act ActOf(Change<T> change, int id) => change.Kind switch
+    {
+        ChangeKind.None => new Act(ActKind.None, 0, 0, id),
+        ChangeKind.Completes => new Act(ActKind.Common, 0, change.Label, id),
+        _ => new Act(ActKind.Other, 0, 0, id),
+    };
 
     /// <summary>The configuration that saved state names.</summary>
     internal Configuration<T> Find(string key)

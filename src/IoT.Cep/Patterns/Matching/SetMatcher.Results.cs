@@ -23,7 +23,7 @@ internal sealed partial class SetMatcher<TKey, T>
     private ref readonly Completed<T> Now => ref _completed[_spelled - 1];
 
     /// <summary>The next result's key group.</summary>
-    internal byte NextGroup => _keys.At(Now.Place).Group;
+    internal byte NextGroup => Now.Group;
 
     /// <summary>The next result's time.</summary>
     internal long NextTicks => Now.Ticks;
@@ -64,18 +64,14 @@ internal sealed partial class SetMatcher<TKey, T>
     /// <summary>Gives out all matches there are: where nothing can fail on the way, that needs not be done one by one.</summary>
     internal void GiveAll(OrderedOutput<Match<T>> output)
     {
-        foreach (ref readonly var completed in _completed.AsSpan(0, _completedCount))
-        {
-            _spelling.GiveAll(in completed, output, _keys.At(completed.Place).Group);
-        }
-
+        _spelling.GiveAll(_completed.AsSpan(0, _completedCount), output);
         Forget();
     }
 
     /// <summary>All of a set has become matches, each of which is spelled out before its events are let go.</summary>
     private void Complete(int place, long set, int label, in T value, long ticks, long limit)
     {
-        Reserve(1) = new Completed<T> { Place = place, Set = set, Label = label, Last = value, Ticks = ticks, Limit = limit };
+        Reserve(1) = new Completed<T> { Place = place, Group = _keys.At(place).Group, Set = set, Label = label, Last = value, Ticks = ticks, Limit = limit };
         _completedCount++;
     }
 
@@ -155,6 +151,12 @@ internal struct Completed<T>
     /// <summary>What began no later has expired.</summary>
     internal long Limit;
     internal int Place;
+
+    /// <summary>Which one of the events that were looked up together: until all the rest is known.</summary>
+    internal int Index;
+
+    /// <summary>The key's group.</summary>
+    internal byte Group;
 
     /// <summary>Which step took the last event, where the set does not have it; else negative.</summary>
     internal int Label;

@@ -62,9 +62,9 @@ internal sealed class SharedSets<T>
 
     internal static long TakingOf(long number) => number << KindBits;
 
-    /// <summary>The set of an event, and of what stands in its node if that is so.</summary>
+    /// <summary>The set of an event, and of what stands in its node if that is so: 1 for yes, 0 for no.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static long TakingOf(long number, bool isPair) => (number << KindBits) | (isPair ? Pair : 0);
+    internal static long TakingOf(long number, int isPair) => (number << KindBits) | (Pair * isPair);
 
     internal static long UnionOf(long number) => (number << KindBits) | Union;
 
@@ -125,7 +125,15 @@ internal sealed class SharedSets<T>
     }
 
     /// <summary>So many of the reserved places were filled.</summary>
-    internal void Took(in Reserved<T> reserved) => _nextTaking = reserved.Number;
+    internal void Took(in Reserved<T> reserved)
+    {
+        _nextTaking = reserved.Number;
+        if (RuntimeHelpers.IsReferenceOrContainsReferences<T>() && _nextTaking - _firstTaking < _takings.Length)
+        {
+            // The next place may have been written to and not be used.
+            At(_nextTaking).Event = default!;
+        }
+    }
 
     /// <summary>Asks for a set's node.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -138,6 +146,16 @@ internal sealed class SharedSets<T>
         else
         {
             Ahead.PrefetchEnds(ref TakingAt(set));
+        }
+    }
+
+    /// <summary>Asks for the node of what stands beside an event in its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void PrefetchOther(long set)
+    {
+        if (TakingAt(set).Other is >= 0 and var other)
+        {
+            Prefetch(other);
         }
     }
 

@@ -15,6 +15,10 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
     private (long Set, int Depth)[] _open = new (long, int)[16];
     private int _openCount;
 
+    // Matches of two events: the set whose event is the first one, and which of those that are complete has the last one.
+    private (long Set, int Completed)[] _pairs = new (long, int)[16];
+    private int _pairCount;
+
     // The events of the match that was spelled last, the last one first; but for a last one that no set has.
     private long[] _path = new long[16];
     private int _length;
@@ -110,21 +114,27 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
         return new Match<T>(shape, events);
     }
 
-    /// <summary>Gives out all matches of a complete set.</summary>
-    internal void GiveAll(in Completed<T> completed, OrderedOutput<Match<T>> output, byte group)
+    /// <summary>Gives out all matches of complete sets.</summary>
+    internal void GiveAll(ReadOnlySpan<Completed<T>> all, OrderedOutput<Match<T>> output)
     {
-        if (completed.Label >= 0 && Firsts(completed.Set, completed.Limit) is > 0 and var count)
+        for (int i = 0; i < all.Length; i++)
         {
-            GivePairs(in completed, count, output, group);
-            return;
+            ref readonly var completed = ref all[i];
+            if (completed.Label >= 0 && TryAddPairs(in completed, i))
+            {
+                continue;
+            }
+
+            GivePairs(all, output);
+            Begin(in completed);
+            while (MoveNext())
+            {
+                output.Next() = ToMatch();
+                output.Add(completed.Ticks, completed.Group);
+            }
         }
 
-        Begin(in completed);
-        while (MoveNext())
-        {
-            output.Next() = ToMatch();
-            output.Add(completed.Ticks, group);
-        }
+        GivePairs(all, output);
     }
 
     /// <summary>The match as a chain, until the next one is spelled.</summary>
@@ -147,51 +157,69 @@ internal sealed class Spelling<T>(SharedSets<T> sets, PatternShape<T> shape)
         return new PartialMatch<T>(_chains, _chain, null, End);
     }
 
-    /// <summary>The events of a set where each match has just one, the latest one first; 0 where that is not so.</summary>
-    private int Firsts(long set, long limit)
+    /// <summary>Notes the matches of a set of which each has just one event, the oldest first.</summary>
+    /// <returns>False where that is not so.</returns>
+    private bool TryAddPairs(in Completed<T> completed, int index)
     {
-        int count = 0;
-        while (set >= 0 && !SharedSets<T>.IsUnion(set))
+        int first = _pairCount, count = first;
+        for (long set = completed.Set; ;)
         {
+            if (set < 0 || SharedSets<T>.IsUnion(set))
+            {
+                return false;
+            }
+
             ref var taking = ref sets.TakingAt(set);
             if (taking.Before != SharedSets<T>.None)
             {
-                return 0;
+                return false;
             }
 
-            if (count == _path.Length)
+            if (count == _pairs.Length)
             {
-                Array.Resize(ref _path, count * 2);
+                Array.Resize(ref _pairs, count * 2);
             }
 
-            _path[count++] = set;
-            if (SharedSets<T>.IsTaking(set) || taking.OtherLatest <= limit)
+            _pairs[count++] = (set, index);
+            if (SharedSets<T>.IsTaking(set) || taking.OtherLatest <= completed.Limit)
             {
-                return count;
+                break;
             }
 
             set = taking.Other;
         }
 
-        return 0;
+        if (count - first > 1)
+        {
+            _pairs.AsSpan(first, count - first).Reverse();
+        }
+
+        _pairCount = count;
+        return true;
     }
 
-    /// <summary>Matches of two events: what was found, the oldest first, and the last one.</summary>
-    private void GivePairs(in Completed<T> completed, int count, OrderedOutput<Match<T>> output, byte group)
+    /// <summary>Gives out the matches of two events that were noted.</summary>
+    private void GivePairs(ReadOnlySpan<Completed<T>> all, OrderedOutput<Match<T>> output)
     {
-        while (count > 0)
+        var pairs = _pairs.AsSpan(0, _pairCount);
+        while (!pairs.IsEmpty)
         {
-            int sharing = Math.Min(count, MaxSharing);
+            int sharing = Math.Min(pairs.Length, MaxSharing);
             var events = new MatchEvent<T>[sharing * 2];
-            for (int at = 0; at < events.Length; at += 2)
+            for (int i = 0; i < sharing; i++)
             {
-                ref var taking = ref sets.TakingAt(_path[--count]);
-                events[at].Put(in taking.Event, taking.Ticks, taking.Label);
-                events[at + 1].Put(in completed.Last, completed.Ticks, completed.Label);
-                output.Next() = new Match<T>(shape, events, at, 2);
-                output.Add(completed.Ticks, group);
+                ref var taking = ref sets.TakingAt(pairs[i].Set);
+                ref readonly var completed = ref all[pairs[i].Completed];
+                events[i * 2].Put(in taking.Event, taking.Ticks, taking.Label);
+                events[(i * 2) + 1].Put(in completed.Last, completed.Ticks, completed.Label);
+                output.Next() = new Match<T>(shape, events, i * 2, 2);
+                output.Add(completed.Ticks, completed.Group);
             }
+
+            pairs = pairs[sharing..];
         }
+
+        _pairCount = 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
