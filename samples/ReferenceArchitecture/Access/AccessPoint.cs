@@ -14,6 +14,9 @@ namespace IoT.Reference.Access;
 /// <remarks>Thread-safe. One for a process is enough.</remarks>
 public sealed partial class AccessPoint : IAccess, IAsyncDisposable
 {
+    /// <summary>What a single token that its holder revoked is called among the revocations, before its <c>jti</c>.</summary>
+    public const string RevokedToken = "token:";
+
     private const int MaxTokenChars = 16_384;
 
     private readonly AccessOptions _options;
@@ -184,7 +187,8 @@ public sealed partial class AccessPoint : IAccess, IAsyncDisposable
             return null;
         }
 
-        return IssuedAt(identity) is { } issued && !_revocations.IsVoid(identity.Name, issued) ? identity : null;
+        string tokenName = RevokedToken + identity.Claims.GetValueOrDefault("jti");
+        return IssuedAt(identity) is { } issued && !_revocations.IsVoid(identity.Name, issued) && !_revocations.IsVoid(tokenName, issued) ? identity : null;
     }
 
     internal Decision? FindDecision(Subject subject, string action, string resource) => _decisions.Find(subject, action, resource);
