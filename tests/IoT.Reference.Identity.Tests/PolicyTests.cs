@@ -122,4 +122,30 @@ public sealed class PolicyTests
         var (alice, _) = await site.LogInAsync("alice");
         Assert.Equal(HttpStatusCode.Forbidden, await site.StatusAsync(HttpMethod.Put, "v1/policies/owners", alice, new StringContent(owners)));
     }
+
+    [Fact]
+    [Trait("Requirement", "R67")]
+    public async Task A_device_that_is_registered_behind_a_connected_gateway_is_spoken_for_at_once_and_not_while_it_is_locked()
+    {
+        await using var site = await RunningIdentity.StartAsync();
+        await using var access = await TokenTests.StartAccessAsync(site);
+        var issued = await site.IssueAsync(new CredentialRequest("gw-1", SubjectKind.Device, SpeaksFor: []));
+        var security = access.ForListeners();
+        string token = (await site.MachineTokenAsync("gw-1", issued.Secret))!;
+        using var byToken = await security.AdmitAsync(new ClientCredentials(IPAddress.Loopback, false) { Token = token }, "gw-1");
+        using var bySecret = await security.AdmitAsync(new ClientCredentials(IPAddress.Loopback, false) { UserName = "gw-1", Password = issued.Secret }, "gw-1");
+        foreach (var gateway in new[] { byToken, bySecret })
+        {
+            Assert.True(gateway.IsAdmitted && gateway.Identity.MaySpeakFor("s1"));
+            Assert.False(await security.AuthorizeAsync(gateway.Identity, AccessAction.Publish, "t/s1"));
+        }
+
+        await site.PutResourceAsync("s1", new ResourceFacts("alice", "gw-1"));
+        await Access.Wait.Until(async () => await security.AuthorizeAsync(byToken.Identity, AccessAction.Publish, "t/s1"));
+        Assert.True(await security.AuthorizeAsync(bySecret.Identity, AccessAction.Publish, "t/s1"));
+        Assert.False(await security.AuthorizeAsync(byToken.Identity, AccessAction.Publish, "t/s2"));
+
+        await site.PutResourceAsync("gw-1", new ResourceFacts("alice", Locked: true));
+        await Access.Wait.Until(async () => !await security.AuthorizeAsync(byToken.Identity, AccessAction.Publish, "t/s1"));
+    }
 }

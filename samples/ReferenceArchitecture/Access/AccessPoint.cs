@@ -169,6 +169,13 @@ public sealed partial class AccessPoint : IAccess, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public void Permitted(Subject subject, string action, string resource, string? origin)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        _options.Audit?.Invoke(new AuditEntry(_options.TimeProvider.GetUtcNow(), _options.Service.Id, subject.Id, action, resource, "permitted", null, origin));
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _listener.DisposeAsync();

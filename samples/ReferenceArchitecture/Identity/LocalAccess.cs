@@ -49,6 +49,8 @@ internal sealed class LocalAccess(KeyRing keys, RevocationList revocations, Deci
 
     public void Refused(Subject? subject, string action, string resource, string detail, string? origin) => audit.Write(subject?.Id ?? "", action, resource, "refused", detail, origin);
 
+    public void Permitted(Subject subject, string action, string resource, string? origin) => audit.Write(subject.Id, action, resource, "permitted", null, origin);
+
     /// <summary>What a single token is called among revocations.</summary>
     internal static string TokenName(string? id) => AccessPoint.RevokedToken + id;
 
