@@ -80,6 +80,9 @@ public sealed class IdentityLayer : IAsyncDisposable
         _app.Services.GetRequiredService<ChangeFeed>().End();
         await _app.StopAsync();
         await _app.DisposeAsync();
+
+        // OpenIddict's connections wait in a pool, and hold the file.
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
     }
 
     private void LookAtKeys()

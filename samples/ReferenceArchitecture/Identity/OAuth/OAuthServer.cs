@@ -16,7 +16,7 @@ internal static class OAuthServer
     internal static void Add(IServiceCollection services, IdentityOptions options, string folder, KeyRing keys)
     {
         string database = Path.Combine(folder, "tokens.db");
-        services.AddDbContext<TokenDatabase>(o => o.UseSqlite("Data Source=" + database + ";Pooling=False").AddInterceptors(new SecureDelete()).UseOpenIddict());
+        services.AddDbContext<TokenDatabase>(o => o.UseSqlite("Data Source=" + database).AddInterceptors(new SecureDelete()).UseOpenIddict());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(keys);
         services.AddOpenIddict()
             .AddCore(core =>
@@ -99,8 +99,7 @@ internal static class OAuthServer
         }
 
         object? found = await applications.FindByClientIdAsync(wanted.ClientId!, stop);
-        string? id = found is null ? null : await applications.GetIdAsync(found, stop);
-        if (found is null || id?.StartsWith("credential:", StringComparison.Ordinal) == true)
+        if (found is null)
         {
             await applications.CreateAsync(wanted, stop);
         }
