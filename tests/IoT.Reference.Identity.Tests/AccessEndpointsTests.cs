@@ -26,6 +26,8 @@ public sealed class AccessEndpointsTests : IAsyncLifetime, IDisposable
         _app = builder.Build();
         _app.UseAccess();
         _app.MapGet("/devices/{id}", (HttpContext c) => c.GetSubject().Id).Requires(Scopes.ReadDevices, Actions.Read, c => Resources.Device((string)c.Request.RouteValues["id"]!));
+        _app.MapGet("/masked/{id}", (HttpContext c) => string.Join(' ', c.GetObligations()))
+            .Requires(Scopes.ReadDevices, Actions.Read, c => Resources.Device((string)c.Request.RouteValues["id"]!)).Fulfils(Obligations.Mask);
         _app.MapGet("/silent", () => "nobody reads this");
         _app.MapGet("/open", () => "open").AllowAnonymous();
         await _app.StartAsync();
@@ -73,6 +75,23 @@ public sealed class AccessEndpointsTests : IAsyncLifetime, IDisposable
         Assert.Equal(HttpStatusCode.Forbidden, await GetAsync("/silent", _issuer.Token("alice", scope: "devices.read")));
         Assert.Equal(HttpStatusCode.OK, await GetAsync("/open", null));
         Assert.Equal(HttpStatusCode.NotFound, await GetAsync("/nowhere", null));
+    }
+
+    [Fact]
+    [Trait("Requirement", "R67")]
+    [Trait("Requirement", "R39")]
+    public async Task A_permission_with_an_obligation_that_nobody_fulfils_is_none()
+    {
+        string token = _issuer.Token("alice", scope: "devices.read");
+        _issuer.Obligations = ["audit"];
+        Assert.Equal(HttpStatusCode.OK, await GetAsync("/devices/d1", token));
+
+        _issuer.Obligations = ["mask:location"];
+        _issuer.Tell(ChangeKinds.Resource, "d1");
+        await Wait.Until(async () => await GetAsync("/devices/d1", token) == HttpStatusCode.Forbidden);
+        using var request = Request("/masked/d1", token);
+        using var response = await _client.SendAsync(request);
+        Assert.Equal("mask:location", await response.Content.ReadAsStringAsync());
     }
 
     private static HttpRequestMessage Request(string path, string? token)

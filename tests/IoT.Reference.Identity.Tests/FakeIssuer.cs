@@ -40,6 +40,8 @@ internal sealed class FakeIssuer : IAsyncDisposable
     /// <summary>Holds answers back until a test lets them go.</summary>
     internal Task Gate { get; set; } = Task.CompletedTask;
 
+    internal List<string>? Obligations { get; set; }
+
     internal List<Revocation> Revocations { get; } = [];
 
     internal Dictionary<string, VerifiedSubject> Secrets { get; } = [];
@@ -170,7 +172,7 @@ internal sealed class FakeIssuer : IAsyncDisposable
         Interlocked.Increment(ref Asked);
         var requests = (await context.Request.ReadFromJsonAsync(WireJson.Default.DecisionRequestArray))!;
         Interlocked.Add(ref Questions, requests.Length);
-        Decision[] decisions = [.. requests.Select(r => new Decision(_permits.GetValueOrDefault($"{r.Subject.Id} {r.Action} {r.Resource}"), "test"))];
+        Decision[] decisions = [.. requests.Select(r => new Decision(_permits.GetValueOrDefault($"{r.Subject.Id} {r.Action} {r.Resource}"), "test", null, Obligations))];
         await Gate;
         await Write(context, JsonSerializer.Serialize(decisions, WireJson.Default.DecisionArray));
     }

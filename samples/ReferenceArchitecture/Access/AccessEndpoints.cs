@@ -33,6 +33,20 @@ public static class AccessEndpoints
         return endpoint;
     }
 
+    /// <summary>Says that an endpoint fulfils an obligation: <see cref="Obligations.Mask"/>. Where nobody does, a permission with it is none.</summary>
+    /// <param name="endpoint">The endpoint.</param>
+    /// <param name="obligation">The part before the colon.</param>
+    public static TBuilder Fulfils<TBuilder>(this TBuilder endpoint, string obligation)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        endpoint.Add(b => b.Metadata.Add(new Fulfilment(obligation)));
+        return endpoint;
+    }
+
+    /// <summary>What the endpoint must do: those of its decision.</summary>
+    /// <param name="context">The request.</param>
+    public static IReadOnlyList<string> GetObligations(this HttpContext context) => context.Features.Get<ObligationFeature>()?.Obligations ?? [];
+
     /// <summary>Who asks.</summary>
     /// <param name="context">The request.</param>
     /// <exception cref="InvalidOperationException">Nobody proved who he is, and the endpoint is open.</exception>
@@ -119,11 +133,30 @@ public static class AccessEndpoints
             return false;
         }
 
-        if (requirement.Resource is not null && !(await access.DecideAsync(subject, requirement.Action, resource)).Permitted)
+        return requirement.Resource is null || await IsPermittedAsync(context, access, subject, requirement.Action, resource);
+    }
+
+    private static async ValueTask<bool> IsPermittedAsync(HttpContext context, IAccess access, Subject subject, string action, string resource)
+    {
+        var decision = await access.DecideAsync(subject, action, resource);
+        string? refusal = !decision.Permitted ? "no policy permits it"
+            : Obligations.NotUnderstood(decision, context.GetEndpoint()!.Metadata.GetOrderedMetadata<Fulfilment>().Select(static f => f.Obligation)) is { } unknown ? "nobody fulfils " + unknown
+            : null;
+        if (refusal is not null)
         {
-            access.Refused(subject, requirement.Action, resource, "no policy permits it", Origin(context));
+            access.Refused(subject, action, resource, refusal, Origin(context));
             await Problems.WriteAsync(context, StatusCodes.Status403Forbidden, "Not allowed", "No policy permits it.");
             return false;
+        }
+
+        if (Obligations.WantsAudit(decision))
+        {
+            access.Permitted(subject, action, resource, Origin(context));
+        }
+
+        if (decision.Obligations is { Count: > 0 } obligations)
+        {
+            context.Features.Set(new ObligationFeature([.. context.GetObligations(), .. obligations]));
         }
 
         return true;
@@ -132,6 +165,10 @@ public static class AccessEndpoints
     private static string? Origin(HttpContext context) => context.Connection.RemoteIpAddress?.ToString();
 
     private sealed record Requirement(string Scope, string Action, Func<HttpContext, string>? Resource);
+
+    private sealed record Fulfilment(string Obligation);
+
+    private sealed record ObligationFeature(IReadOnlyList<string> Obligations);
 
     private sealed record SubjectFeature(Subject Subject);
 }

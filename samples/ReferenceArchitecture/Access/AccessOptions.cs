@@ -28,7 +28,7 @@ public sealed record AccessOptions
     /// <summary>Where refusals and lost connections are told. Default: nowhere.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;
 
-    /// <summary>Told of every refusal of an endpoint that has <c>Requires</c>; must not block. Default: nobody.</summary>
+    /// <summary>Told of every refusal, and of what is permitted with the obligation <c>audit</c>; must not block. Default: nobody.</summary>
     public Action<AuditEntry>? Audit { get; init; }
 
     /// <summary>Makes what requests go through, where a development certificate has to be trusted. Null, the default: plain sockets without redirections.</summary>

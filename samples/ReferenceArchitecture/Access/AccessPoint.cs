@@ -14,6 +14,9 @@ namespace IoT.Reference.Access;
 /// <remarks>Thread-safe. One for a process is enough.</remarks>
 public sealed partial class AccessPoint : IAccess, IAsyncDisposable
 {
+    /// <summary>What a single token that its holder revoked is called among the revocations, before its <c>jti</c>.</summary>
+    public const string RevokedToken = "token:";
+
     private const int MaxTokenChars = 16_384;
 
     private readonly AccessOptions _options;
@@ -166,6 +169,13 @@ public sealed partial class AccessPoint : IAccess, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public void Permitted(Subject subject, string action, string resource, string? origin)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        _options.Audit?.Invoke(new AuditEntry(_options.TimeProvider.GetUtcNow(), _options.Service.Id, subject.Id, action, resource, "permitted", null, origin));
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _listener.DisposeAsync();
@@ -184,7 +194,8 @@ public sealed partial class AccessPoint : IAccess, IAsyncDisposable
             return null;
         }
 
-        return IssuedAt(identity) is { } issued && !_revocations.IsVoid(identity.Name, issued) ? identity : null;
+        string tokenName = RevokedToken + identity.Claims.GetValueOrDefault("jti");
+        return IssuedAt(identity) is { } issued && !_revocations.IsVoid(identity.Name, issued) && !_revocations.IsVoid(tokenName, issued) ? identity : null;
     }
 
     internal Decision? FindDecision(Subject subject, string action, string resource) => _decisions.Find(subject, action, resource);

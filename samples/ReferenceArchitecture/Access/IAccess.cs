@@ -22,4 +22,11 @@ public interface IAccess
     /// <param name="detail">Why.</param>
     /// <param name="origin">The address it came from.</param>
     void Refused(Subject? subject, string action, string resource, string detail, string? origin);
+
+    /// <summary>Tells of what was permitted with the obligation <c>audit</c>. Must not block.</summary>
+    /// <param name="subject">Who.</param>
+    /// <param name="action">What.</param>
+    /// <param name="resource">On what.</param>
+    /// <param name="origin">The address it came from.</param>
+    void Permitted(Subject subject, string action, string resource, string? origin);
 }

@@ -69,7 +69,7 @@ internal sealed class ListenerAccess(AccessPoint access, AccessOptions options) 
         string word = action switch { AccessAction.Connect => Actions.Connect, AccessAction.Publish => Actions.Publish, _ => Actions.Subscribe };
 
         // The common case, for each message: known, permitted, nothing to remember.
-        return action == AccessAction.Publish && access.FindDecision(subject, word, resource) is { Permitted: true }
+        return action == AccessAction.Publish && access.FindDecision(subject, word, resource) is { Permitted: true, Obligations: null }
             ? new ValueTask<bool>(true)
             : EnforceAsync(subject, action, word, resource);
     }
@@ -97,10 +97,15 @@ internal sealed class ListenerAccess(AccessPoint access, AccessOptions options) 
     private async ValueTask<bool> EnforceAsync(Subject subject, AccessAction action, string word, string resource)
     {
         var decision = await access.DecideAsync(subject, word, resource);
-        if (!decision.Permitted)
+        if (!decision.Permitted || Obligations.NotUnderstood(decision, []) is not null)
         {
             access.Refused(subject, word, resource, decision.Policy ?? "nothing permits it", null);
             return false;
+        }
+
+        if (Obligations.WantsAudit(decision))
+        {
+            access.Permitted(subject, word, resource, null);
         }
 
         if (action is AccessAction.Subscribe or AccessAction.Command)

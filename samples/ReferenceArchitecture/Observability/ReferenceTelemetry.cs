@@ -63,8 +63,8 @@ public static class ReferenceTelemetry
         ArgumentNullException.ThrowIfNull(app);
         Providers providers = _providers ?? throw new InvalidOperationException("Call AddReferenceTelemetry before the application is built.");
         app.UseOpenTelemetryPrometheusScrapingEndpoint(providers.Metrics, context => context.Request.Path == "/metrics", null, null, null);
-        app.MapHealthChecks("/health", new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks("/health/ready", new HealthCheckOptions { ResponseWriter = WriteAsync });
+        app.MapHealthChecks("/health", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions { ResponseWriter = WriteAsync }).AllowAnonymous();
     }
 
     /// <summary>A span that goes on where a W3C trace context says; a new trace where there is none, or none that can be read.</summary>
