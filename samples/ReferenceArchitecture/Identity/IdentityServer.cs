@@ -64,7 +64,7 @@ internal static class IdentityServer
         services.AddSingleton(s => new Credentials(s.GetRequiredService<Database>(), options, keys.Pepper));
         services.AddSingleton(s => new RevocationList(s.GetRequiredService<Database>(), options, keys.Pepper));
         services.AddSingleton(new ChangeFeed(options.TimeProvider)).AddSingleton(new PolicyEngine());
-        services.AddSingleton(s => new FailureGuard(options.TimeProvider, name => s.GetRequiredService<AuditLog>().Write(name, "authenticate", "credential", "refused", "too many wrong secrets")));
+        services.AddSingleton(s => new WrongSecrets(name => s.GetRequiredService<AuditLog>().Write(name, "authenticate", "credential", "refused", "too many wrong secrets")));
         services.AddSingleton(s =>
         {
             var changes = s.GetRequiredService<ChangeFeed>();
