@@ -52,19 +52,14 @@ internal sealed partial class ClientJson : System.Text.Json.Serialization.JsonSe
 /// <summary>Secrets of clients are those of <see cref="Credentials"/>, with rotation and overlap, whatever kind of client.</summary>
 internal sealed class ClientManager(
     IOpenIddictApplicationCache<Client> cache, ILogger<OpenIddictApplicationManager<Client>> logger, IOptionsMonitor<OpenIddictCoreOptions> options, IOpenIddictApplicationStore<Client> store,
-    Credentials credentials, FailureGuard failures)
+    Credentials credentials, WrongSecrets wrong)
     : OpenIddictApplicationManager<Client>(cache, logger, options, store)
 {
     public override ValueTask<bool> ValidateClientSecretAsync(Client application, string secret, CancellationToken cancellationToken = default)
     {
         string id = application.ClientId ?? "";
-        if (!failures.MayTry(id))
-        {
-            return new ValueTask<bool>(false);
-        }
-
         bool isRight = credentials.Verify(id, secret) is not null;
-        failures.Tell(id, isRight);
+        wrong.Count(id, isRight);
         return new ValueTask<bool>(isRight);
     }
 }

@@ -1,3 +1,4 @@
+using IoT.Reference.Identity.Store;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -15,7 +16,7 @@ internal static class OAuthServer
 
     internal static void Add(IServiceCollection services, IdentityOptions options, string folder, KeyRing keys)
     {
-        string database = Path.Combine(folder, "tokens.db");
+        string database = PrivateFiles.Reserve(Path.Combine(folder, "tokens.db"));
         services.AddDbContext<TokenDatabase>(o => o.UseSqlite("Data Source=" + database).AddInterceptors(new SecureDelete()).UseOpenIddict());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(keys);
         services.AddOpenIddict()
