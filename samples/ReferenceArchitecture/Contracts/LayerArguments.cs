@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 
@@ -53,6 +54,11 @@ public sealed class LayerArguments
     /// <exception cref="FormatException">It is none.</exception>
     public Uri Address(string name) =>
         Uri.TryCreate(_values[name], UriKind.Absolute, out Uri? uri) ? uri : throw new FormatException($"--{name} must be an address such as http://127.0.0.1:5101.");
+
+    /// <summary>The certificate to listen with; null: none.</summary>
+    public X509Certificate2? Certificate() => this["certificate"] is not { } file ? null
+        : Path.GetExtension(file).ToUpperInvariant() is ".PFX" or ".P12" ? X509CertificateLoader.LoadPkcs12FromFile(file, null)
+        : X509Certificate2.CreateFromPemFile(file);
 
     /// <summary>What a layer proves itself with, out of <c>--services</c>.</summary>
     /// <param name="layer">The layer's name.</param>
