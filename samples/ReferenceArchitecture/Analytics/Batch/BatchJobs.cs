@@ -40,7 +40,7 @@ internal sealed class BatchJobs(Store store, TimeProvider clock) : IAsyncDisposa
             return (null, $"{MaxRunning} jobs run; wait for one to end.");
         }
 
-        var devices = Devices(request);
+        string[] devices = Devices(request);
         int parts = MapReduce.Split(devices, request).Count;
         if (parts > MaxParts)
         {
