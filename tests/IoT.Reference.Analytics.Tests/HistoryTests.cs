@@ -1,7 +1,6 @@
 using System.Text;
 
 using IoT.Reference.Analytics.Batch;
-using IoT.Reference.Analytics.Ingest;
 using IoT.Reference.Analytics.Storage;
 using IoT.Reference.Contracts;
 

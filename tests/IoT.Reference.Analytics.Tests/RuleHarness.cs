@@ -1,5 +1,4 @@
 using IoT.Cep;
-using IoT.Cep.Extensibility;
 using IoT.Reference.Analytics.Ingest;
 using IoT.Reference.Analytics.Rules;
 using IoT.Reference.Analytics.Storage;
