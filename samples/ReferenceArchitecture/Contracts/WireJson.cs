@@ -53,6 +53,13 @@ namespace IoT.Reference.Contracts;
 [JsonSerializable(typeof(UsageEvent))]
 [JsonSerializable(typeof(List<UsageSummary>))]
 [JsonSerializable(typeof(InterlockSettings))]
+[JsonSerializable(typeof(QueryDeployment))]
+[JsonSerializable(typeof(BatchRequest))]
+[JsonSerializable(typeof(BatchRecord))]
+[JsonSerializable(typeof(List<DeviceSession>))]
+[JsonSerializable(typeof(List<UsageTop>))]
+[JsonSerializable(typeof(AnalyticsExport))]
+[JsonSerializable(typeof(LiveCounters))]
 [JsonSerializable(typeof(List<ServiceCredential>))]
 [JsonSerializable(typeof(JsonElement))]
 public sealed partial class WireJson : JsonSerializerContext;
