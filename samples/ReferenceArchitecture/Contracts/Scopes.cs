@@ -98,6 +98,10 @@ public static class Resources
     /// <param name="name">Its name.</param>
     public static string Query(string name) => "query:" + name;
 
+    /// <summary>A person's data.</summary>
+    /// <param name="user">The person.</param>
+    public static string Person(string user) => "person:" + user;
+
     /// <summary>The bus, for who connects to it.</summary>
     public const string Bus = "bus";
 }
