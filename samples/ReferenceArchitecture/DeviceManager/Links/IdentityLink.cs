@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Json;
 using IoT.Reference.Contracts;
 
 namespace IoT.Reference.DeviceManager.Links;

@@ -81,7 +81,7 @@ internal sealed class ManagerServer : IAsyncDisposable
         {
             await Problems.WriteAsync(context, e.Status, e.Title, e.Message);
         }
-        catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+        catch (Microsoft.AspNetCore.Http.BadHttpRequestException e) when (!context.Response.HasStarted)
         {
             await Problems.WriteAsync(context, e.StatusCode, "Not valid", "The request can't be read.");
         }
