@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using IoT.Reference.Access;
-using IoT.Reference.Contracts;
 using IoT.Reference.Portal.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
@@ -21,7 +20,7 @@ internal static class SessionEndpoints
     {
         app.MapGet("/login", LogInAsync).AllowAnonymous().RequireRateLimiting(PortalLimits.Logins).ExcludeFromDescription();
         app.MapPost("/logout", LogOutAsync).AllowAnonymous().ExcludeFromDescription();
-        app.MapGet("/session", SessionAsync).AllowAnonymous().ExcludeFromDescription();
+        app.MapGet("/session", (Delegate)SessionAsync).AllowAnonymous().ExcludeFromDescription();
     }
 
     /// <summary>
@@ -54,9 +53,9 @@ internal static class SessionEndpoints
     {
         // A browser says where a request comes from; another site's never counts, whatever it knows.
         string? site = context.Request.Headers["Sec-Fetch-Site"];
-        string expected = properties.Items.GetValueOrDefault(SessionStore.Csrf) ?? "";
+        string expected = properties.GetString(SessionStore.Csrf) ?? "";
         string given = context.Request.Headers[CsrfHeader].ToString();
-        return site is null or "same-origin" && expected.Length > 0 && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(given));
+        return (site is null or "same-origin") && expected.Length > 0 && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(given));
     }
 
     private static async Task LogInAsync(HttpContext context, string? returnUrl)
@@ -103,7 +102,7 @@ internal static class SessionEndpoints
 
             string back = $"{context.Request.Scheme}://{context.Request.Host}/";
             return Results.Json(
-                new NextPage(places.EndSessionEndpoint + QueryString.Create([new("client_id", settings.ClientId), new("post_logout_redirect_uri", back)])), PortalJson.Default.NextPage);
+                new NextPage(places.EndSessionEndpoint + QueryString.Create("client_id", settings.ClientId!).Add("post_logout_redirect_uri", back)), PortalJson.Default.NextPage);
         }
         catch (Exception e) when (e is InvalidOperationException or HttpRequestException or IOException)
         {

@@ -27,7 +27,7 @@ internal sealed class TokenRenewal(
     /// <summary>Called for each request with a session.</summary>
     internal async Task ValidateAsync(CookieValidatePrincipalContext context)
     {
-        if (!IsEnding(context.Properties) || context.Properties.Items.GetValueOrDefault(SessionStore.Id) is not { } id)
+        if (!IsEnding(context.Properties) || context.Properties.GetString(SessionStore.Id) is not { } id)
         {
             return;
         }
