@@ -26,7 +26,7 @@ export const severity = alert => badge(severityKind[word(alert.severity)] ?? "",
 export const deviceLink = id => h("a", { href: "/devices/" + encodeURIComponent(id), "data-link": true }, id);
 
 export function alertRow(alert, changed) {
-  return h("li", {}, severity(alert),
-    h("div", { class: "grow" }, h("div", {}, alert.text), h("div", { class: "muted small" }, deviceLink(alert.device), " · ", h("time", { datetime: alert.raised, title: brief(alert.raised) }, since(alert.raised)))),
-    isOpen(alert) ? acknowledge(alert, changed) : state(alert));
+  return h("li", { class: "alert" },
+    h("div", { class: "checks" }, severity(alert), h("span", { class: "muted small" }, deviceLink(alert.device), " · ", h("time", { datetime: alert.raised, title: brief(alert.raised) }, since(alert.raised)))),
+    h("div", { class: "grow" }, alert.text), isOpen(alert) ? acknowledge(alert, changed) : state(alert));
 }

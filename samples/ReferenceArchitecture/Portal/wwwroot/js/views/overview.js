@@ -55,7 +55,7 @@ function liveCard(devices, signal) {
     inner?.abort();
     inner = new AbortController();
     const lines = new Lines(chosen.length), index = new Map(chosen.map((id, i) => [id, i]));
-    current = { lines, index, chart: chart(`Live ${name ?? "readings"} of ${chosen.join(", ") || "no device"}`, chosen, inner.signal) };
+    current = { lines, index, chart: chart(`Live ${name ?? "readings"} of ${chosen.join(", ") || "no device"}`, chosen, inner.signal, { height: innerWidth > 1000 ? 420 : 260 }) };
     place.replaceChildren(chosen.length ? current.chart.root : h("p", { class: "empty" }, "Choose devices to see their readings."));
     watch(chosen);
     const from = new Date(Date.now() - 600_000).toISOString(), mine = current;

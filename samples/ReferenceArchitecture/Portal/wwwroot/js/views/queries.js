@@ -35,9 +35,9 @@ function queryCard(query) {
     const now = performance.now();
     for (const [name, count] of Object.entries(next.counters ?? {})) {
       if (!values.has(name)) {
-        values.set(name, h("dd", {}));
-        rates.set(name, h("span", { class: "muted small" }));
-        list.append(h("div", {}, h("dt", {}, words(name)), values.get(name), rates.get(name)));
+        values.set(name, h("span", { class: "value" }));
+        rates.set(name, h("div", { class: "muted small" }));
+        list.append(h("div", {}, h("dt", {}, words(name)), h("dd", {}, values.get(name), rates.get(name))));
       }
       values.get(name).textContent = compact(count);
       const passed = last && (now - last.at) / 1000, by = passed && count - (last.counters[name] ?? count);
