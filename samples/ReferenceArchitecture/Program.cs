@@ -11,7 +11,7 @@ if (args is ["tour", .. string[] rest])
 
 return await LayerProgram.RunAsync(args, "The reference architecture in one process. 'tour' walks through it by itself.", HostOptions.Known, async (given, stop) =>
 {
-    HostOptions options = HostOptions.From(given);
+    var options = HostOptions.From(given);
     if (given.Has("reset") && Directory.Exists(options.DataFolder))
     {
         Directory.Delete(options.DataFolder, recursive: true);

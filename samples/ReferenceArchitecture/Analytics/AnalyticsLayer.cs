@@ -187,6 +187,7 @@ public sealed class AnalyticsLayer : IAsyncDisposable
         await Engine.StartAsync(stop);
         Deployed.Restore();
         _endpoints = await AnalyticsEndpoints.StartAsync(this, _options, http, stop);
+        await Engine.ConnectedAsync(stop);
 
         Batch.Resume();
         Alerts.Changed += Live.Tell;

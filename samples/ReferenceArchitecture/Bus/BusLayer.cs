@@ -131,6 +131,7 @@ public sealed class BusLayer : IAsyncDisposable
         await _engine.StartAsync(stop);
         _endpoints = await BusEndpoints.StartAsync(_options, http, _broker, desired, security, stop);
         Http = _endpoints.Address;
+        await _engine.ConnectedAsync(stop);
     }
 
     private string Host => _options.Address.Equals(IPAddress.Any) ? "127.0.0.1" : _options.Address.ToString();

@@ -45,7 +45,7 @@ internal sealed class Installation : IAsyncDisposable
 
     public static async Task<Installation> StartAsync(HostOptions options, Action<string> tell, CancellationToken stop)
     {
-        var began = Stopwatch.GetTimestamp();
+        long began = Stopwatch.GetTimestamp();
         Directory.CreateDirectory(options.DataFolder);
         var installation = new Installation(options);
         try

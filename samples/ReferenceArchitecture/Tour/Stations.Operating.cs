@@ -18,13 +18,13 @@ internal static partial class Stations
         using HttpResponseMessage lower = await visit.Olga.SendAsync(HttpMethod.Post, visit.At.Analytics, "/v1/queries/overheating/settings", Json(new { limit = 50 }), visit.Stop);
         await Person.EnsureAsync(lower, visit.Stop);
         await visit.SendAsync(55);
-        AlertRecord? alert = await visit.AlertAsync("overheating", static a => a is { State: AlertState.Raised or AlertState.Escalated, Value: < 60 });
+        AlertRecord alert = await visit.AlertAsync("overheating", static a => a is { State: AlertState.Raised or AlertState.Escalated, Value: < 60 });
         using HttpResponseMessage back = await visit.Olga.SendAsync(HttpMethod.Post, visit.At.Analytics, "/v1/queries/overheating/settings", Json(new { limit = 70 }), visit.Stop);
         await Person.EnsureAsync(back, visit.Stop);
         await visit.SendAsync(20);
         HttpStatusCode owner = await visit.Alice.StatusAsync(HttpMethod.Post, visit.At.Analytics, "/v1/queries/overheating/settings", Json(new { limit = 0 }), visit.Stop);
         Visit.Check(owner == HttpStatusCode.Forbidden, $"alice gets {(int)owner}");
-        return $"{queries.Count} queries run; with the limit at 50, 55 degrees alert ('{alert!.Text}'); alice may not change it ({(int)owner})";
+        return $"{queries.Count} queries run; with the limit at 50, 55 degrees alert ('{alert.Text}'); alice may not change it ({(int)owner})";
     }
 
     private static async Task<string> DeployAsync(Visit visit)
@@ -131,7 +131,7 @@ internal static partial class Stations
               <Target><AnyOf><AllOf>
                 <Match MatchId="urn:oasis:names:tc:xacml:1.0:function:string-equal">
                   <AttributeValue DataType="http://www.w3.org/2001/XMLSchema#string">{Visit.Device}</AttributeValue>
-                  <AttributeDesignator Category="urn:oasis:names:tc:xacml:3.0:attribute-category:resource" AttributeId="urn:iot:resource:id" DataType="http://www.w3.org/2001/XMLSchema#string" MustBePresent="false" />
+                  <AttributeDesignator Category="urn:oasis:names:tc:xacml:3.0:attribute-category:resource" AttributeId="urn:iot:resource:name" DataType="http://www.w3.org/2001/XMLSchema#string" MustBePresent="false" />
                 </Match>
               </AllOf></AnyOf></Target>
               <Rule RuleId="freeze" Effect="Deny" />

@@ -34,7 +34,7 @@ internal static partial class Stations
         ("A person is forgotten", EraseAsync),
     ];
 
-    private static HttpContent Json(object value) => JsonContent.Create(value);
+    private static JsonContent Json(object value) => JsonContent.Create(value);
 
     private static async Task<string> OwnDevicesAsync(Visit visit)
     {
@@ -49,18 +49,18 @@ internal static partial class Stations
     {
         await visit.SendAsync(40);
         await visit.SendAsync(95);
-        AlertRecord? alert = await visit.AlertAsync("overheating", static a => a.State == AlertState.Raised);
+        AlertRecord alert = await visit.AlertAsync("overheating", static a => a.State == AlertState.Raised);
         await visit.UntilAsync(
             () => visit.Alice.GetAsync(visit.At.Portal, $"/api/v1/devices/{Visit.Device}/state", WireJson.Default.DeviceTwin, visit.Stop),
             static twin => twin.Reported is { } reported && reported.Values.TryGetProperty("outputs", out JsonElement outputs) && outputs.TryGetProperty("fan", out JsonElement fan) && fan.GetDouble() == 1,
             "the fan");
-        return $"'{alert!.Text}', and the device reports that its fan is on";
+        return $"'{alert.Text}', and the device reports that its fan is on";
     }
 
     private static async Task<string> AcknowledgeAsync(Visit visit)
     {
-        AlertRecord? alert = await visit.AlertAsync("overheating", static a => a.State is AlertState.Raised or AlertState.Escalated);
-        HttpStatusCode stranger = await visit.StatusAsync(visit.Bob, HttpMethod.Post, $"/api/v1/alerts/{alert!.Id}/acknowledge");
+        AlertRecord alert = await visit.AlertAsync("overheating", static a => a.State is AlertState.Raised or AlertState.Escalated);
+        HttpStatusCode stranger = await visit.StatusAsync(visit.Bob, HttpMethod.Post, $"/api/v1/alerts/{alert.Id}/acknowledge");
         Visit.Check(stranger is HttpStatusCode.Forbidden or HttpStatusCode.NotFound, $"bob gets {(int)stranger}");
         HttpStatusCode own = await visit.StatusAsync(visit.Alice, HttpMethod.Post, $"/api/v1/alerts/{alert.Id}/acknowledge");
         Visit.Check((int)own is >= 200 and < 300, $"alice gets {(int)own}");

@@ -19,7 +19,7 @@ internal static class TourCommand
     {
         try
         {
-            LayerArguments given = LayerArguments.Parse(args, _options);
+            var given = LayerArguments.Parse(args, _options);
             string folder = given["data"] ?? Directory.CreateTempSubdirectory("iot-tour-").FullName;
             try
             {

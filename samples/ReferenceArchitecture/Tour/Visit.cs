@@ -108,12 +108,15 @@ internal sealed class Visit : IAsyncDisposable
 
             if (TimeProvider.System.GetElapsedTime(began) > _patience)
             {
-                throw new TourException($"{what} did not happen within {_patience.TotalSeconds} s");
+                throw new TourException($"{what} did not happen within {_patience.TotalSeconds} s; seen last: {Show(seen)}");
             }
 
             await looks.WaitForNextTickAsync(Stop);
         }
     }
+
+    // Lists and records print themselves; a null says that nothing was found.
+    private static string Show<T>(T seen) => seen is System.Collections.IEnumerable and not string ? string.Join("; ", ((System.Collections.IEnumerable)seen).Cast<object>()) : seen?.ToString() ?? "nothing";
 
     /// <summary>Gives a command by the API, and waits until it is where a command ends.</summary>
     public async Task<CommandRecord> CommandAsync(Person person, string path, HttpContent? body)
@@ -128,10 +131,14 @@ internal sealed class Visit : IAsyncDisposable
     }
 
     /// <summary>The latest alert of a rule about the tour's device.</summary>
-    public Task<AlertRecord?> AlertAsync(string rule, Func<AlertRecord, bool> isIt) => UntilAsync(
-        async () => (await Alice.GetAsync(At.Portal, $"/api/v1/alerts?device={Device}", WireJson.Default.ListAlertRecord, Stop)).Find(a => a.Rule == rule && isIt(a)),
-        static a => a is not null,
-        $"an alert of '{rule}'");
+    public async Task<AlertRecord> AlertAsync(string rule, Func<AlertRecord, bool> isIt)
+    {
+        var alerts = await UntilAsync(
+            () => Alice.GetAsync(At.Portal, $"/api/v1/alerts?device={Device}", WireJson.Default.ListAlertRecord, Stop),
+            list => list.Exists(a => a.Rule == rule && isIt(a)),
+            $"an alert of '{rule}'");
+        return alerts.Find(a => a.Rule == rule && isIt(a))!;
+    }
 
     public async ValueTask DisposeAsync()
     {

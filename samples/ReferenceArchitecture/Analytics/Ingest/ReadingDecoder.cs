@@ -9,7 +9,7 @@ namespace IoT.Reference.Analytics.Ingest;
 
 /// <summary>
 /// Takes the numbers out of whatever a device sends: JSON, SenML, CBOR, a plain value. The device is the topic's, which the bus has checked, and never the body's. A reading that came before
-/// is left out: devices repeat a message until it is acknowledged.
+/// is left out: devices repeat a message until it is acknowledged. The value is part of what makes it the same, since two readings without a time of their own may arrive at one instant.
 /// </summary>
 internal sealed class ReadingDecoder : Decoder<Reading>, IDisposable
 {
@@ -23,8 +23,8 @@ internal sealed class ReadingDecoder : Decoder<Reading>, IDisposable
 
     private readonly Decoder<Measurement> _inner = Measurements.Decode();
     private readonly EventBuffer<Measurement> _found = new(new StringPool());
-    private readonly HashSet<(string Device, string Name, long Ticks)> _seen = [];
-    private readonly Queue<(string Device, string Name, long Ticks)> _order = new();
+    private readonly HashSet<(string Device, string Name, long Ticks, double Value)> _seen = [];
+    private readonly Queue<(string Device, string Name, long Ticks, double Value)> _order = new();
     private long _duplicates;
     private long _sequence;
 
@@ -72,7 +72,7 @@ internal sealed class ReadingDecoder : Decoder<Reading>, IDisposable
                 continue;
             }
 
-            if (IsNew((device, one.Name, one.Time.UtcTicks)))
+            if (IsNew((device, one.Name, one.Time.UtcTicks, number)))
             {
                 output.Add(new Reading(one.Time, device, one.Name, number, span?.Id ?? trace, arrived, ++_sequence));
             }
@@ -83,7 +83,7 @@ internal sealed class ReadingDecoder : Decoder<Reading>, IDisposable
         }
     }
 
-    private bool IsNew((string Device, string Name, long Ticks) id)
+    private bool IsNew((string Device, string Name, long Ticks, double Value) id)
     {
         if (!_seen.Add(id))
         {

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
 
 using IoT.Cep;
+using IoT.Reference.Access;
 using IoT.Reference.Contracts;
 using IoT.Reference.DeviceManager.Storage;
 
@@ -35,7 +36,7 @@ internal sealed class BusLink : IAsyncDisposable
         });
     }
 
-    /// <summary>Connects; does not wait for the bus. What is given is called one after the other, for each kind of message.</summary>
+    /// <summary>Connects; goes on without the bus after some seconds, and connects when it is there. What is given is called one after the other, for each kind of message.</summary>
     public async Task StartAsync(
         Action<string, CommandAck> acked, Action<string, ReportedState> reported, Action<Presence> changed, Action<string> heard, CancellationToken stop)
     {
@@ -53,6 +54,7 @@ internal sealed class BusLink : IAsyncDisposable
         _engine.From(Source.FromObservable(_messages, "messages")).To(Mqtt.PublishMessages(), name: "messages");
         _engine.From(Source.FromObservable(_retained, "retained")).To(Mqtt.PublishMessages(retained: true), name: "retained");
         await _engine.StartAsync(stop);
+        await _engine.ConnectedAsync(stop);
         _telling = Task.Run(TellAsync, CancellationToken.None);
     }
 
