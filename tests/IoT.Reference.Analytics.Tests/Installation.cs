@@ -52,7 +52,14 @@ internal sealed class Installation : IAsyncDisposable
     public static async Task<Installation> StartAsync()
     {
         var all = new Installation { Issuer = await FakeIssuer.StartAsync() };
-        all._broker = await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0 });
+        all._broker = await MqttBroker.StartAsync(new MqttBrokerOptions
+        {
+            Port = 0,
+            Security = new ListenerSecurity
+            {
+                Password = (user, password) => new(password is "a-secret" ? new Identity(user, AuthenticationMethod.Password) : null),
+            },
+        });
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         all._manager = builder.Build();
@@ -66,22 +73,26 @@ internal sealed class Installation : IAsyncDisposable
         await all._manager.StartAsync();
 
         all._device = new CepEngine();
-        all._device.Mqtt(o => o.Port = all._broker.Port);
+        all._device.Mqtt(o => (o.Port, o.UserName, o.Password, o.AllowPlainTextPassword) = (all._broker.Port, "devices", "a-secret", true));
         all._device.From(Source.FromObservable(all._messages)).WithArrivalTime().To(Mqtt.PublishMessages());
         await all._device.StartAsync();
         await all.StartLayerAsync();
         return all;
     }
 
-    public async Task StartLayerAsync() => Layer = await AnalyticsLayer.StartAsync(new AnalyticsOptions
+    public async Task StartLayerAsync()
     {
-        Identity = Issuer.Address,
-        Service = FakeIssuer.Service,
-        Bus = new Uri($"mqtt://127.0.0.1:{_broker.Port}"),
-        DeviceManager = new Uri(_manager.Urls.First()),
-        DataFolder = _folder.Path,
-        Disorder = TimeSpan.Zero,
-    });
+        Layer = await AnalyticsLayer.StartAsync(new AnalyticsOptions
+        {
+            Identity = Issuer.Address,
+            Service = FakeIssuer.Service,
+            Bus = new Uri($"mqtt://127.0.0.1:{_broker.Port}"),
+            DeviceManager = new Uri(_manager.Urls.First()),
+            DataFolder = _folder.Path,
+            Disorder = TimeSpan.Zero,
+        });
+        await Wait.Until(() => Layer.IsConnected);
+    }
 
     public void Publish(string topic, string body, string? trace = null)
     {

@@ -82,6 +82,9 @@ internal sealed class RuleHarness
         return engine;
     }
 
-    private static IEventStream<T> Memory<T>(CepEngine engine, List<T> events, Func<T, DateTimeOffset> arrived) => engine.From(Source.FromMemory<T>(
-        events.ToArray(), events.Select(e => arrived(e).UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks).ToArray()));
+    private static IEventStream<T> Memory<T>(CepEngine engine, List<T> events, Func<T, DateTimeOffset> arrived)
+    {
+        T[] inOrder = [.. events.OrderBy(arrived)];
+        return engine.From(Source.FromMemory<T>(inOrder, inOrder.Select(e => arrived(e).UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks).ToArray()));
+    }
 }

@@ -53,6 +53,9 @@ public sealed class AnalyticsLayer : IAsyncDisposable
     /// <summary>From the arrival of a message to the alert or command that it led to: the latest 8,192.</summary>
     public ActionLatency Latency => Latencies.Now;
 
+    /// <summary>Whether it hears the bus now.</summary>
+    public bool IsConnected => Engine.Sources.Where(s => s.Name.StartsWith("mqtt", StringComparison.Ordinal)).All(s => s.IsConnected);
+
     /// <summary>Readings that were taken since the start.</summary>
     public long Readings => _decoder.Sequence;
 

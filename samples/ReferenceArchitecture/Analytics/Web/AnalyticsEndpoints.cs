@@ -1,3 +1,6 @@
+using System.Security.Claims;
+using System.Security.Principal;
+
 using IoT.Cep;
 using IoT.Reference.Access;
 using IoT.Reference.Contracts;
@@ -25,7 +28,8 @@ internal sealed class AnalyticsEndpoints : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Services.AddSingleton(options.Logging);
         builder.Services.AddAccess(layer.Access);
-        builder.AddReferenceTelemetry("analytics").AddCheck("queries", () => Check(layer.Engine));
+        builder.AddReferenceTelemetry("analytics").AddCheck("queries", () => Check(layer.Engine))
+            .AddCheck("bus", () => layer.IsConnected ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("not connected"));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -44,6 +48,7 @@ internal sealed class AnalyticsEndpoints : IAsyncDisposable
         app.UseRouting();
         app.MapReferenceTelemetry();
         app.UseAccess();
+        app.Use(Believe);
         HistoryEndpoints.Map(app, layer);
         AlertEndpoints.Map(app, layer);
         QueryEndpoints.Map(app, layer);
@@ -63,6 +68,17 @@ internal sealed class AnalyticsEndpoints : IAsyncDisposable
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         await _app.StopAsync(patience.Token);
         await _app.DisposeAsync();
+    }
+
+    // The library's own endpoints believe the user that the application has proved.
+    private static Task Believe(HttpContext context, RequestDelegate next)
+    {
+        if (context.FindSubject() is { } subject)
+        {
+            context.User = new ClaimsPrincipal(new GenericIdentity(subject.Id, "access"));
+        }
+
+        return next(context);
     }
 
     private static HealthCheckResult Check(CepEngine engine)
