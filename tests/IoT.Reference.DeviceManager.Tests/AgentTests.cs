@@ -1,4 +1,3 @@
-using System.Text.Json;
 using IoT.Reference.Access;
 using IoT.Reference.Contracts;
 using IoT.Reference.Devices.Agent;

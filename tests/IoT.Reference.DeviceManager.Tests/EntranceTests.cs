@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using IoT.Reference.Access;
 using IoT.Reference.Contracts;
 
 namespace IoT.Reference.DeviceManager.Tests;

@@ -77,7 +77,7 @@ internal sealed class Installation : IAsyncDisposable
         }
     }
 
-    public async Task<TAnswer> PostAsync<T, TAnswer>(HttpClient client, string path, T body, JsonTypeInfo<T> json, JsonTypeInfo<TAnswer> answer)
+    public static async Task<TAnswer> PostAsync<T, TAnswer>(HttpClient client, string path, T body, JsonTypeInfo<T> json, JsonTypeInfo<TAnswer> answer)
     {
         using var response = await client.PostAsJsonAsync(path, body, json);
         return await ReadAsync(response, answer);

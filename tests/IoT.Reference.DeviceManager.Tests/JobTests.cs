@@ -124,12 +124,12 @@ public sealed class JobTests
     internal static async Task RegisterAsync(Installation installation, int count)
     {
         var batch = Enumerable.Range(0, count).Select(static i => new RegisterRequest($"d-{i:00000}", "sensor", "anna", "g-" + (i % 3))).ToList();
-        var registered = await installation.PostAsync(installation.Olga, "v1/devices/batch", batch, WireJson.Default.ListRegisterRequest, WireJson.Default.ListRegistered);
+        var registered = await Installation.PostAsync(installation.Olga, "v1/devices/batch", batch, WireJson.Default.ListRegisterRequest, WireJson.Default.ListRegistered);
         Assert.Equal(count, registered.Count);
     }
 
     private static Task<JobRecord> StartAsync(Installation installation, JobRequest request) =>
-        installation.PostAsync(installation.Olga, "v1/jobs", request, WireJson.Default.JobRequest, WireJson.Default.JobRecord);
+        Installation.PostAsync(installation.Olga, "v1/jobs", request, WireJson.Default.JobRequest, WireJson.Default.JobRecord);
 
     private static Task<JobRecord> JobAsync(Installation installation, string id) => installation.GetAsync("v1/jobs/" + id, WireJson.Default.JobRecord);
 

@@ -58,12 +58,12 @@ public sealed class RegistryTests
     {
         await using var installation = await Installation.StartAsync();
         var batch = Enumerable.Range(0, 30).Select(static i => new RegisterRequest($"d-{i:00}", "sensor", i % 3 == 0 ? "anna" : "bert", i < 15 ? "hall" : "yard")).ToList();
-        var registered = await installation.PostAsync(installation.Olga, "v1/devices/batch", batch, WireJson.Default.ListRegisterRequest, WireJson.Default.ListRegistered);
+        var registered = await Installation.PostAsync(installation.Olga, "v1/devices/batch", batch, WireJson.Default.ListRegisterRequest, WireJson.Default.ListRegistered);
         Assert.Equal(30, registered.Count);
         await Wait.Until(() => installation.Issuer.Facts.Count == 30);
 
         // A batch that is sent again does not tell secrets a second time.
-        Assert.Empty(await installation.PostAsync(installation.Olga, "v1/devices/batch", batch, WireJson.Default.ListRegisterRequest, WireJson.Default.ListRegistered));
+        Assert.Empty(await Installation.PostAsync(installation.Olga, "v1/devices/batch", batch, WireJson.Default.ListRegisterRequest, WireJson.Default.ListRegistered));
         using var anna = installation.As("anna");
         var seen = new List<string>();
         for (string? after = ""; after is not null;)

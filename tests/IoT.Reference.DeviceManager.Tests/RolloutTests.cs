@@ -1,8 +1,6 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using IoT.Reference.Access;
 using IoT.Reference.Contracts;
@@ -125,7 +123,7 @@ public sealed class RolloutTests
         return (await response.Content.ReadFromJsonAsync(WireJson.Default.PackageRecord))!;
     }
 
-    private static Task<RolloutRecord> StartAsync(Installation installation, PackageRecord package, string[] groups) => installation.PostAsync(
+    private static Task<RolloutRecord> StartAsync(Installation installation, PackageRecord package, string[] groups) => Installation.PostAsync(
         installation.Olga, "v1/rollouts", new RolloutRequest(package.Id, groups), WireJson.Default.RolloutRequest, WireJson.Default.RolloutRecord);
 
     private static async Task<RolloutRecord> EndOfAsync(Installation installation, RolloutRecord rollout)
