@@ -30,9 +30,9 @@ await run(async browser => {
   await page.getByRole("dialog").getByLabel("With").fill("carol");
   await page.getByRole("dialog").getByLabel("Acknowledge alerts").check();
   await page.getByRole("dialog").getByRole("button", { name: "Share" }).click();
-  await page.getByRole("cell", { name: "carol" }).waitFor();
+  await page.getByRole("cell", { name: "carol", exact: true }).waitFor();
   await page.getByRole("button", { name: "End the share of pi-1 with carol" }).click();
-  await page.getByRole("cell", { name: "carol" }).waitFor({ state: "detached" });
+  await page.getByRole("cell", { name: "carol", exact: true }).waitFor({ state: "detached" });
 
   await page.getByRole("button", { name: "Change" }).click();
   await page.getByRole("dialog").getByLabel("Desired state").fill("{\"interval\":5}");

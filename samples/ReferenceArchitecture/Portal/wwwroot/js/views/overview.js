@@ -108,7 +108,7 @@ function liveCard(devices, signal) {
 function alertsCard(alerts, signal) {
   const list = h("ul", { class: "list" });
   const show = () => {
-    const newest = [...alerts.values()].sort((a, b) => Date.parse(b.raised) - Date.parse(a.raised)).slice(0, 6);
+    const newest = [...alerts.values()].sort((a, b) => Date.parse(b.raised) - Date.parse(a.raised)).slice(0, 5);
     list.replaceChildren(...newest.map(a => alertRow(a, changed => { alerts.set(changed.id, changed); show(); })));
     if (newest.length === 0) list.replaceChildren(h("li", { class: "muted" }, "All is quiet."));
   };
