@@ -68,9 +68,9 @@ public sealed class ApiTests
         using var narrow = portal.Program("app-1", Scopes.ReadDevices);
         using var unscoped = await narrow.PostAsync(new Uri("api/v1/devices/pi-1/lock", UriKind.Relative), null);
         Assert.Equal(HttpStatusCode.Forbidden, unscoped.StatusCode);
-        portal.Upstream.Denied["app-2 command device:pi-1"] = true;
+        portal.Upstream.Denied["app-2 manage device:pi-1"] = true;
         using var denied = portal.Program("app-2");
-        using var refused = await denied.PostAsync(new Uri("api/v1/devices/pi-1/locate", UriKind.Relative), null);
+        using var refused = await denied.PostAsync(new Uri("api/v1/devices/pi-1/wipe", UriKind.Relative), null);
         Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
         using var nobody = RunningPortal.Browser(portal.Address);
         using var unknown = await nobody.GetAsync(new Uri("api/v1/devices", UriKind.Relative));
@@ -182,7 +182,7 @@ public sealed class ApiTests
         await using var portal = await RunningPortal.StartAsync();
         using var browser = await portal.LogInAsync();
         using var export = await browser.GetAsync(new Uri("api/v1/me/export", UriKind.Relative));
-        Assert.Equal("""{"identity":{"person":"alice"},"deviceManager":{"devices":["pi-1"]},"analytics":{"readings":[]}}""", await export.Content.ReadAsStringAsync());
+        Assert.Equal("""{"identity":{"person":"alice"},"deviceManager":{"devices":["pi-1"]},"analytics":[{"readings":[]}]}""", await export.Content.ReadAsStringAsync());
         using var request = new HttpRequestMessage(HttpMethod.Delete, new Uri("api/v1/me", UriKind.Relative)) { Headers = { { "X-CSRF-Token", await RunningPortal.CsrfOfAsync(browser) } } };
         using var erased = await browser.SendAsync(request);
         Assert.Equal(HttpStatusCode.NoContent, erased.StatusCode);

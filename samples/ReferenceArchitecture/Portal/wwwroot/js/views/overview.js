@@ -25,6 +25,9 @@ function tiles(devices, hasMore, alerts, queries, signal) {
     open.note.textContent = critical ? `${critical} critical` : "none critical";
   };
   showAlerts();
+  // Who may not see queries has no tile for them.
+  running.root.hidden = !queries;
+  queries ??= [];
   const failed = queries.filter(q => q.error).length;
   running.value.textContent = compact(queries.length - failed);
   running.note.textContent = failed ? `${failed} failed` : "none failed";
@@ -118,7 +121,7 @@ function alertsCard(alerts, signal) {
 }
 
 export async function overview({ signal }) {
-  const [devices, list, queries] = await Promise.all([api.get("/devices", { limit: 500 }), api.get("/alerts", { limit: 100 }), api.get("/queries").catch(() => [])]);
+  const [devices, list, queries] = await Promise.all([api.get("/devices", { limit: 500 }), api.get("/alerts", { limit: 100 }), api.get("/queries").catch(() => null)]);
   const alerts = new Map(list.map(a => [a.id, a]));
   listen((kind, alert) => {
     if (kind !== "alert") return;

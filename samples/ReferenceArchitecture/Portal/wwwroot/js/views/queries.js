@@ -4,7 +4,7 @@ import { compact, words } from "../format.js";
 import { drawPlan } from "../plan.js";
 
 /** A form for settings, from the values they have: numbers, switches, texts; what is nested stays as it is. */
-function settingsForm(query, changed) {
+function settingsForm(query) {
   const entries = Object.entries(query.settings ?? {}).filter(([, v]) => ["number", "boolean", "string"].includes(typeof v));
   if (entries.length === 0) return null;
   const controls = entries.map(([name, value]) => {
@@ -17,9 +17,8 @@ function settingsForm(query, changed) {
     onsubmit: async e => {
       e.preventDefault();
       try {
-        const next = await api.post(`/queries/${encodeURIComponent(query.name)}/settings`, Object.fromEntries(controls.map(([n, , read]) => [n, read()])));
+        await api.post(`/queries/${encodeURIComponent(query.name)}/settings`, Object.fromEntries(controls.map(([n, , read]) => [n, read()])));
         toast(`${words(query.name)} goes on with the new settings.`);
-        changed(next);
       } catch (error) { toast(error.message, true); }
     },
   }, controls.map(([name, input]) => field(words(name), input)), h("button", { type: "submit" }, "Apply"));
@@ -48,7 +47,7 @@ function queryCard(query) {
     current = next;
   }
   update(query);
-  const settings = settingsForm(query, next => next && update(next));
+  const settings = settingsForm(query);
   return {
     update,
     root: card(words(query.name), { end: status, classes: "wide-card" },
