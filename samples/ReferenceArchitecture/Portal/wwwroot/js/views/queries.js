@@ -31,7 +31,7 @@ function queryCard(query) {
   const status = h("span", {});
 
   function update(next) {
-    const now = performance.now();
+    const now = performance.now(), passed = last ? (now - last.at) / 1000 : 0;
     for (const [name, count] of Object.entries(next.counters ?? {})) {
       if (!values.has(name)) {
         values.set(name, h("span", { class: "value" }));
@@ -39,10 +39,10 @@ function queryCard(query) {
         list.append(h("div", {}, h("dt", {}, words(name)), h("dd", {}, values.get(name), rates.get(name))));
       }
       values.get(name).textContent = compact(count);
-      const passed = last && (now - last.at) / 1000, by = passed && count - (last.counters[name] ?? count);
-      rates.get(name).textContent = passed > 0 ? `${compact(Math.max(0, Math.round(by / passed * 10) / 10))} a second` : "";
+      // Two answers at once tell no rate.
+      if (passed > 0.5) rates.get(name).textContent = `${compact(Math.max(0, Math.round((count - (last.counters[name] ?? count)) / passed * 10) / 10))} a second`;
     }
-    last = { at: now, counters: next.counters ?? {} };
+    if (!last || passed > 0.5) last = { at: now, counters: next.counters ?? {} };
     status.replaceChildren(badge(next.error ? "bad" : /run/i.test(next.state) ? "good" : "warn", words(next.state)));
     current = next;
   }
