@@ -75,7 +75,7 @@ internal sealed partial class FakeUpstream
         analytics.MapPost("/v1/queries/{name}/settings", (string name, JsonElement settings) =>
         {
             _settings[name] = settings;
-            return Results.Json(Queries().Single(q => q.Name == name), WireJson.Default.QueryRecord);
+            return Results.Json(settings, WireJson.Default.JsonElement);
         });
         analytics.MapGet("/v1/people/{user}/export", () => Results.Content("""{"readings":[]}""", "application/json"));
         analytics.MapDelete("/v1/people/{user}", () => Results.NoContent());

@@ -29,13 +29,13 @@ internal static class DeviceEndpoints
             .Gives<List<DeviceRecord>>().Requires(Scopes.ReadDevices, Actions.Read);
         api.MapPost("/devices", (Layers layers, RegisterRequest request) => layers.Manager.Send(HttpMethod.Post, Root, request, WireJson.Default.RegisterRequest))
             .Says("registerDevice", "Make a device known", "The secret and the claim code are told this once.")
-            .Gives<Registered>(StatusCodes.Status201Created).Requires(Scopes.ManageDevices, Actions.Manage);
+            .Gives<Registered>(StatusCodes.Status201Created).Requires(Scopes.ManageDevices, Actions.Administer, static _ => Resources.Jobs);
         api.MapGet("/devices/{id}", (Layers layers, string id) => layers.Manager.Get(Paths.Of(Root, id)))
             .Says("getDevice", "One device").Gives<DeviceRecord>().ProducesProblem(StatusCodes.Status404NotFound)
             .Requires(Scopes.ReadDevices, Actions.Read, ApiEndpoints.Device);
         api.MapDelete("/devices/{id}", (Layers layers, string id) => layers.Manager.Send(HttpMethod.Delete, Paths.Of(Root, id)))
             .Says("removeDevice", "Forget a device", "Its credentials become void and its stored state goes.").Produces(StatusCodes.Status204NoContent)
-            .Requires(Scopes.ManageDevices, Actions.Manage, ApiEndpoints.Device);
+            .Requires(Scopes.ManageDevices, Actions.Administer, static _ => Resources.Jobs);
         api.MapPost("/claims", (Layers layers, ClaimRequest request) => layers.Manager.Send(HttpMethod.Post, "v1/claims", request, WireJson.Default.ClaimRequest))
             .Says("claimDevice", "Become the owner of a device", "By the code that stands on its box.").Gives<DeviceRecord>()
             .Requires(Scopes.ManageDevices, Actions.Manage);
@@ -49,7 +49,7 @@ internal static class DeviceEndpoints
         api.MapPut("/devices/{id}/desired", (Layers layers, string id, [Description("Names and values.")] System.Text.Json.JsonElement values) =>
                 layers.Manager.Send(HttpMethod.Put, Paths.Of(Root, id, "desired"), values, WireJson.Default.JsonElement))
             .Says("setDesired", "Say what a device shall be like", "It reports when it is; until then the state says what differs.").Gives<DesiredState>()
-            .Requires(Scopes.SendCommands, Actions.Command, ApiEndpoints.Device);
+            .Requires(Scopes.ManageDevices, Actions.Manage, ApiEndpoints.Device);
     }
 
     private static void MapCommands(RouteGroupBuilder api)
@@ -67,7 +67,7 @@ internal static class DeviceEndpoints
             ("lock", Scopes.ManageDevices, Actions.Manage, "Lock a device: it takes no command but to be unlocked, wiped, located"),
             ("unlock", Scopes.ManageDevices, Actions.Manage, "Unlock a device"),
             ("wipe", Scopes.ManageDevices, Actions.Manage, "Delete what is secret on a device; it must be provisioned anew"),
-            ("locate", Scopes.SendCommands, Actions.Command, "Ask a device where it is"),
+            ("locate", Scopes.ManageDevices, Actions.Manage, "Ask a device where it is"),
             ("rotate", Scopes.ManageDevices, Actions.Manage, "Give a device a new secret"),
             ("revoke", Scopes.ManageDevices, Actions.Manage, "Make a device's credentials void; it is disconnected"),
         ])

@@ -29,9 +29,10 @@ internal sealed class SessionStore(SessionDatabase database, IDataProtectionProv
 
     public Task RenewAsync(string key, AuthenticationTicket ticket)
     {
-        // Only what is still there: a session that was ended in another tab must not come back.
-        if (database.Find(key, options.TimeProvider.GetUtcNow()) is not null)
+        // Only what is still there: a session that was ended in another tab must not come back. And with the tokens of now: this request may have read the session before another renewed them.
+        if (Find(key) is { } current)
         {
+            ticket.Properties.StoreTokens(current.Properties.GetTokens());
             Put(key, ticket);
         }
 

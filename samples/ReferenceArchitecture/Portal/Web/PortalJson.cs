@@ -19,8 +19,8 @@ public sealed record Caller(string Id, string Kind, IReadOnlyList<string> Scopes
 /// <summary>Everything that is kept about a person, by the layer that keeps it.</summary>
 /// <param name="Identity">The person, shares, apps, consents.</param>
 /// <param name="DeviceManager">Devices, states, commands.</param>
-/// <param name="Analytics">Readings and alerts.</param>
-public sealed record PersonalData(JsonElement Identity, JsonElement DeviceManager, JsonElement Analytics);
+/// <param name="Analytics">Readings and alerts, in parts of a hundred devices.</param>
+public sealed record PersonalData(JsonElement Identity, JsonElement DeviceManager, IReadOnlyList<JsonElement> Analytics);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(SessionInfo))]

@@ -1,7 +1,7 @@
 import { api, openSession } from "./api.js";
 import { announce, h, svg, toast } from "./dom.js";
 import { word } from "./format.js";
-import { connection, listen, watch } from "./live.js";
+import { connection, listen, tell, watch } from "./live.js";
 import { overview } from "./views/overview.js";
 import { devices } from "./views/devices.js";
 import { device } from "./views/device.js";
@@ -92,6 +92,17 @@ async function followAlerts() {
     open = new Map((await api.get("/alerts", { limit: 200 })).filter(isOpen).map(a => [a.id, a]));
     countAlerts();
   } catch { /* the page itself says so */ }
+  // The stream tells of the devices on the page at once; of others, and of what a broken line lost, this does.
+  const known = new Map();
+  setInterval(async () => {
+    if (document.hidden) return;
+    for (const alert of await api.get("/alerts", { limit: 200 }).catch(() => [])) {
+      const state = `${alert.state} ${alert.changed}`, before = known.get(alert.id);
+      if (known.size > 1000) known.clear();
+      known.set(alert.id, state);
+      if (before !== state && (before || isOpen(alert) !== open.has(alert.id))) tell("alert", alert);
+    }
+  }, 10_000);
 }
 
 function prepareTheme() {
@@ -116,7 +127,8 @@ prepareConnection();
 try {
   await openSession();
   await show(true);
-  if (!location.pathname.startsWith("/devices/") && location.pathname !== "/") watch([]);
+  // Pages without a chart show alerts as they come; one device's readings keep the line alive at little cost.
+  if (!location.pathname.startsWith("/devices/") && location.pathname !== "/") watch((await api.get("/devices", { limit: 1 }).catch(() => [])).map(d => d.id));
   followAlerts();
 } catch (e) {
   if (e.status === 401) location.assign("/welcome");

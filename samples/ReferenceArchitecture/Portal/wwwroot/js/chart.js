@@ -24,7 +24,7 @@ function said(plot, value, series, text) {
   return shown == null ? "–" : text(shown);
 }
 
-/** A chart over time of one or several lines. `series`: labels. `set([[seconds...], [values...], ...])`; who can't see it finds the latest values in words below. */
+/** A chart over time of one or several lines. `series`: labels; with `band` the first two are a range. `set([[seconds...], [values...], ...])`; who can't see it finds the latest values in words below. */
 export function chart(label, series, signal, { band = false, height = 260 } = {}) {
   const box = h("div", { class: "chart", role: "img", "aria-label": label });
   const spoken = h("p", { class: "hidden" });
@@ -32,16 +32,16 @@ export function chart(label, series, signal, { band = false, height = 260 } = {}
   let plot = null, data = [[], ...series.map(() => [])], pending = 0;
 
   const options = () => ({
-    width: Math.max(box.clientWidth, 200), height, padding: [10, 12, 0, 0],
+    width: Math.max(box.clientWidth, 200), height, padding: [10, 24, 0, 0],
     cursor: { points: { size: 8 } }, legend: { live: true },
     axes: [{ values: ticks }, { size: 56 }].map(a => ({ ...a, stroke: colour("--muted"), font: "12px system-ui, sans-serif", grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } })),
-    bands: band ? [{ series: [3, 2], fill: colour("--accent-soft") }] : [],
+    bands: band ? [{ series: [2, 1], fill: colour("--accent-soft") }] : [],
     series: [
       { value: (u, v) => said(u, v, 0, t => `${date.format(t * 1000)} ${seconds.format(t * 1000)}`) },
       ...series.map((name, i) => {
-        const isRange = band && i > 0;
+        const isRange = band && i < 2;
         return {
-          label: name, stroke: colour(isRange ? "--line" : "--c" + i % 6), width: isRange ? 1 : 2, spanGaps: true,
+          label: name, stroke: colour(isRange ? "--line" : "--c" + (band ? 0 : i % 6)), width: isRange ? 1 : 2, spanGaps: true,
           points: { show: data[0].length < 3, size: 6 }, value: (u, v) => said(u, v, i + 1, format),
         };
       }),

@@ -38,7 +38,7 @@ export function card(title, { end, classes = "", level = "h2" } = {}, ...content
 /** A table whose rows become cards on a phone. Columns: { label, cell(row), class }. */
 export function table(caption, columns, rows, empty) {
   if (rows.length === 0) return h("p", { class: "empty" }, empty);
-  return h("div", { class: "scroll" }, h("table", { class: "cards" },
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption }, h("table", { class: "cards" },
     h("caption", { class: "hidden" }, caption),
     h("thead", {}, h("tr", {}, columns.map(c => h("th", { scope: "col", class: c.class === "end" ? "end" : undefined }, c.label)))),
     h("tbody", {}, rows.map(row => h("tr", {}, columns.map(c => h("td", { class: c.class, "data-label": c.label }, c.cell(row))))))));

@@ -20,12 +20,16 @@ function open() {
   for (const kind of ["reading", "alert", "counters"]) {
     source.addEventListener(kind, e => {
       const data = JSON.parse(e.data);
-      for (const one of Array.isArray(data) ? data : [data]) listeners.forEach(l => l(kind, one));
+      for (const one of Array.isArray(data) ? data : [data]) tell(kind, one);
     });
   }
 }
 
-/** Which devices' readings come. Alerts and counters always do. */
+export function tell(kind, one) {
+  listeners.forEach(l => l(kind, one));
+}
+
+/** Which devices' readings come; without any, all: for a large fleet that is much. */
 export function watch(ids) {
   const wanted = [...ids].slice(0, 50).sort().join(",");
   if (source && wanted === devices) return;

@@ -18,7 +18,7 @@ export function parsePlan(text) {
   return { nodes, stages, edges: edges.filter(([a, b]) => nodes.has(a) && nodes.has(b)) };
 }
 
-const Width = 190, Height = 46, GapX = 46, GapY = 18, Edge = 12;
+const Width = 184, Height = 46, GapX = 30, GapY = 18, Edge = 12;
 
 /** Columns by the longest way from a source; a plan has no circles, and what would be one is cut by the limit. */
 function columnsOf({ nodes, edges }) {
@@ -44,8 +44,8 @@ function box(node, x, y) {
   const [first, ...rest] = node.text.split(" ");
   return svg("g", {}, svg("title", {}, `${node.text}${node.stage ? ` (runs in ${node.stage})` : ""}`),
     svg("rect", { class: "box", x, y, width: Width, height: Height, rx: 7 }),
-    svg("text", { x: x + 10, y: y + (rest.length ? 19 : 28), "font-weight": 600 }, cut(first, 24)),
-    svg("text", { x: x + 10, y: y + 36, class: "stage-name" }, cut(rest.join(" "), 30)));
+    svg("text", { x: x + 10, y: y + (rest.length ? 19 : 28), "font-weight": 600 }, cut(first, 21)),
+    svg("text", { x: x + 10, y: y + 36, class: "stage-name" }, cut(rest.join(" "), 26)));
 }
 
 /** The plan as a drawing, and in words for who can't see it. */

@@ -64,10 +64,10 @@ export function historyCard(id, signal) {
     }
     const hasRange = rows.some(r => r.min !== undefined && r.max !== undefined);
     const label = `${words(pick.name)}, ${spans[step][0].toLowerCase()}`;
-    const drawn = chart(label, hasRange ? ["Mean", "Least", "Greatest"] : [words(pick.name)], inner.signal, { band: hasRange });
+    const drawn = chart(label, hasRange ? ["Least", "Greatest", "Mean"] : [words(pick.name)], inner.signal, { band: hasRange });
     place.replaceChildren(drawn.root);
     const times = rows.map(r => Date.parse(r.time) / 1000);
-    drawn.set(hasRange ? [times, rows.map(r => r.value), rows.map(r => r.min ?? null), rows.map(r => r.max ?? null)] : [times, rows.map(r => r.value)]);
+    drawn.set(hasRange ? [times, rows.map(r => r.min ?? null), rows.map(r => r.max ?? null), rows.map(r => r.value)] : [times, rows.map(r => r.value)]);
   }
 
   async function load() {

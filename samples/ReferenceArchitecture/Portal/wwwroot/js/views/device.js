@@ -1,5 +1,5 @@
 import { api } from "../api.js";
-import { badge, card, h } from "../dom.js";
+import { badge, card, h, table } from "../dom.js";
 import { format, since, time, words } from "../format.js";
 import { listen, watch } from "../live.js";
 import { alertRow } from "./alert-row.js";
@@ -23,14 +23,14 @@ const show = value => value === undefined ? "–" : typeof value === "object" ? 
 function twinCard(twin, desire) {
   const desired = twin.desired?.values ?? {}, reported = twin.reported?.values ?? {}, differs = new Set(twin.differs ?? []);
   const names = [...new Set([...Object.keys(desired), ...Object.keys(reported)])].sort();
-  const rows = names.map(n => h("tr", {},
-    h("th", { scope: "row" }, words(n)), h("td", { class: "mono", "data-label": "Desired" }, show(desired[n])), h("td", { class: "mono", "data-label": "Reported" }, show(reported[n])),
-    h("td", { class: "end" }, differs.has(n) ? badge("warn", "Differs") : n in desired ? badge("good", "As desired") : "")));
+  const columns = [
+    { label: "Name", class: "title", cell: n => words(n) },
+    { label: "Desired", class: "mono", cell: n => show(desired[n]) },
+    { label: "Reported", class: "mono", cell: n => show(reported[n]) },
+    { label: "Comparison", cell: n => differs.has(n) ? badge("warn", "Differs") : n in desired ? badge("good", "As desired") : "–" },
+  ];
   return card("State", { classes: "half", end: h("button", { type: "button", class: "compact", onclick: desire }, "Change") },
-    names.length
-      ? h("div", { class: "scroll" }, h("table", {}, h("caption", { class: "hidden" }, "Desired and reported state"),
-        h("thead", {}, h("tr", {}, ["Name", "Desired", "Reported"].map(t => h("th", { scope: "col" }, t)), h("th", { class: "end" }, h("span", { class: "hidden" }, "Comparison")))), h("tbody", {}, rows)))
-      : h("p", { class: "empty" }, "Nothing is desired or reported yet."));
+    table("Desired and reported state", columns, names, "Nothing is desired or reported yet."));
 }
 
 function alertsCard(id, list, signal) {

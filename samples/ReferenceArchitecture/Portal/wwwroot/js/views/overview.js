@@ -25,6 +25,9 @@ function tiles(devices, hasMore, alerts, queries, signal) {
     open.note.textContent = critical ? `${critical} critical` : "none critical";
   };
   showAlerts();
+  // Who may not see queries has no tile for them.
+  running.root.hidden = !queries;
+  queries ??= [];
   const failed = queries.filter(q => q.error).length;
   running.value.textContent = compact(queries.length - failed);
   running.note.textContent = failed ? `${failed} failed` : "none failed";
@@ -108,7 +111,7 @@ function liveCard(devices, signal) {
 function alertsCard(alerts, signal) {
   const list = h("ul", { class: "list" });
   const show = () => {
-    const newest = [...alerts.values()].sort((a, b) => Date.parse(b.raised) - Date.parse(a.raised)).slice(0, 6);
+    const newest = [...alerts.values()].sort((a, b) => Date.parse(b.raised) - Date.parse(a.raised)).slice(0, 5);
     list.replaceChildren(...newest.map(a => alertRow(a, changed => { alerts.set(changed.id, changed); show(); })));
     if (newest.length === 0) list.replaceChildren(h("li", { class: "muted" }, "All is quiet."));
   };
@@ -118,7 +121,7 @@ function alertsCard(alerts, signal) {
 }
 
 export async function overview({ signal }) {
-  const [devices, list, queries] = await Promise.all([api.get("/devices", { limit: 500 }), api.get("/alerts", { limit: 100 }), api.get("/queries").catch(() => [])]);
+  const [devices, list, queries] = await Promise.all([api.get("/devices", { limit: 500 }), api.get("/alerts", { limit: 100 }), api.get("/queries").catch(() => null)]);
   const alerts = new Map(list.map(a => [a.id, a]));
   listen((kind, alert) => {
     if (kind !== "alert") return;

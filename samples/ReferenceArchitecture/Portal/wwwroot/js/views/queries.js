@@ -4,7 +4,7 @@ import { compact, words } from "../format.js";
 import { drawPlan } from "../plan.js";
 
 /** A form for settings, from the values they have: numbers, switches, texts; what is nested stays as it is. */
-function settingsForm(query, changed) {
+function settingsForm(query) {
   const entries = Object.entries(query.settings ?? {}).filter(([, v]) => ["number", "boolean", "string"].includes(typeof v));
   if (entries.length === 0) return null;
   const controls = entries.map(([name, value]) => {
@@ -17,9 +17,8 @@ function settingsForm(query, changed) {
     onsubmit: async e => {
       e.preventDefault();
       try {
-        const next = await api.post(`/queries/${encodeURIComponent(query.name)}/settings`, Object.fromEntries(controls.map(([n, , read]) => [n, read()])));
+        await api.post(`/queries/${encodeURIComponent(query.name)}/settings`, Object.fromEntries(controls.map(([n, , read]) => [n, read()])));
         toast(`${words(query.name)} goes on with the new settings.`);
-        changed(next);
       } catch (error) { toast(error.message, true); }
     },
   }, controls.map(([name, input]) => field(words(name), input)), h("button", { type: "submit" }, "Apply"));
@@ -32,7 +31,7 @@ function queryCard(query) {
   const status = h("span", {});
 
   function update(next) {
-    const now = performance.now();
+    const now = performance.now(), passed = last ? (now - last.at) / 1000 : 0;
     for (const [name, count] of Object.entries(next.counters ?? {})) {
       if (!values.has(name)) {
         values.set(name, h("span", { class: "value" }));
@@ -40,15 +39,15 @@ function queryCard(query) {
         list.append(h("div", {}, h("dt", {}, words(name)), h("dd", {}, values.get(name), rates.get(name))));
       }
       values.get(name).textContent = compact(count);
-      const passed = last && (now - last.at) / 1000, by = passed && count - (last.counters[name] ?? count);
-      rates.get(name).textContent = passed > 0 ? `${compact(Math.max(0, Math.round(by / passed * 10) / 10))} a second` : "";
+      // Two answers at once tell no rate.
+      if (passed > 0.5) rates.get(name).textContent = `${compact(Math.max(0, Math.round((count - (last.counters[name] ?? count)) / passed * 10) / 10))} a second`;
     }
-    last = { at: now, counters: next.counters ?? {} };
+    if (!last || passed > 0.5) last = { at: now, counters: next.counters ?? {} };
     status.replaceChildren(badge(next.error ? "bad" : /run/i.test(next.state) ? "good" : "warn", words(next.state)));
     current = next;
   }
   update(query);
-  const settings = settingsForm(query, next => next && update(next));
+  const settings = settingsForm(query);
   return {
     update,
     root: card(words(query.name), { end: status, classes: "wide-card" },
