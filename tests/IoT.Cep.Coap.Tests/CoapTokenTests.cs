@@ -183,6 +183,37 @@ public sealed class CoapTokenTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_is_awaited_can_be_observed_before_its_first_result_by_who_may_read_it()
+    {
+        var options = new CoapResourceOptions { Awaited = "state/{device}", MaxResources = 1 };
+        await using var state = await _connections.OpenAsync(Coap.Resource<(string Where, string What)>(r => $"state/{r.Where}", Local.Utf8, "text/plain", options));
+        var observed = new Collector();
+        await using var observing = await _connections.ObserveAsync(Uri(Tcp, "state/d1"), observed);
+        await state.WriteAsync(("d1", "1"));
+
+        Assert.Equal("1", (await observed.NextAsync()).Text);
+        var client = await ConnectAsync(Tcp);
+        Assert.Equal(CoapCode.Forbidden, (await client.SendAsync(Pair.Request(CoapCode.Get, "state/d2"), CancellationToken.None)).Code);
+        Assert.Equal(CoapCode.Created, (await Guarded.PostAsync(client, "authz-info", "two")).Code);
+        Assert.Equal(CoapCode.ServiceUnavailable, (await client.SendAsync(Pair.Request(CoapCode.Get, "state/d2"), CancellationToken.None)).Code);
+        Assert.Equal(CoapCode.NotFound, (await client.SendAsync(Pair.Request(CoapCode.Get, "other/d2"), CancellationToken.None)).Code);
+    }
+
+    [Fact]
+    public async Task An_issuer_that_is_away_is_as_a_server_that_is_away()
+    {
+        await using var running = await _connections.ListenAsync("t/{device}", _received);
+        bool isAway = true;
+        var options = new CoapOptions { Token = _ => Volatile.Read(ref isAway) ? throw new InvalidOperationException("no issuer") : new("one") };
+        await using var requests = CoapRequests.Open(Uri(Tcp, "t"), options);
+
+        var error = await Assert.ThrowsAsync<IOException>(() => requests.RequestAsync(new Message("d1", "1"u8.ToArray()), Collector.Patience).AsTask());
+        Assert.Contains("no issuer", error.Message, StringComparison.Ordinal);
+        Volatile.Write(ref isAway, false);
+        await requests.RequestAsync(new Message("d1", "1"u8.ToArray()), Collector.Patience);
+    }
+
+    [Fact]
     public async Task A_token_is_not_shown_over_an_open_network()
     {
         var connector = new CoapConnector(_connections.Find<CoapOptions>()!, TimeProvider.System, NullLogger.Instance);

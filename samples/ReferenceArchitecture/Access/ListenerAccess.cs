@@ -147,11 +147,11 @@ internal sealed class ListenerAccess(AccessPoint access, AccessOptions options) 
         return _topics[topic] = BusResources.Of(topic);
     }
 
-    // A plain device is held to its own topics by the listener too. For all others the decision point alone knows: what is behind a gateway changes while it is connected.
+    // The decision point alone knows whose topics are whose, and what is refused is told by it: to the listener everyone speaks for all.
     private Identity ToIdentity(Subject subject, AuthenticationMethod method, DateTimeOffset? expires)
     {
-        bool isPlain = subject is { Kind: SubjectKind.Device, SpeaksFor: null or { Count: 0 } };
-        var identity = new Identity(subject.Id, method, isPlain ? [] : ["*"], null, expires);
+        var claims = new Dictionary<string, string> { [Claims.Kind] = subject.Kind.ToString().ToLowerInvariant() };
+        var identity = new Identity(subject.Id, method, ["*"], claims, expires);
         _subjects.Add(identity, subject);
         return identity;
     }

@@ -30,9 +30,9 @@ internal sealed class CoapClient(ICoapLink link, CoapRemote remote, int maxBodyB
     internal async Task<CoapMessage> SendAsync(CoapMessage request, CancellationToken stop, CoapObservation? observation = null)
     {
         var response = await SendBodyAsync(request, observation, stop).ConfigureAwait(false);
-        if (response.Code == CoapCode.Unauthorized && _token is not null && await TryShowAsync(stop).ConfigureAwait(false) is null)
+        if (response.Code == CoapCode.Unauthorized && _token is not null && await IsKnownAgainAsync(stop).ConfigureAwait(false))
         {
-            // The server has forgotten whose session this is: a restart, a token that ended. What it refused was not done.
+            // The server had forgotten whose session this is: a restart, a token that ended. What it refused was not done.
             response = await SendBodyAsync(request, observation, stop).ConfigureAwait(false);
         }
 
@@ -52,10 +52,34 @@ internal sealed class CoapClient(ICoapLink link, CoapRemote remote, int maxBodyB
         }
     }
 
+    private async Task<bool> IsKnownAgainAsync(CancellationToken stop)
+    {
+        try
+        {
+            return await TryShowAsync(stop).ConfigureAwait(false) is null;
+        }
+        catch (CoapException)
+        {
+            // Then the refusal stands.
+            return false;
+        }
+    }
+
     /// <summary>Null: it was taken, or there is none to show.</summary>
     private async Task<CoapMessage?> TryShowAsync(CancellationToken stop)
     {
-        if (await _token!(stop).ConfigureAwait(false) is not { } token)
+        string? token;
+        try
+        {
+            token = await _token!(stop).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException && !stop.IsCancellationRequested)
+        {
+            // Whoever gives tokens is away: as if the server were, and to be tried again.
+            throw new CoapException($"There is no token: {SafeText.Escape(error.Message)}");
+        }
+
+        if (token is null)
         {
             return null;
         }
