@@ -21,7 +21,6 @@ public sealed partial class AccessPoint
             Password = listeners.ByPasswordAsync,
             Token = listeners.ByTokenAsync,
             Authorize = listeners.AuthorizeAsync,
-            DevicePlace = "device",
 
             // Decisions are kept by the access point alone, which knows what has changed and when a share ends; two tables would keep one twice as long.
             DecisionLifetime = TimeSpan.Zero,
@@ -147,7 +146,7 @@ internal sealed class ListenerAccess(AccessPoint access, AccessOptions options) 
         return _topics[topic] = BusResources.Of(topic);
     }
 
-    // The decision point alone knows whose topics are whose, and what is refused is told by it: to the listener everyone speaks for all.
+    // The decision point alone knows whose topics are whose, and what it refuses is audited: to the listener everyone speaks for all.
     private Identity ToIdentity(Subject subject, AuthenticationMethod method, DateTimeOffset? expires)
     {
         var claims = new Dictionary<string, string> { [Claims.Kind] = subject.Kind.ToString().ToLowerInvariant() };
