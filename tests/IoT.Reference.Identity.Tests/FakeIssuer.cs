@@ -130,9 +130,10 @@ internal sealed partial class FakeIssuer : IAsyncDisposable
         });
         _app.MapPost("/connect/token", async context =>
         {
-            string token = Token(Service.Id, scope: "decide", kind: SubjectKind.Service);
             var form = await context.Request.ReadFormAsync();
-            context.Response.StatusCode = form["client_secret"] == Service.Secret ? 200 : 401;
+            bool isDevice = Secrets.TryGetValue($"{form["client_id"]}:{form["client_secret"]}", out var device) && device.Kind == SubjectKind.Device;
+            string token = isDevice ? Token(device!.Subject, kind: SubjectKind.Device) : Token(Service.Id, scope: "decide", kind: SubjectKind.Service);
+            context.Response.StatusCode = isDevice || form["client_secret"] == Service.Secret ? 200 : 401;
             await context.Response.WriteAsync($$"""{"access_token":"{{token}}","expires_in":600}""");
         });
         _app.MapGet("/.well-known/jwks", async context =>

@@ -116,7 +116,6 @@ public sealed class BusLayer : IAsyncDisposable
                 Security = security,
                 MaxClients = _options.MaxClients,
                 ConnectionBacklog = 4_096,
-                Templates = [.. Topics.All.Select(TopicTemplate.Parse)],
                 StoreFolder = Path.Combine(_options.DataFolder, "mqtt"),
             });
             _presence = new PresenceBoard(_broker);
