@@ -60,6 +60,8 @@ internal static class ProxyRoutes
         Destinations = (version.Backends ?? []).Index().ToDictionary(b => $"{b.Index}", b => new DestinationConfig { Address = b.Item.AbsoluteUri }),
         HealthCheck = version.State == VersionState.Retired ? null : new HealthCheckConfig
         {
+            // Not "or panic": calls that fail one after the other help nobody, 503 says what is.
+            AvailableDestinationsPolicy = HealthCheckConstants.AvailableDestinations.HealthyAndUnknown,
             Active = new ActiveHealthCheckConfig
             {
                 Enabled = true,
