@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text;
 
-using IoT.Cep;
 using IoT.Cep.Extensibility;
 using IoT.Reference.Analytics.Ingest;
 

@@ -140,7 +140,7 @@ public sealed class LayerTests
     {
         await using var all = await Installation.StartAsync();
         all.Issuer.Permit("op", Actions.Read, Resources.Apis);
-        var now = DateTimeOffset.UtcNow;
+        var now = TimeProvider.System.GetUtcNow();
         var lines = new StringBuilder();
         for (int i = 0; i < 10; i++)
         {
