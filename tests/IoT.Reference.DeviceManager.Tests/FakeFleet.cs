@@ -22,7 +22,7 @@ internal sealed class FakeFleet : IAsyncDisposable
     {
         var fleet = new FakeFleet(answer ?? (c => new CommandAck(c.Id, CommandOutcome.Done)));
         fleet._client.ApplicationMessageReceivedAsync += fleet.ObeyAsync;
-        await fleet._client.ConnectAsync(new MqttClientOptionsBuilder().WithTcpServer(bus.Host, bus.Port).WithClientId("fleet-" + devices.Length).Build());
+        await fleet._client.ConnectAsync(new MqttClientOptionsBuilder().WithTcpServer(bus.Host, bus.Port).WithClientId("fleet-" + devices.Length).WithCredentials("fleet", "any").Build());
         await fleet._client.SubscribeAsync(new MqttClientSubscribeOptionsBuilder()
             .WithTopicFilter(Topics.Of(Topics.Commands, devices), MqttQualityOfServiceLevel.AtLeastOnce)
             .WithTopicFilter(Topics.Of(Topics.Desired, devices), MqttQualityOfServiceLevel.AtLeastOnce).Build());

@@ -36,7 +36,9 @@ internal sealed class Installation : IAsyncDisposable
     public static async Task<Installation> StartAsync(Func<DeviceManagerOptions, DeviceManagerOptions>? change = null)
     {
         var installation = new Installation(
-            await FakeIssuer.StartAsync(), await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0, MaxPendingMessagesPerClient = 50_000 }), change);
+            await FakeIssuer.StartAsync(),
+            await MqttBroker.StartAsync(new MqttBrokerOptions { Port = 0, MaxPendingMessagesPerClient = 50_000, Security = new ListenerSecurity { Password = KnowAsync } }),
+            change);
         installation.Issuer.Permit(Operator, Actions.Administer, Resources.Jobs);
         await installation.OpenAsync();
         return installation;
@@ -130,6 +132,10 @@ internal sealed class Installation : IAsyncDisposable
         await Issuer.DisposeAsync();
         Directory.Delete(Folder, recursive: true);
     }
+
+    // Devices are believed here; the manager must prove itself.
+    private static ValueTask<Identity?> KnowAsync(string user, string secret) => new(
+        user != FakeIssuer.Service.Id || secret == FakeIssuer.Service.Secret ? new Identity(user, AuthenticationMethod.Password) : null);
 
     private static async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> json)
     {

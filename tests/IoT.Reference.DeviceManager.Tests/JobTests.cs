@@ -18,7 +18,7 @@ public sealed class JobTests
         await using var fleet = await FakeFleet.StartAsync(
             installation.Bus, c => new CommandAck(c.Id, string.CompareOrdinal(c.Device, "d-03000") < 0 ? CommandOutcome.Done : CommandOutcome.Failed));
 
-        var job = await StartAsync(installation, new JobRequest("blink", new CommandRequest("blink"), Type: "sensor", Stages: [1, 20, 100], PerSecond: 20_000, ErrorThreshold: 0.05));
+        var job = await StartAsync(installation, new JobRequest("blink", new CommandRequest("blink"), Type: "sensor", Stages: [1, 20, 100], PerSecond: 2_000, ErrorThreshold: 0.05));
         var ended = await installation.EndOfAsync(job.Id);
 
         Assert.Equal((JobState.Stopped, 2, 10_000), (ended.State, ended.Stage, ended.Total));

@@ -40,7 +40,9 @@ internal sealed class CommandDesk(Database database, BusLink bus, AuditLog audit
     public CommandRecord Write(string device, CommandRequest request, string by)
     {
         Check(request);
-        var now = options.TimeProvider.GetUtcNow();
+
+        // As the store keeps it: whoever asks later is told the same times.
+        var now = DateTimeOffset.FromUnixTimeMilliseconds(options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
         if (database.Query("select state from devices where id = $id", static r => (DeviceState)r.GetInt32(0), ("$id", device)) is not [var state])
         {
             throw Refusal.NotFound();

@@ -105,9 +105,7 @@ internal sealed class DeviceRegistry(Database database, IdentityLink identity, O
     /// <summary>Lets something happen to a device, where it can happen in the state it is in.</summary>
     public DeviceState Move(string id, DeviceCause cause) => database.Together(() =>
     {
-        var state = Get(id).State;
-        var next = DeviceStates.Table.Next(state, cause) ?? throw Refusal.Conflict($"The device is {state.ToString().ToLowerInvariant()}.");
-        database.Execute("update devices set state = $state where id = $id", ("$id", id), ("$state", next));
+        var next = Step(id, cause);
         TellFacts(id);
         return next;
     });
@@ -245,10 +243,18 @@ internal sealed class DeviceRegistry(Database database, IdentityLink identity, O
         }
     }
 
+    private DeviceState Step(string id, DeviceCause cause)
+    {
+        var state = Get(id).State;
+        var next = DeviceStates.Table.Next(state, cause) ?? throw Refusal.Conflict($"The device is {state.ToString().ToLowerInvariant()}.");
+        database.Execute("update devices set state = $state where id = $id", ("$id", id), ("$state", next));
+        return next;
+    }
+
     private void Own(string id, string? owner, string by)
     {
         var now = options.TimeProvider.GetUtcNow();
-        Move(id, owner is null ? DeviceCause.Released : DeviceCause.Owned);
+        Step(id, owner is null ? DeviceCause.Released : DeviceCause.Owned);
         database.Execute("update owners set until = $now where device = $id and until is null", ("$id", id), ("$now", now));
         database.Execute("update devices set owner = $owner, claim = null where id = $id", ("$id", id), ("$owner", owner));
         if (owner is not null)
