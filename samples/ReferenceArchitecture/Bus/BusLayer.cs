@@ -2,9 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 
 using IoT.Cep;
-using IoT.Cep.Extensibility;
 using IoT.Reference.Access;
-using IoT.Reference.Contracts;
 
 namespace IoT.Reference.Bus;
 

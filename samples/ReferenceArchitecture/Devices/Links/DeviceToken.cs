@@ -35,7 +35,7 @@ public sealed class DeviceToken(string device, string secret, HttpClient identit
                 throw new IOException($"Identity gives {device} no token: {(int)answer.StatusCode}.");
             }
 
-            using JsonDocument json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(stop));
+            using var json = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(stop));
             string token = json.RootElement.GetProperty("access_token").GetString() ?? throw new IOException("Identity's answer has no token.");
             TimeSpan life = TimeSpan.FromSeconds(json.RootElement.GetProperty("expires_in").GetInt32()) / 2;
             Volatile.Write(ref _held, new Held(token, now + (life < _kept ? life : _kept)));
