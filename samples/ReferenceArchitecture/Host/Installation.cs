@@ -90,7 +90,8 @@ internal sealed class Installation : IAsyncDisposable
             {
                 DataFolder = Folder("identity"),
                 Port = Ports.Identity,
-                PortalRedirects = [new Uri(Addresses.Portal, "/signin"), new Uri(Ports.Local(Ports.Second), "/signin"), new Uri(Addresses.ApiGateway, "/developers/signin")],
+                PortalRedirects = [new Uri(Addresses.Portal, "/signin"), new Uri(Ports.Local(Ports.Second), "/signin")],
+                ApiGatewayRedirects = [new Uri(Addresses.ApiGateway, "/signin")],
             },
             stop));
         tell("identity");

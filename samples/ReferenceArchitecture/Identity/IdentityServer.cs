@@ -130,7 +130,7 @@ internal static class IdentityServer
     private static void Use(WebApplication app, IdentityOptions options)
     {
         // Of a form's answer the browser follows the way back to the application too: its address must be allowed there.
-        string back = string.Join(' ', options.PortalRedirects.Select(static r => r.GetLeftPart(UriPartial.Authority)).Distinct());
+        string back = string.Join(' ', options.PortalRedirects.Concat(options.ApiGatewayRedirects).Select(static r => r.GetLeftPart(UriPartial.Authority)).Distinct());
         string policy = $"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {back} http://127.0.0.1:* http://localhost:*; frame-ancestors 'none'; base-uri 'none'";
         app.Use((context, next) =>
         {

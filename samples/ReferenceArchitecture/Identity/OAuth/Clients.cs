@@ -21,9 +21,9 @@ internal sealed class ClientStore(
     IMemoryCache cache, IOpenIddictEntityFrameworkCoreContext context, IOptionsMonitor<OpenIddictEntityFrameworkCoreOptions> options, Credentials credentials)
     : OpenIddictEntityFrameworkCoreApplicationStore<Client, OpenIddictEntityFrameworkCoreAuthorization, OpenIddictEntityFrameworkCoreToken, string>(cache, context, options)
 {
-    // Machines first: it costs no look into the database, which OpenIddict asks for several times in a request. The portal is both, and its log-in is in the row.
+    // Machines first: it costs no look into the database, which OpenIddict asks for several times in a request. The portal and the API gateway are both, and their log-in is in the row.
     public override ValueTask<Client?> FindByClientIdAsync(string identifier, CancellationToken cancellationToken) =>
-        identifier != OAuthServer.Portal && credentials.Find(identifier) is { } credential ? new ValueTask<Client?>(ToClient(credential)) : base.FindByClientIdAsync(identifier, cancellationToken);
+        !OAuthServer.HasLogIn(identifier) && credentials.Find(identifier) is { } credential ? new ValueTask<Client?>(ToClient(credential)) : base.FindByClientIdAsync(identifier, cancellationToken);
 
     private static Client ToClient(Credential credential)
     {
