@@ -1,5 +1,4 @@
 using System.Text.Json;
-using IoT.Reference.Access;
 using IoT.Reference.Contracts;
 using IoT.Reference.Devices;
 using IoT.Reference.Devices.Fleet;
