@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using IoT.Reference.Contracts;
+using IoT.Reference.DeviceManager.Jobs;
 using IoT.Reference.DeviceManager.Registry;
 using IoT.Reference.DeviceManager.Storage;
-using IoT.Reference.DeviceManager.Jobs;
 
 namespace IoT.Reference.DeviceManager;
 
