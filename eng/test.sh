@@ -37,6 +37,10 @@ need mosquitto_pub mosquitto-clients "tests with its command-line clients are sk
 need coap-client-notls libcoap3-bin "the tests against a foreign CoAP client and server are skipped" || missing=1
 need curl curl "the tests with a foreign HTTP client are skipped" || missing=1
 need node nodejs "the tests with a foreign WebSocket client are skipped" || missing=1
+need npm npm "the tests of the portal in a browser are skipped" || missing=1
+need chromium chromium "the tests of the portal in a browser are skipped" || missing=1
+need promtool prometheus "what is shown to Prometheus is not checked by its own tool" || missing=1
+need openssl openssl "the tests with a foreign TLS client are skipped" || missing=1
 need python3 python3 "the reference of the pattern-matching cases is not run" || missing=1
 need cc gcc "the Native AOT test fails" || missing=1
 need /usr/include/zlib.h zlib1g-dev "the Native AOT test fails" || missing=1

@@ -99,6 +99,14 @@ internal sealed class DtlsServerPeer(BcTlsCrypto crypto, DtlsOptions options, Li
         }
 
         Admission = admission.Result;
+        if (Identity is null && Admission.Refusal == AdmissionRefusal.NotAuthenticated && security.Token is not null)
+        {
+            // Who it is comes by its first request, to authz-info; until then it may do nothing.
+            Admission.Dispose();
+            Admission = null;
+            return;
+        }
+
         if (!Admission.IsAdmitted)
         {
             throw new TlsFatalAlert(AlertDescription.access_denied);

@@ -13,7 +13,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace IoT.Reference.Access;
 
 /// <summary>An issuer and decision point of a few lines, on a port of its own: says what a test tells it to.</summary>
-internal sealed class FakeIssuer : IAsyncDisposable
+internal sealed partial class FakeIssuer : IAsyncDisposable
 {
     internal static readonly ServiceCredential Service = new("bus", "a-secret");
 
@@ -113,6 +113,9 @@ internal sealed class FakeIssuer : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
+    /// <summary>What the tests of another layer add.</summary>
+    partial void MapMore(WebApplication app);
+
     private void Map()
     {
         _app.Use((context, next) =>
@@ -127,9 +130,10 @@ internal sealed class FakeIssuer : IAsyncDisposable
         });
         _app.MapPost("/connect/token", async context =>
         {
-            string token = Token(Service.Id, scope: "decide", kind: SubjectKind.Service);
             var form = await context.Request.ReadFormAsync();
-            context.Response.StatusCode = form["client_secret"] == Service.Secret ? 200 : 401;
+            bool isDevice = Secrets.TryGetValue($"{form["client_id"]}:{form["client_secret"]}", out var device) && device.Kind == SubjectKind.Device;
+            string token = isDevice ? Token(device!.Subject, kind: SubjectKind.Device) : Token(Service.Id, scope: "decide", kind: SubjectKind.Service);
+            context.Response.StatusCode = isDevice || form["client_secret"] == Service.Secret ? 200 : 401;
             await context.Response.WriteAsync($$"""{"access_token":"{{token}}","expires_in":600}""");
         });
         _app.MapGet("/.well-known/jwks", async context =>
@@ -140,6 +144,7 @@ internal sealed class FakeIssuer : IAsyncDisposable
         _app.MapGet("/v1/revocations", context => Write(context, JsonSerializer.Serialize(Revocations, WireJson.Default.ListRevocation)));
         _app.MapGet("/v1/changes", StreamAsync);
         _app.MapPost("/v1/decisions", DecideAsync);
+        MapMore(_app);
         _app.MapPost("/v1/credentials/verify", async context =>
         {
             Interlocked.Increment(ref Verified);

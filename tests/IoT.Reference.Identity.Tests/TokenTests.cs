@@ -167,7 +167,7 @@ public sealed class TokenTests
                 services = site.Layer.Services;
                 if (!OperatingSystem.IsWindows())
                 {
-                    foreach (string file in Directory.GetFiles(Path.Combine(folder, "keys"), "*.pem").Append(Path.Combine(folder, LayerArguments.ServicesFile)))
+                    foreach (string file in Directory.GetFiles(Path.Combine(folder, "keys"), "*.pem").Concat(Directory.GetFiles(folder)))
                     {
                         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
                     }

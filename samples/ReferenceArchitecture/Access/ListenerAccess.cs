@@ -21,7 +21,6 @@ public sealed partial class AccessPoint
             Password = listeners.ByPasswordAsync,
             Token = listeners.ByTokenAsync,
             Authorize = listeners.AuthorizeAsync,
-            DevicePlace = "device",
 
             // Decisions are kept by the access point alone, which knows what has changed and when a share ends; two tables would keep one twice as long.
             DecisionLifetime = TimeSpan.Zero,
@@ -152,11 +151,11 @@ internal sealed class ListenerAccess(AccessPoint access, AccessOptions options) 
         return _topics[topic] = BusResources.Of(topic);
     }
 
-    // A plain device is held to its own topics by the listener too. For all others the decision point alone knows: what is behind a gateway changes while it is connected.
+    // The decision point alone knows whose topics are whose, and what it refuses is audited: to the listener everyone speaks for all.
     private Identity ToIdentity(Subject subject, AuthenticationMethod method, DateTimeOffset? expires)
     {
-        bool isPlain = subject is { Kind: SubjectKind.Device, SpeaksFor: null or { Count: 0 } };
-        var identity = new Identity(subject.Id, method, isPlain ? [] : ["*"], null, expires);
+        var claims = new Dictionary<string, string> { [Claims.Kind] = subject.Kind.ToString().ToLowerInvariant() };
+        var identity = new Identity(subject.Id, method, ["*"], claims, expires);
         _subjects.Add(identity, subject);
         return identity;
     }

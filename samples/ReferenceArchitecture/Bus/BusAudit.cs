@@ -22,6 +22,12 @@ internal sealed class BusAudit : IDisposable
 
     public void Refused(AuditEntry entry)
     {
+        if (entry.Subject == entry.Layer)
+        {
+            // The bus itself was refused: an entry about it would be refused as well, and so on.
+            return;
+        }
+
         _refused.Add(1, new KeyValuePair<string, object?>("action", entry.Action));
         lock (_gate)
         {

@@ -21,6 +21,9 @@ internal sealed class BusEndpoints : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Services.AddSingleton(options.Logging);
+
+        // WebSockets stay open as long as their devices like: they are waited for only so long.
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         builder.AddReferenceTelemetry("bus");
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

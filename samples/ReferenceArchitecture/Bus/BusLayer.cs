@@ -2,9 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 
 using IoT.Cep;
-using IoT.Cep.Extensibility;
 using IoT.Reference.Access;
-using IoT.Reference.Contracts;
 
 namespace IoT.Reference.Bus;
 
@@ -116,7 +114,6 @@ public sealed class BusLayer : IAsyncDisposable
                 Security = security,
                 MaxClients = _options.MaxClients,
                 ConnectionBacklog = 4_096,
-                Templates = [.. Topics.All.Select(TopicTemplate.Parse)],
                 StoreFolder = Path.Combine(_options.DataFolder, "mqtt"),
             });
             _presence = new PresenceBoard(_broker);
@@ -131,6 +128,7 @@ public sealed class BusLayer : IAsyncDisposable
         await _engine.StartAsync(stop);
         _endpoints = await BusEndpoints.StartAsync(_options, http, _broker, desired, security, stop);
         Http = _endpoints.Address;
+        await _engine.ConnectedAsync(stop);
     }
 
     private string Host => _options.Address.Equals(IPAddress.Any) ? "127.0.0.1" : _options.Address.ToString();

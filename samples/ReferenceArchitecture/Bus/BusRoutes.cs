@@ -60,14 +60,14 @@ internal static class BusRoutes
     {
         var commands = engine.From(Mqtt.Subscribe(Topics.Filter(Topics.Commands), Message.Decode(MaxMessageBytes))).Where(IsCommand);
         commands.To(http.Commands<Message>("/" + Topics.Commands, DeviceOf, Write, contentType: "application/json"), name: "commands-http");
-        commands.To(Coap.Resource<Message>(m => m.Topic, Write, "application/json"), name: "commands-coap");
+        commands.To(Coap.Resource<Message>(m => m.Topic, Write, "application/json", new CoapResourceOptions { Awaited = Topics.Commands }), name: "commands-coap");
     }
 
     private static LatestMessages Desired(CepEngine engine)
     {
         var latest = new LatestMessages();
         var desired = engine.From(Mqtt.Subscribe(Topics.Filter(Topics.Desired), Message.Decode(MaxMessageBytes)));
-        desired.To(Coap.Resource<Message>(m => m.Topic, Write, "application/json"), name: "desired-coap");
+        desired.To(Coap.Resource<Message>(m => m.Topic, Write, "application/json", new CoapResourceOptions { Awaited = Topics.Desired }), name: "desired-coap");
         desired.Subscribe(latest.Set);
         return latest;
     }

@@ -102,3 +102,42 @@ public sealed record PackageRecord(string Id, string Type, string Version, long 
 
 /// <summary>Bring a package to devices, group by group.</summary>
 public sealed record RolloutRequest(string Package, IReadOnlyList<string> Groups, double ErrorThreshold = 0.1, bool RollBackOnFailure = true, double PerSecond = 1_000);
+
+/// <summary>Change what is known of a device; what is null stays as it is, an empty text takes it away.</summary>
+public sealed record DevicePatch(
+    string? Type = null, string? Group = null, string? Gateway = null, TimeSpan? SleepsFor = null, IReadOnlyDictionary<string, string>? Attributes = null);
+
+/// <summary>Whose a device shall be; null: nobody's.</summary>
+public sealed record OwnerRequest(string? Owner);
+
+/// <summary>Whose a device was, and who made it so.</summary>
+public sealed record Ownership(string Device, string Owner, DateTimeOffset Since, DateTimeOffset? Until, string By);
+
+/// <summary>Try other network settings; the device goes back by itself where it does not reach the bus within the time.</summary>
+public sealed record NetworkRequest(string Profile, JsonElement? Settings = null, int ConfirmWithinSeconds = 60);
+
+/// <summary>Where a rollout is.</summary>
+public enum RolloutState
+{
+    Running,
+    Done,
+
+    /// <summary>Too many devices of a group failed, and its others go back to the version before.</summary>
+    RollingBack,
+    RolledBack,
+
+    /// <summary>Too many devices of a group failed.</summary>
+    Stopped,
+    Cancelled,
+}
+
+/// <summary>A rollout and where it is.</summary>
+/// <param name="Group">The number of the group that it is at, from 0.</param>
+/// <param name="Job">The job that brings the package to that group, or takes it back.</param>
+public sealed record RolloutRecord(
+    string Id, string Package, RolloutState State, IReadOnlyList<string> Groups, int Group, string? Job, string By, DateTimeOffset Created,
+    DateTimeOffset? Ended = null, string? Detail = null);
+
+/// <summary>All that the device manager has of a person.</summary>
+public sealed record PersonalDevices(
+    string User, IReadOnlyList<DeviceRecord> Devices, IReadOnlyList<Ownership> Owned, IReadOnlyList<CommandRecord> Commands, IReadOnlyList<JobRecord> Jobs, IReadOnlyList<AuditEntry> Audit);

@@ -11,6 +11,7 @@ public sealed class DevicesLayer : IAsyncDisposable
     private readonly FaultPlan _faults;
     private readonly HttpClient _http;
     private readonly HttpClient _downloads;
+    private readonly HttpClient _identity;
     private readonly List<FleetDevice> _devices = [];
     private readonly CancellationTokenSource _stop = new();
     private Task _beating = Task.CompletedTask;
@@ -27,6 +28,7 @@ public sealed class DevicesLayer : IAsyncDisposable
             Timeout = TimeSpan.FromSeconds(90),
         };
         _downloads = new HttpClient { Timeout = TimeSpan.FromMinutes(5) };
+        _identity = new HttpClient { BaseAddress = options.Addresses.Identity, Timeout = TimeSpan.FromSeconds(10) };
     }
 
     /// <summary>Messages sent.</summary>
@@ -84,6 +86,7 @@ public sealed class DevicesLayer : IAsyncDisposable
         await Parallel.ForEachAsync(_devices, new ParallelOptions { MaxDegreeOfParallelism = 64 }, static (device, _) => device.DisposeAsync());
         _http.Dispose();
         _downloads.Dispose();
+        _identity.Dispose();
         _stop.Dispose();
     }
 
@@ -98,6 +101,7 @@ public sealed class DevicesLayer : IAsyncDisposable
             DeviceKind.Pi => new MqttLink(device.Id, secret, _options.Addresses.BusMqtt, isSmall: false, random, clock),
             DeviceKind.Controller => new HttpLink(device.Id, secret, _http, asks: false, random, clock),
             DeviceKind.Legacy => new HttpLink(device.Id, secret, _http, asks: true, random, clock),
+            DeviceKind.Coap => new CoapLink(device.Id, _options.Addresses.BusCoap, new DeviceToken(device.Id, secret, _identity, clock)),
             DeviceKind.Sensor when _options.Gateway is { } gateway => new GatewayLink(device.Id, gateway),
             _ => null,
         };

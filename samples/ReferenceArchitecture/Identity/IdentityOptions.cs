@@ -26,6 +26,9 @@ public sealed record IdentityOptions
     /// <summary>Where the portal's log-in may return to. Default: the portal's default port.</summary>
     public IReadOnlyList<Uri> PortalRedirects { get; init; } = [new("http://127.0.0.1:5100/signin")];
 
+    /// <summary>Where the developer page's log-in returns to.</summary>
+    public IReadOnlyList<Uri> ApiGatewayRedirects { get; init; } = [new("http://127.0.0.1:5108/signin")];
+
     /// <summary>How long a person's or service's access token holds. Default: 10 min.</summary>
     public TimeSpan AccessTokenLifetime { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -57,13 +57,14 @@ internal static class IdentityServer
     private static void AddParts(IServiceCollection services, IdentityOptions options)
     {
         var keys = new KeyRing(Path.Combine(options.DataFolder, "keys"), options);
+        services.Configure<HostOptions>(static o => o.ShutdownTimeout = TimeSpan.FromSeconds(5));
         services.AddSingleton(options).AddSingleton(options.TimeProvider).AddSingleton(keys);
-        services.AddSingleton(_ => new Database(Path.Combine(options.DataFolder, "identity.db")));
+        services.AddSingleton(_ => new Database(PrivateFiles.Reserve(Path.Combine(options.DataFolder, "identity.db"))));
         services.AddSingleton<People>().AddSingleton<AuditLog>().AddSingleton<ResourceDirectory>().AddSingleton<DecisionPoint>().AddSingleton<Erasure>();
         services.AddSingleton(s => new Credentials(s.GetRequiredService<Database>(), options, keys.Pepper));
         services.AddSingleton(s => new RevocationList(s.GetRequiredService<Database>(), options, keys.Pepper));
         services.AddSingleton(new ChangeFeed(options.TimeProvider)).AddSingleton(new PolicyEngine());
-        services.AddSingleton(s => new FailureGuard(options.TimeProvider, name => s.GetRequiredService<AuditLog>().Write(name, "authenticate", "credential", "refused", "too many wrong secrets")));
+        services.AddSingleton(s => new WrongSecrets(name => s.GetRequiredService<AuditLog>().Write(name, "authenticate", "credential", "refused", "too many wrong secrets")));
         services.AddSingleton(s =>
         {
             var changes = s.GetRequiredService<ChangeFeed>();
@@ -129,7 +130,7 @@ internal static class IdentityServer
     private static void Use(WebApplication app, IdentityOptions options)
     {
         // Of a form's answer the browser follows the way back to the application too: its address must be allowed there.
-        string back = string.Join(' ', options.PortalRedirects.Select(static r => r.GetLeftPart(UriPartial.Authority)).Distinct());
+        string back = string.Join(' ', options.PortalRedirects.Concat(options.ApiGatewayRedirects).Select(static r => r.GetLeftPart(UriPartial.Authority)).Distinct());
         string policy = $"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {back} http://127.0.0.1:* http://localhost:*; frame-ancestors 'none'; base-uri 'none'";
         app.Use((context, next) =>
         {

@@ -301,12 +301,19 @@ public sealed partial class MqttBroker : IAsyncDisposable
 
     private Task DisconnectedAsync(ClientDisconnectedEventArgs e)
     {
-        if (e.DisconnectType != MqttClientDisconnectType.Takeover && _subscribers.TryGetValue(e.ClientId, out var subscriber))
+        if (e.DisconnectType == MqttClientDisconnectType.Takeover)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (_subscribers.TryGetValue(e.ClientId, out var subscriber))
         {
             subscriber.Disconnected();
             CountDown(e);
-            Tell(e.ClientId, isConnected: false);
         }
+
+        // Also of a session that ended with its connection, and is deleted already.
+        Tell(e.ClientId, isConnected: false);
 
         return Task.CompletedTask;
     }

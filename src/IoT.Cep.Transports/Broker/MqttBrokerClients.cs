@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reactive.Subjects;
 
 namespace IoT.Cep;
@@ -14,6 +15,9 @@ public sealed partial class MqttBroker
 {
     private readonly Subject<MqttClientChange> _changes = new();
 
+    // Who is there, for when it goes: its connection may be forgotten before the session hears of it.
+    private readonly ConcurrentDictionary<string, Identity> _present = new(StringComparer.Ordinal);
+
     /// <summary>
     /// Tells who comes and goes, from the subscription on. An observer is called on the connection's thread, several at a time, and must neither block nor throw.
     /// </summary>
@@ -21,9 +25,16 @@ public sealed partial class MqttBroker
 
     private void Tell(string clientId, bool isConnected)
     {
-        if (_changes.HasObservers && _active.TryGetValue(clientId, out var connection) && connection.Admission is { } admission)
+        var identity = isConnected && _active.TryGetValue(clientId, out var connection) ? connection.Admission?.Identity : null;
+        if (identity is not null)
         {
-            _changes.OnNext(new MqttClientChange(clientId, admission.Identity, isConnected, _timeProvider.GetUtcNow()));
+            _present[clientId] = identity;
         }
+        else if (isConnected || !_present.TryRemove(clientId, out identity))
+        {
+            return;
+        }
+
+        _changes.OnNext(new MqttClientChange(clientId, identity, isConnected, _timeProvider.GetUtcNow()));
     }
 }

@@ -57,11 +57,36 @@ internal sealed class CoapConnector(CoapOptions options, TimeProvider time, ILog
                 : await ConnectStreamAsync(uri, either.Token).ConfigureAwait(false);
             connected.LastUse = ++_uses;
             _clients.Add(uri.Authority, connected);
+            await ProveAsync(uri, connected.Client, either.Token).ConfigureAwait(false);
             return connected.Client;
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
             throw new TimeoutException($"Connecting to {uri.Host} took longer than {options.ConnectTimeout}.");
+        }
+    }
+
+    private async Task ProveAsync(CoapUri uri, CoapClient client, CancellationToken stop)
+    {
+        if (options.Token is not { } token)
+        {
+            return;
+        }
+
+        try
+        {
+            bool isEncrypted = uri.Scheme is CoapScheme.Dtls or CoapScheme.Tls or CoapScheme.SecureWebSocket;
+            if (!isEncrypted && !options.AllowPlainTextToken && uri.Host != "localhost" && !IPAddress.IsLoopback(client.Remote.Address.Address))
+            {
+                throw new InvalidOperationException($"The token for {uri.Host} would cross the network in clear text: use coaps, coaps+tcp or coaps+ws, or set AllowPlainTextToken.");
+            }
+
+            await client.ProveByAsync(token, stop).ConfigureAwait(false);
+        }
+        catch
+        {
+            await ForgetAsync(uri, client).ConfigureAwait(false);
+            throw;
         }
     }
 

@@ -35,6 +35,15 @@ public sealed class CoapOptions
     /// <summary>Makes what carries <c>coaps</c>: set by <c>UseDtls</c> of the package IoT.Cep.Transports.Dtls. Null, the default: <c>coaps</c> is refused.</summary>
     public Func<CoapDatagramContext, ICoapDatagrams>? SecureDatagrams { get; set; }
 
+    /// <summary>
+    /// Gives the access token that is shown to each server at <c>authz-info</c> (RFC 9200) when a session with it begins, and again when the server does not know this client any more. Asked
+    /// each time: a token from a cache must still be valid. Null, or a function that gives null: none is shown.
+    /// </summary>
+    public Func<CancellationToken, ValueTask<string?>>? Token { get; set; }
+
+    /// <summary>Whether <see cref="Token"/> may cross a network without DTLS or TLS. Default: no; on this machine it may.</summary>
+    public bool AllowPlainTextToken { get; set; }
+
     /// <summary>The first pause before trying again; it doubles with each failure and half of it is random. Default: 0.5 s.</summary>
     public TimeSpan ReconnectMin { get; set; } = TimeSpan.FromSeconds(0.5);
 

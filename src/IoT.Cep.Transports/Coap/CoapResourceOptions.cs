@@ -20,6 +20,12 @@ public sealed record CoapResourceOptions
     /// <summary>How many resources there may be where each result names its own; further ones become dead letters. Default: 10,000.</summary>
     public int MaxResources { get; init; } = 10_000;
 
+    /// <summary>
+    /// Where each result names its own resource: paths that may be read and observed before there is a result for them, such as <c>commands/{device}</c>; they are empty until then. Whoever may read one makes it,
+    /// up to <see cref="MaxResources"/>. Null, the default: a path is 4.04 until its first result.
+    /// </summary>
+    public string? Awaited { get; init; }
+
     /// <summary>What it is about, for those who look for it in <c>/.well-known/core</c> (<c>rt</c>); null: not said.</summary>
     public string? ResourceType { get; init; }
 

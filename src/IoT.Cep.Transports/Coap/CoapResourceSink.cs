@@ -11,6 +11,7 @@ internal sealed class CoapResourceSink<T>(
     private readonly Dictionary<string, CoapStateResource> _resources = [];
     private readonly SemaphoreSlim _gate = new(1, 1);
     private CoapServer? _server;
+    private AwaitedResource? _awaited;
     private SinkContext? _context;
 
     public string Name { get; } = $"coap {fixedPath ?? "resources"}";
@@ -54,6 +55,12 @@ internal sealed class CoapResourceSink<T>(
             {
                 Find(fixedPath, 0);
             }
+
+            if (options.Awaited is { } awaited)
+            {
+                _awaited = new AwaitedResource(TopicTemplate.Parse(awaited), this, server);
+                server.Router.Add(_awaited);
+            }
         }
         finally
         {
@@ -95,9 +102,32 @@ internal sealed class CoapResourceSink<T>(
                     server.Router.Remove(resource);
                 }
 
+                if (_awaited is { } awaited)
+                {
+                    _awaited = null;
+                    server.Router.Remove(awaited);
+                }
+
                 _resources.Clear();
                 await server.ReleaseAsync().ConfigureAwait(false);
             }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async ValueTask<CoapStateResource?> TryFindAsync(string target)
+    {
+        await _gate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            return _server is null ? null : Find(target, 0);
+        }
+        catch (SinkRejectedException)
+        {
+            return null;
         }
         finally
         {
@@ -148,5 +178,32 @@ internal sealed class CoapResourceSink<T>(
         _resources.Add(target, resource);
         server.Router.Add(resource);
         return resource;
+    }
+
+    /// <summary>The paths of no result yet: the first who may read one makes its resource.</summary>
+    private sealed class AwaitedResource(TopicTemplate template, CoapResourceSink<T> sink, CoapServer server) : ICoapResource
+    {
+        public CoapLinkDescription? Description => null;
+
+        public bool IsPattern => true;
+
+        public bool Takes(string path) => template.Filter.Matches(path);
+
+        public async ValueTask<CoapMessage?> HandleAsync(CoapRequest request)
+        {
+            if (request.Message.Code != CoapCode.Get)
+            {
+                return CoapMessage.Error(CoapCode.MethodNotAllowed);
+            }
+
+            if (await server.Access.RefuseReadingAsync(request).ConfigureAwait(false) is { } refused)
+            {
+                return refused;
+            }
+
+            return await sink.TryFindAsync(request.Message.Path).ConfigureAwait(false) is { } resource
+                ? await resource.HandleAsync(request).ConfigureAwait(false)
+                : CoapMessage.Error(CoapCode.ServiceUnavailable, "There are too many resources.");
+        }
     }
 }

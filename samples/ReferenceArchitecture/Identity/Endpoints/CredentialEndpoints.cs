@@ -7,7 +7,7 @@ namespace IoT.Reference.Identity.Endpoints;
 
 /// <summary>Secrets of devices and apps, and what is known of devices.</summary>
 internal sealed class CredentialEndpoints(
-    Credentials credentials, ResourceDirectory resources, RevocationList revocations, ChangeFeed changes, FailureGuard failures, People people, AuditLog audit, IdentityOptions options)
+    Credentials credentials, ResourceDirectory resources, RevocationList revocations, ChangeFeed changes, WrongSecrets wrongSecrets, People people, AuditLog audit, IdentityOptions options)
 {
     private static readonly TimeSpan _longestOverlap = TimeSpan.FromDays(30);
 
@@ -90,10 +90,10 @@ internal sealed class CredentialEndpoints(
 
     private IResult Verify(VerifyRequest request)
     {
-        if (request.Subject.Length <= DeviceIds.MaxLength && request.Secret.Length <= 256 && failures.MayTry(request.Subject))
+        if (request.Subject.Length <= DeviceIds.MaxLength && request.Secret.Length <= 256)
         {
             var verified = credentials.Verify(request.Subject, request.Secret);
-            failures.Tell(request.Subject, verified is not null);
+            wrongSecrets.Count(request.Subject, verified is not null);
             if (verified is var (credential, until) && credential is { })
             {
                 return Results.Json(

@@ -21,9 +21,9 @@ internal sealed class ClientStore(
     IMemoryCache cache, IOpenIddictEntityFrameworkCoreContext context, IOptionsMonitor<OpenIddictEntityFrameworkCoreOptions> options, Credentials credentials)
     : OpenIddictEntityFrameworkCoreApplicationStore<Client, OpenIddictEntityFrameworkCoreAuthorization, OpenIddictEntityFrameworkCoreToken, string>(cache, context, options)
 {
-    // Machines first: it costs no look into the database, which OpenIddict asks for several times in a request. The portal is both, and its log-in is in the row.
+    // Machines first: it costs no look into the database, which OpenIddict asks for several times in a request. The portal and the API gateway are both, and their log-in is in the row.
     public override ValueTask<Client?> FindByClientIdAsync(string identifier, CancellationToken cancellationToken) =>
-        identifier != OAuthServer.Portal && credentials.Find(identifier) is { } credential ? new ValueTask<Client?>(ToClient(credential)) : base.FindByClientIdAsync(identifier, cancellationToken);
+        !OAuthServer.HasLogIn(identifier) && credentials.Find(identifier) is { } credential ? new ValueTask<Client?>(ToClient(credential)) : base.FindByClientIdAsync(identifier, cancellationToken);
 
     private static Client ToClient(Credential credential)
     {
@@ -52,19 +52,14 @@ internal sealed partial class ClientJson : System.Text.Json.Serialization.JsonSe
 /// <summary>Secrets of clients are those of <see cref="Credentials"/>, with rotation and overlap, whatever kind of client.</summary>
 internal sealed class ClientManager(
     IOpenIddictApplicationCache<Client> cache, ILogger<OpenIddictApplicationManager<Client>> logger, IOptionsMonitor<OpenIddictCoreOptions> options, IOpenIddictApplicationStore<Client> store,
-    Credentials credentials, FailureGuard failures)
+    Credentials credentials, WrongSecrets wrong)
     : OpenIddictApplicationManager<Client>(cache, logger, options, store)
 {
     public override ValueTask<bool> ValidateClientSecretAsync(Client application, string secret, CancellationToken cancellationToken = default)
     {
         string id = application.ClientId ?? "";
-        if (!failures.MayTry(id))
-        {
-            return new ValueTask<bool>(false);
-        }
-
         bool isRight = credentials.Verify(id, secret) is not null;
-        failures.Tell(id, isRight);
+        wrong.Count(id, isRight);
         return new ValueTask<bool>(isRight);
     }
 }

@@ -1,3 +1,4 @@
+using IoT.Reference.Identity.Store;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
@@ -11,11 +12,14 @@ namespace IoT.Reference.Identity.OAuth;
 /// <summary>How OpenIddict is set up: code with PKCE, rotating refresh tokens, client credentials; signed access tokens that every layer reads by the key set.</summary>
 internal static class OAuthServer
 {
-    internal const string Portal = "portal", CommandLine = "cli";
+    internal const string Portal = "portal", ApiGateway = "api-gateway", CommandLine = "cli";
+
+    /// <summary>Layers that people log in at, beside being services.</summary>
+    internal static bool HasLogIn(string client) => client is Portal or ApiGateway;
 
     internal static void Add(IServiceCollection services, IdentityOptions options, string folder, KeyRing keys)
     {
-        string database = Path.Combine(folder, "tokens.db");
+        string database = PrivateFiles.Reserve(Path.Combine(folder, "tokens.db"));
         services.AddDbContext<TokenDatabase>(o => o.UseSqlite("Data Source=" + database).AddInterceptors(new SecureDelete()).UseOpenIddict());
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(keys);
         services.AddOpenIddict()
@@ -74,6 +78,14 @@ internal static class OAuthServer
         }, options.PortalRedirects, stop);
         await PutAsync(applications, new OpenIddictApplicationDescriptor
         {
+            ClientId = ApiGateway,
+            ClientType = ClientTypes.Confidential,
+            ClientSecret = "see the credentials",
+            DisplayName = "API gateway",
+            ConsentType = ConsentTypes.Implicit,
+        }, options.ApiGatewayRedirects, stop);
+        await PutAsync(applications, new OpenIddictApplicationDescriptor
+        {
             ClientId = CommandLine,
             ClientType = ClientTypes.Public,
             ApplicationType = ApplicationTypes.Native,
@@ -92,10 +104,10 @@ internal static class OAuthServer
             Permissions.GrantTypes.AuthorizationCode, Permissions.GrantTypes.RefreshToken, Permissions.ResponseTypes.Code, Permissions.Scopes.Profile,
             .. Scopes.OfPeople.Select(static s => Permissions.Prefixes.Scope + s),
         ]);
-        if (wanted.ClientId == Portal)
+        if (HasLogIn(wanted.ClientId!))
         {
             wanted.Permissions.Add(Permissions.GrantTypes.ClientCredentials);
-            wanted.Permissions.UnionWith(ServiceScopes.Of(Portal).Select(static s => Permissions.Prefixes.Scope + s));
+            wanted.Permissions.UnionWith(ServiceScopes.Of(wanted.ClientId!).Select(static s => Permissions.Prefixes.Scope + s));
         }
 
         object? found = await applications.FindByClientIdAsync(wanted.ClientId!, stop);
@@ -121,6 +133,7 @@ internal static class ServiceScopes
         "analytics" => [Scopes.Decide, Scopes.RelayBus, Scopes.ReadDevices, Scopes.SendCommands],
         "device-manager" => [Scopes.Decide, Scopes.RelayBus, Scopes.ManageIdentity, Scopes.ReadDevices, Scopes.ReadReadings, Scopes.SendCommands, Scopes.ManagePeople],
         "portal" => [Scopes.Decide, Scopes.ReadDevices, Scopes.ManagePeople],
+        "api-gateway" => [Scopes.Decide, Scopes.ManageIdentity],
         _ => [Scopes.Decide],
     };
 }

@@ -17,6 +17,17 @@ internal static class PrivateFiles
         }
     }
 
+    /// <summary>Makes an empty file where there is none: a database gives what is beside it (its log of writes) the same rights.</summary>
+    internal static string Reserve(string path)
+    {
+        if (!File.Exists(path))
+        {
+            Write(path, []);
+        }
+
+        return path;
+    }
+
     internal static void Write(string path, byte[] content)
     {
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };

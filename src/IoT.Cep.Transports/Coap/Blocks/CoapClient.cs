@@ -16,6 +16,8 @@ internal sealed class CoapClient(ICoapLink link, CoapRemote remote, int maxBodyB
     /// <summary>A body that changes while it is fetched is begun again this often.</summary>
     private const int MaxRestarts = 3;
 
+    private Func<CancellationToken, ValueTask<string?>>? _token;
+
     internal ICoapLink Link => link;
 
     internal CoapRemote Remote => remote;
@@ -28,7 +30,63 @@ internal sealed class CoapClient(ICoapLink link, CoapRemote remote, int maxBodyB
     internal async Task<CoapMessage> SendAsync(CoapMessage request, CancellationToken stop, CoapObservation? observation = null)
     {
         var response = await SendBodyAsync(request, observation, stop).ConfigureAwait(false);
+        if (response.Code == CoapCode.Unauthorized && _token is not null && await IsKnownAgainAsync(stop).ConfigureAwait(false))
+        {
+            // The server had forgotten whose session this is: a restart, a token that ended. What it refused was not done.
+            response = await SendBodyAsync(request, observation, stop).ConfigureAwait(false);
+        }
+
         return response.Block2 is { HasMore: true } && response.Code.IsSuccess() ? await FetchRestAsync(request, response, stop).ConfigureAwait(false) : response;
+    }
+
+    /// <summary>Says who this client is, now and whenever the server does not know it any more.</summary>
+    /// <param name="token">Gives the token.</param>
+    /// <param name="stop">Gives up.</param>
+    /// <exception cref="CoapException">The server refuses the token.</exception>
+    internal async Task ProveByAsync(Func<CancellationToken, ValueTask<string?>> token, CancellationToken stop)
+    {
+        _token = token;
+        if (await TryShowAsync(stop).ConfigureAwait(false) is { } refused)
+        {
+            throw new CoapException($"The server refused the token: {refused.Code.Text()} {SafeText.Escape(refused.Payload.Span)}".TrimEnd() + ".");
+        }
+    }
+
+    private async Task<bool> IsKnownAgainAsync(CancellationToken stop)
+    {
+        try
+        {
+            return await TryShowAsync(stop).ConfigureAwait(false) is null;
+        }
+        catch (CoapException)
+        {
+            // Then the refusal stands.
+            return false;
+        }
+    }
+
+    /// <summary>Null: it was taken, or there is none to show.</summary>
+    private async Task<CoapMessage?> TryShowAsync(CancellationToken stop)
+    {
+        string? token;
+        try
+        {
+            token = await _token!(stop).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException && !stop.IsCancellationRequested)
+        {
+            // Whoever gives tokens is away: as if the server were, and to be tried again.
+            throw new CoapException($"There is no token: {SafeText.Escape(error.Message)}");
+        }
+
+        if (token is null)
+        {
+            return null;
+        }
+
+        var options = new CoapOptionBuilder().Add(CoapOptionNumber.UriPath, CoapAuthorization.Place).Add(CoapOptionNumber.ContentFormat, (uint)CoapContentFormats.Text);
+        var answer = await SendBodyAsync(new CoapMessage(CoapCode.Post, options.ToArray(), System.Text.Encoding.ASCII.GetBytes(token)), null, stop).ConfigureAwait(false);
+        return answer.Code.IsSuccess() ? null : answer;
     }
 
     /// <summary>Fetches what is behind a response's first block.</summary>

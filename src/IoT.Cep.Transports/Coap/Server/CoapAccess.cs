@@ -2,7 +2,8 @@ namespace IoT.Cep;
 
 /// <summary>Asks a listener's security for each request: who, and may they (4.01, 4.03).</summary>
 /// <param name="security">Who may do what.</param>
-internal sealed class CoapAccess(ListenerSecurity security)
+/// <param name="authorization">Knows whose tokens were shown; null: none are taken.</param>
+internal sealed class CoapAccess(ListenerSecurity security, CoapAuthorization? authorization)
 {
     /// <summary>Where nobody can say when there will be room: soon, and not at once.</summary>
     private const int RetrySeconds = 2;
@@ -14,7 +15,7 @@ internal sealed class CoapAccess(ListenerSecurity security)
     internal ValueTask<Identity?> IdentifyAsync(CoapRequest request)
     {
         var remote = request.Remote;
-        return security.AuthenticateAsync(new ClientCredentials(remote.Address.Address, remote.IsEncrypted) { Proven = remote.Identity });
+        return security.AuthenticateAsync(new ClientCredentials(remote.Address.Address, remote.IsEncrypted) { Proven = remote.Identity ?? authorization?.Find(request.Link, remote) });
     }
 
     /// <summary>The response that refuses a request; null: it is allowed.</summary>
@@ -22,7 +23,7 @@ internal sealed class CoapAccess(ListenerSecurity security)
     /// <param name="action">What.</param>
     /// <param name="path">On what.</param>
     internal async ValueTask<CoapMessage?> RefuseAsync(Identity? identity, AccessAction action, string path) =>
-        identity is null ? CoapMessage.Error(CoapCode.Unauthorized, "Say who you are: by DTLS or TLS.")
+        identity is null ? CoapMessage.Error(CoapCode.Unauthorized, authorization is null ? "Say who you are: by DTLS or TLS." : "Say who you are: by a token to authz-info.")
         : await security.AuthorizeAsync(identity, action, path).ConfigureAwait(false) ? null
         : CoapMessage.Error(CoapCode.Forbidden);
 

@@ -92,14 +92,15 @@ internal sealed class CoapObservers(Func<CoapObserverKey, CoapMessage, uint, Coa
         }
     }
 
-    /// <summary>Whoever observes without having proved anything has to ask again, and is told so.</summary>
-    internal void EndUnproven()
+    /// <summary>Some have to ask again, and are told so.</summary>
+    /// <param name="whose">Which.</param>
+    /// <param name="why">What they are told.</param>
+    internal void End(Func<CoapObserverKey, bool> whose, CoapCode why)
     {
         List<CoapObserverKey> ended;
         lock (_gate)
         {
-            // Sessions are closed, and their observers forgotten with them.
-            ended = [.. _observers.Keys.Where(static k => k.Remote.Session == 0)];
+            ended = [.. _observers.Keys.Where(whose)];
             foreach (var key in ended)
             {
                 _observers.Remove(key);
@@ -108,7 +109,7 @@ internal sealed class CoapObservers(Func<CoapObserverKey, CoapMessage, uint, Coa
 
         foreach (var key in ended)
         {
-            _ = key.Link.NotifyAsync(key.Remote, key.Token, CoapMessage.Error(CoapCode.Forbidden), isConfirmable: false);
+            _ = key.Link.NotifyAsync(key.Remote, key.Token, CoapMessage.Error(why), isConfirmable: false);
         }
     }
 

@@ -25,8 +25,10 @@ internal interface ICoapResource
     {
     }
 
-    /// <summary>Observers that have proved nothing must ask again.</summary>
-    void EndUnproven()
+    /// <summary>Observers that may not observe any longer, as far as is known, must ask again.</summary>
+    /// <param name="whose">Which.</param>
+    /// <param name="why">What they are told.</param>
+    void End(Func<CoapObserverKey, bool> whose, CoapCode why)
     {
     }
 
@@ -97,11 +99,11 @@ internal sealed class CoapRouter : ICoapHandler
         }
     }
 
-    internal void EndUnproven()
+    internal void End(Func<CoapObserverKey, bool> whose, CoapCode why)
     {
         foreach (var resource in _resources)
         {
-            resource.EndUnproven();
+            resource.End(whose, why);
         }
     }
 

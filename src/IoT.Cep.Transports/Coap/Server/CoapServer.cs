@@ -16,6 +16,7 @@ internal sealed class CoapServer(CoapListenerOptions options)
     private readonly List<Task> _running = [];
     private CancellationTokenSource? _stop;
     private CoapStreamServer? _streams;
+    private CoapAuthorization? _authorization;
     private int _users;
 
     internal CoapListenerOptions Options => options;
@@ -86,7 +87,14 @@ internal sealed class CoapServer(CoapListenerOptions options)
         options.Security.ThrowIfUnsafe(name, options.Address, isEncrypted: !hasPlain);
         _stop = new CancellationTokenSource();
         Blockwise = new CoapBlockwise(Router, options.ToTransfers(), context.TimeProvider);
-        Access = new CoapAccess(options.Security);
+        _authorization = options.Security.Token is null ? null
+            : new CoapAuthorization(options.Security, options.MaxPeers, (link, remote) => Router.End(k => k.Link == link && k.Remote == remote, CoapCode.Unauthorized));
+        if (_authorization is not null)
+        {
+            Router.Add(_authorization);
+        }
+
+        Access = new CoapAccess(options.Security, _authorization);
         options.Security.Revoked += OnRevoked;
         try
         {
@@ -101,7 +109,7 @@ internal sealed class CoapServer(CoapListenerOptions options)
                 DtlsPort = Start(options.SecureDatagrams!(carrier), context);
             }
 
-            _streams = new CoapStreamServer(options, Blockwise, context.TimeProvider, context.Logger);
+            _streams = new CoapStreamServer(options, Blockwise, _authorization, context.TimeProvider, context.Logger);
             TcpPort = options.TcpPort is { } tcpPort ? _streams.Listen(tcpPort, isTls: false) : 0;
             TlsPort = options.TlsPort is { } tlsPort ? _streams.Listen(tlsPort, isTls: true) : 0;
             CoapLog.Listening(context.Logger, name, options.Address, Port, DtlsPort, TcpPort, TlsPort);
@@ -132,7 +140,8 @@ internal sealed class CoapServer(CoapListenerOptions options)
         // Over plain UDP there is no session that could be closed.
         if (identity == Identity.Anonymous.Name)
         {
-            Router.EndUnproven();
+            // Sessions are closed, and their observers forgotten with them.
+            Router.End(static k => k.Remote.Session == 0, CoapCode.Forbidden);
         }
     }
 
@@ -157,6 +166,13 @@ internal sealed class CoapServer(CoapListenerOptions options)
         }
 
         await Task.WhenAll(_running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_authorization is { } authorization)
+        {
+            _authorization = null;
+            Router.Remove(authorization);
+            authorization.Clear();
+        }
+
         Blockwise.Dispose();
         _endpoints.Clear();
         _datagrams.Clear();

@@ -80,7 +80,7 @@ internal sealed class CoapStateResource : ICoapResource
 
     public void Forget(CoapObserverKey observer) => Observers.Remove(observer);
 
-    public void EndUnproven() => Observers.EndUnproven();
+    public void End(Func<CoapObserverKey, bool> whose, CoapCode why) => Observers.End(whose, why);
 
     public void ForgetAll(ICoapLink link, CoapRemote remote) => Observers.RemoveAll(link, remote);
 

@@ -10,7 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace IoT.Cep;
 
 /// <summary>The connections of a listener: over TCP, over TLS, and WebSockets that a web server has accepted. At most so many; one more is closed at once.</summary>
-internal sealed class CoapStreamServer(CoapListenerOptions options, ICoapHandler handler, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed class CoapStreamServer(
+    CoapListenerOptions options, ICoapHandler handler, CoapAuthorization? authorization, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     internal const string ApplicationProtocol = "coap";
 
@@ -186,9 +187,16 @@ internal sealed class CoapStreamServer(CoapListenerOptions options, ICoapHandler
         var settings = new CoapStreamSettings { MaxMessageBytes = options.MaxMessageBytes, IdleTimeout = options.IdleTimeout };
         var link = new CoapStreamLink(frames, session, handler, settings, time, new CoapRandom(options.Random));
         await using var closes = link.ConfigureAwait(false);
-        if (admission.IsAdmitted)
+        if (admission.IsAdmitted && (authorization is null || identity is not null))
         {
             await link.RunAsync(stop, admission.Ended).ConfigureAwait(false);
+            return;
+        }
+
+        bool hasShownNothing = credentials is { Certificate: null, Proven: null };
+        if (authorization is not null && (admission.IsAdmitted || (hasShownNothing && admission.Refusal == AdmissionRefusal.NotAuthenticated)))
+        {
+            await RunByTokenAsync(link, session, admission, stop).ConfigureAwait(false);
             return;
         }
 
@@ -200,5 +208,16 @@ internal sealed class CoapStreamServer(CoapListenerOptions options, ICoapHandler
         };
         CoapLog.Refused(logger, "CoAP", reason);
         await link.RefuseAsync(reason, stop).ConfigureAwait(false);
+    }
+
+    // Who it is comes by the first request. Until then it may do nothing, and not for long where nobody may be nobody here.
+    private async Task RunByTokenAsync(CoapStreamLink link, CoapRemote session, Admission admission, CancellationToken stop)
+    {
+        using var close = new CancellationTokenSource();
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(close.Token, admission.Ended);
+        authorization!.Watch(link, session, close);
+        var patience = admission.IsAdmitted ? Timeout.InfiniteTimeSpan : _handshakeTimeout;
+        using var limit = time.CreateTimer(_ => authorization.CloseUnproven(link, session), null, patience, Timeout.InfiniteTimeSpan);
+        await link.RunAsync(stop, either.Token).ConfigureAwait(false);
     }
 }
