@@ -39,8 +39,8 @@ internal static class GatewayQueries
 
         var moved = readings.DeadBand(r => r.Celsius, options.Band, options.AtLeastEvery).Select(r => r.Message);
         var told = alarms.Select(Event);
-        var summary = readings.Window(Window.Tumbling(TimeSpan.FromMinutes(1)))
-            .Select(w => new LocalSummary(w.Key, w.End, w.Count(), w.Average(r => r.Celsius), w.Max(r => r.Celsius)))
+        var summary = readings.Select(r => r.Celsius).Window(Window.Tumbling(TimeSpan.FromMinutes(1)))
+            .Select(w => new LocalSummary(w.End, w.Count(), w.Average(c => c), w.Max(c => c)))
             .Select(s => Summary(options.Id, s));
         moved.Union(others, told, summary, late).To(uplink, name: "uplink");
     }
@@ -72,9 +72,9 @@ internal static class GatewayQueries
         var values = new JsonObject
         {
             ["time"] = summary.End.ToUnixTimeSeconds(),
-            [summary.Device + ".count"] = summary.Count,
-            [summary.Device + ".average"] = Math.Round(summary.Average, 3),
-            [summary.Device + ".max"] = summary.Max,
+            ["readings"] = summary.Count,
+            ["average"] = Math.Round(summary.Average, 3),
+            ["max"] = summary.Max,
         };
         return new Message(Topics.Of(Topics.Telemetry, gateway), JsonSerializer.SerializeToUtf8Bytes(values, GatewayJson.Default.JsonObject))
         {
@@ -83,5 +83,5 @@ internal static class GatewayQueries
         };
     }
 
-    private readonly record struct LocalSummary(string Device, DateTimeOffset End, long Count, double Average, double Max);
+    private readonly record struct LocalSummary(DateTimeOffset End, long Count, double Average, double Max);
 }

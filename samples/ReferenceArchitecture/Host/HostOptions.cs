@@ -35,7 +35,6 @@ internal sealed record HostOptions
         new("devices", "N", "how many devices there are", "200"),
         new("interval", "SECONDS", "how often each sends", "5"),
         new("broker", "HOST:PORT", "another MQTT broker in place of the embedded one"),
-        new("duration", "SECONDS", "stop after so long"),
     ];
 
     /// <summary>A command line's options.</summary>

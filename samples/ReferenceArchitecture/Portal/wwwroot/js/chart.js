@@ -35,6 +35,8 @@ export function chart(label, series, signal, { band = false, height = 260 } = {}
     width: Math.max(box.clientWidth, 200), height, padding: [10, 24, 0, 0],
     cursor: { points: { size: 8 } }, legend: { live: true },
     axes: [{ values: ticks }, { size: 56 }].map(a => ({ ...a, stroke: colour("--muted"), font: "12px system-ui, sans-serif", grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } })),
+    // One reading alone has no span of its own; without this its axis would be years long.
+    scales: { x: { range: (_, from, to) => from == null ? [from, to] : to - from < 60 ? [from - 30, to + 30] : [from, to] } },
     bands: band ? [{ series: [2, 1], fill: colour("--accent-soft") }] : [],
     series: [
       { value: (u, v) => said(u, v, 0, t => `${date.format(t * 1000)} ${seconds.format(t * 1000)}`) },

@@ -44,8 +44,12 @@ export function table(caption, columns, rows, empty) {
     h("tbody", {}, rows.map(row => h("tr", {}, columns.map(c => h("td", { class: c.class, "data-label": c.label }, c.cell(row))))))));
 }
 
-/** A choice of one among few, as buttons. */
+/** A choice of one: among few as buttons, among many as a list. */
 export function segments(label, options, chosen, choose) {
+  if (options.length > 4) {
+    return h("select", { "aria-label": label, onchange: e => choose(e.target.value) },
+      options.map(([value, text]) => h("option", { value, selected: value === chosen ? "" : undefined }, text)));
+  }
   const buttons = options.map(([value, text]) => h("button", {
     type: "button", "aria-pressed": String(value === chosen),
     onclick: () => {

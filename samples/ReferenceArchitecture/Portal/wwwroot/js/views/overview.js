@@ -50,7 +50,7 @@ function tiles(devices, hasMore, alerts, queries, signal) {
 
 function liveCard(devices, signal) {
   const known = new Set(devices.map(d => d.id));
-  let chosen = (JSON.parse(localStorage.getItem(key) ?? "null") ?? devices.filter(d => d.online).slice(0, 3).map(d => d.id)).filter(id => known.has(id)).slice(0, Most);
+  let chosen = (JSON.parse(localStorage.getItem(key) ?? "null") ?? devices.filter(d => d.online && d.type !== "gateway").slice(0, 3).map(d => d.id)).filter(id => known.has(id)).slice(0, Most);
   let name = null, current = null, inner = null, picker = null;
   const seen = new Set(), names = h("div", {}), place = h("div", {});
 

@@ -43,7 +43,7 @@ function queryCard(query) {
       if (passed > 0.5) rates.get(name).textContent = `${compact(Math.max(0, Math.round((count - (last.counters[name] ?? count)) / passed * 10) / 10))} a second`;
     }
     if (!last || passed > 0.5) last = { at: now, counters: next.counters ?? {} };
-    status.replaceChildren(badge(next.error ? "bad" : /run/i.test(next.state) ? "good" : "warn", words(next.state)));
+    status.replaceChildren(badge(next.error ? "bad" : /run|active/i.test(next.state) ? "good" : "warn", words(next.state)));
     current = next;
   }
   update(query);
