@@ -145,4 +145,16 @@ public sealed class RegistryTests
         using var response = await client.GetAsync(new Uri(path, UriKind.Relative));
         return response.StatusCode;
     }
+
+    [Fact]
+    public async Task A_device_without_a_connection_counts_as_there_while_it_is_heard_of()
+    {
+        await using var installation = await Installation.StartAsync();
+        await installation.RegisterAsync("board-1");
+        Assert.False((await installation.DeviceAsync("board-1")).Online);
+
+        await installation.Broker.PublishAsync(Topics.Of(Topics.Telemetry, "board-1"), "20"u8.ToArray());
+
+        await Wait.Until(async () => (await installation.DeviceAsync("board-1")).Online);
+    }
 }

@@ -16,6 +16,9 @@ internal sealed class DeviceRegistry(Database database, IdentityLink identity, O
 
     private const int MaxWordChars = 64, MaxAttributes = 32, MaxAttributeChars = 256;
 
+    // What a device without a connection may be silent for, where nothing is said of its sleep.
+    private static readonly TimeSpan _silence = TimeSpan.FromMinutes(2);
+
     // 16 of 32 letters, none of which looks like another: 80 bits can't be guessed, and can be typed.
     private const string CodeLetters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     private const int CodeLength = 16;
@@ -43,7 +46,7 @@ internal sealed class DeviceRegistry(Database database, IdentityLink identity, O
         });
     }
 
-    public DeviceRecord? Find(string id) => database.Query($"select {Rows.Device} from devices where id = $id", Rows.ReadDevice, ("$id", id)) is [var device] ? device : null;
+    public DeviceRecord? Find(string id) => database.Query($"select {Rows.Device} from devices where id = $id", Read, ("$id", id)) is [var device] ? device : null;
 
     public DeviceRecord Get(string id) => Find(id) ?? throw Refusal.NotFound();
 
@@ -53,7 +56,7 @@ internal sealed class DeviceRegistry(Database database, IdentityLink identity, O
         select {Rows.Device} from devices where id > $after and ($owner is null or owner = $owner) and ($group is null or grp = $group) and ($type is null or type = $type)
             and ($state is null or state = $state) and ($south is null or latitude between $south and $north) order by id limit $limit
         """,
-        Rows.ReadDevice, ("$after", after), ("$limit", limit), ("$owner", filter.Owner), ("$group", filter.Group), ("$type", filter.Type), ("$state", filter.State),
+        Read, ("$after", after), ("$limit", limit), ("$owner", filter.Owner), ("$group", filter.Group), ("$type", filter.Type), ("$state", filter.State),
         ("$south", filter.Near?.South), ("$north", filter.Near?.North));
 
     public List<Ownership> Owners(string id) => database.Query(
@@ -264,5 +267,13 @@ internal sealed class DeviceRegistry(Database database, IdentityLink identity, O
         }
 
         TellFacts(id);
+    }
+
+    // Of a device that keeps no connection nobody tells whether it is there: it counts as there for as long as it may be silent.
+    private DeviceRecord Read(Microsoft.Data.Sqlite.SqliteDataReader row)
+    {
+        const int Online = 9;
+        var device = Rows.ReadDevice(row);
+        return row.IsDBNull(Online) && device.LastSeen is { } seen ? device with { Online = options.TimeProvider.GetUtcNow() - seen <= (device.SleepsFor ?? _silence) } : device;
     }
 }
