@@ -214,13 +214,13 @@ internal sealed class Events : IDisposable
         return new Events(response, await response.Content.ReadAsStreamAsync());
     }
 
-    internal async Task<ServerEvent> NextAsync()
+    internal async Task<ServerEvent> NextAsync(TimeSpan? patience = null)
     {
         var got = new ServerEvent("", "", "");
         bool hasData = false;
         while (true)
         {
-            string line = await _reader.ReadLineAsync().WaitAsync(Collector.Patience) ?? throw new EndOfStreamException();
+            string line = await _reader.ReadLineAsync().WaitAsync(patience ?? Collector.Patience) ?? throw new EndOfStreamException();
             if (line.Length == 0 && hasData)
             {
                 return got;

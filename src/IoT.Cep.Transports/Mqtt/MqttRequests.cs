@@ -219,6 +219,11 @@ public sealed partial class MqttRequests : IRequests
             {
                 // Lost just now: the next connection sends it, within the request's time.
             }
+            catch (Exception e) when (e is not (NotSentException or OperationCanceledException) && MqttFailure.IsTransient(e))
+            {
+                // The time was over in the middle of sending, which the client calls a failure of its own.
+                throw new OperationCanceledException("The request's time was over while it was being sent.", e, stop);
+            }
 
             await Task.Delay(_options.ReconnectMin, _requests.TimeProvider, stop).ConfigureAwait(false);
         }
