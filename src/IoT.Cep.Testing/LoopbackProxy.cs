@@ -103,9 +103,9 @@ public sealed class LoopbackProxy : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or InvalidOperationException)
         {
-            // It was disposed.
+            // It was disposed, perhaps between two connections: then the listener says that it does not listen.
         }
     }
 

@@ -133,6 +133,12 @@ internal sealed class Delivery(Action<Delivery> release) : IAcknowledger, IValue
         }
     }
 
+    /// <summary>
+    /// Nothing was handed over: the key's answer is not this one's to give. Without this, a request that was cut off in its body would answer for a moment, until its key is free again,
+    /// that all of its no messages are acknowledged, and the repetition that comes in that moment would believe it.
+    /// </summary>
+    internal void LeaveAnswer() => _answer = null;
+
     /// <summary>The request is done with it. What is still to be acknowledged tells the idempotency key's answer.</summary>
     internal void LetGo()
     {

@@ -153,10 +153,11 @@ internal sealed partial class HttpIngest
             return false;
         }
 
+        bool isTaken = false;
         try
         {
             var body = await ReadAsync(reader, maxBytes).ConfigureAwait(false);
-            bool isTaken = await HandOverAsync(context, who, topic, body, delivery).ConfigureAwait(false);
+            isTaken = await HandOverAsync(context, who, topic, body, delivery).ConfigureAwait(false);
             reader.AdvanceTo(body.End);
             if (!isTaken)
             {
@@ -182,6 +183,11 @@ internal sealed partial class HttpIngest
         }
         finally
         {
+            if (!isTaken)
+            {
+                delivery.LeaveAnswer();
+            }
+
             delivery.LetGo();
             await CloseAsync(context, reader).ConfigureAwait(false);
         }
