@@ -15,7 +15,7 @@ if (args is not [var assemblies, var results, var document, ..])
 }
 
 var outcomes = Outcomes.Read(results);
-var proofs = Directory.EnumerateFiles(assemblies, "IoT.Cep.*.dll", SearchOption.AllDirectories)
+var proofs = Directory.EnumerateFiles(assemblies, "IoT.*.dll", SearchOption.AllDirectories)
     .Where(file => Path.GetFileName(Path.GetDirectoryName(file)) == "release").SelectMany(Proof.Of).Distinct().ToLookup(proof => proof.Requirement);
 string[] lines = File.ReadAllLines(document);
 string[] written = [.. lines.Select(line => Row.TryParse(line, out var row) ? row.With(proofs[row.Id], outcomes).ToString() : line)];
